@@ -1,0 +1,16 @@
+"""Run BPMN workflows, see what changed in a model, and move running instances to it."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
+
+__all__ = ["Runner", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    # `import spiffcli` stays cheap: the composition root pulls in the catalog and the store.
+    if name == "Runner":
+        from spiffcli.app import Runner
+
+        return Runner
+    raise AttributeError(f"module 'spiffcli' has no attribute {name!r}")

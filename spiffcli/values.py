@@ -1,0 +1,291 @@
+"""The values that layers hand to each other: frozen, engine-free, store-free."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+JsonObject: TypeAlias = dict[str, Any]
+
+ResourceKind = Literal["bpmn", "dmn", "form", "other"]
+DefinitionKind = Literal["process", "collaboration", "decision", "form"]
+InstanceState = Literal["running", "completed", "error", "cancelled"]
+
+#: Tenant of everything that was added without `--tenant`.
+DEFAULT_TENANT = ""
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 of `content` as 64 hex digits: the address of every blob."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One file of a deployment, with its bytes.
+
+    Attributes:
+        name: Path as the user gave it, with forward slashes.
+        kind: What the file is, decided by its ending (and, for `.xml`, by its root element).
+        content: The exact bytes.
+    """
+
+    name: str
+    kind: ResourceKind
+    content: bytes = field(repr=False)
+
+    @property
+    def hash(self) -> str:
+        """Content hash of the bytes."""
+        return digest(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a deployment came from.
+
+    Attributes:
+        files: Names of the files as given.
+        commit: Full id of the Git commit the files belong to, or None outside a repository.
+        branch: Branch that was checked out, or None (detached, no repository).
+        dirty: Whether one of the files differed from the commit; None outside a repository.
+    """
+
+    files: tuple[str, ...] = ()
+    commit: str | None = None
+    branch: str | None = None
+    dirty: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceEntry:
+    """A resource of a stored deployment: its bytes are the blob `hash`."""
+
+    name: str
+    kind: ResourceKind
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedDefinition:
+    """One line of a deployment: a definition it contains, new in it or carried over unchanged."""
+
+    id: str
+    kind: DefinitionKind
+    key: str
+    version: int
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One `add`: resources stored together.
+
+    Attributes:
+        created: When, as UTC in ISO 8601 with microseconds and `Z`.
+        user: Who, as the operating system or Git names them.
+        definitions: Every definition of the files, new or unchanged; references bound to the
+            deployment resolve through this list.
+    """
+
+    id: str
+    tenant: str
+    name: str | None
+    created: str
+    user: str
+    source: Source
+    resources: tuple[ResourceEntry, ...]
+    definitions: tuple[DeployedDefinition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A call activity, decision or form of a process, and what it was bound to.
+
+    Attributes:
+        element: Id of the referring element.
+        kind: Kind of definition referred to.
+        key: Key of the definition referred to.
+        binding: `deployment`, `latest`, `version:N` or `tag:T`.
+        target: Id of the definition it is bound to; None where the binding is resolved on entry.
+        pinned: Whether `target` was chosen at `add` because the deployment lacks the key.
+    """
+
+    element: str
+    kind: DefinitionKind
+    key: str
+    binding: str
+    target: str | None
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One executable process, collaboration, decision or form at one version.
+
+    Attributes:
+        id: Random id (UUID text); what `list_specs` prints first.
+        key: Process, decision or form id.
+        version: 1, 2, 3 ... per (tenant, kind, key); never reused.
+        name: Display name from the model, or the key.
+        hash: Closure hash with its algorithm prefix (see `docs/versions.md`).
+        own_hash: Semantic hash of this definition alone.
+        file: Name of the resource that holds it.
+        specs: Engine specs by name: the process under its key, embedded sub-processes under their ids;
+            values are blob hashes. Empty for decisions and forms.
+        references: What it calls.
+        tags: Names given by `tag`.
+    """
+
+    id: str
+    tenant: str
+    kind: DefinitionKind
+    key: str
+    version: int
+    name: str
+    hash: str
+    own_hash: str
+    deployment: str
+    file: str
+    created: str
+    user: str
+    source: Source
+    specs: Mapping[str, str] = field(default_factory=dict)
+    references: tuple[Reference, ...] = ()
+    tags: tuple[str, ...] = ()
+    suspended: bool = False
+    revision: int = 0
+
+    @property
+    def label(self) -> str:
+        """`key@version`, as references are written."""
+        return f"{self.key}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveTask:
+    """A task an instance waits at, as its row in the index shows it."""
+
+    task: str
+    id: str
+    name: str | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """An event an armed task of an instance waits for.
+
+    Attributes:
+        kind: `message`, `signal` or `timer`.
+        name: Message or signal name; empty for timers.
+        task: Id of the waiting task inside the instance.
+        element: BPMN id of the element.
+        correlation: Values a message must carry, by property name; empty when any will do.
+        due: For timers: when, in seconds since the epoch; else None.
+    """
+
+    kind: Literal["message", "signal", "timer"]
+    name: str
+    task: str
+    element: str
+    correlation: Mapping[str, Any] = field(default_factory=dict)
+    due: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One running or finished workflow: what its row in the index shows.
+
+    Attributes:
+        id: Never changes, not even when the instance migrates.
+        definition: Id of the definition it runs on now.
+        natural_id: Business id given at start, unique per (tenant, key); or None.
+        active: Tasks that are READY, WAITING or STARTED and mean something to a reader.
+        subscriptions: Events it waits for.
+        due: Earliest timer, seconds since the epoch, or None.
+        situation: Hash of definition, tree of nodes and states, progress and armed events.
+        revision: Grows with every save.
+        incident: Message of the error that stopped it, or None.
+    """
+
+    id: str
+    tenant: str
+    definition: str
+    key: str
+    version: int
+    state: InstanceState
+    created: str
+    updated: str
+    ended: str | None = None
+    natural_id: str | None = None
+    user: str = ""
+    source: Source = field(default_factory=Source)
+    active: tuple[ActiveTask, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+    due: float | None = None
+    situation: str = ""
+    incident: str | None = None
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """A node occurrence inside an instance, with everything a reader or a form needs.
+
+    Attributes:
+        task: Id of the task inside the instance (UUID text).
+        id: BPMN id of the node.
+        name: BPMN name of the node, or None.
+        type: BPMN element name in camel case (`userTask`, `exclusiveGateway` ...); engine helpers
+            such as joins of boundary events have the type `internal`.
+        state: Engine state: MAYBE, LIKELY, FUTURE, WAITING, READY, STARTED, COMPLETED, ERROR, CANCELLED.
+        lane: Name of the lane, or None.
+        form: Name of the JSON-schema form resource, or None.
+        ui_form: Name of the ui-schema resource, or None.
+        instructions: Jinja template shown to the person doing the task, or None.
+        data: Task data as the engine holds it. Do not modify.
+        process: Key of the process or sub-process the node belongs to.
+        parent: Id of the task one level up (call activity, sub-process) this runs under, or None.
+        depth: 0 in the top process, 1 inside its sub-processes ...
+        changed: When the state last changed, seconds since the epoch.
+        manual: Whether a person completes it.
+        loop: Progress of a loop or multi-instance task in words (`2 of 5`), or None.
+    """
+
+    task: str
+    id: str
+    name: str | None
+    type: str
+    state: str
+    lane: str | None = None
+    form: str | None = None
+    ui_form: str | None = None
+    instructions: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    process: str = ""
+    parent: str | None = None
+    depth: int = 0
+    changed: float = 0.0
+    manual: bool = False
+    loop: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One thing that happened to an instance from outside.
+
+    Attributes:
+        at: When, UTC in ISO 8601.
+        what: `started`, `completed-task`, `sent`, `timer`, `error`, `retried`, `migrated`,
+            `rolled-back`, `cancelled`, `completed` ...
+        user: Who.
+        details: JSON values particular to `what` (task, definition from and to, plan hash ...).
+    """
+
+    at: str
+    what: str
+    user: str
+    details: Mapping[str, Any] = field(default_factory=dict)

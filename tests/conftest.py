@@ -1,0 +1,31 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def tutorial(root: Path) -> Path:
+    """The folder of the sample models."""
+    return root / "bpmn" / "tutorial"
+
+
+@pytest.fixture(scope="session")
+def reference_models(root: Path) -> Path:
+    """Real models that are not part of the project; tests that need them are skipped where they are absent."""
+    folder = Path(os.environ.get("RUNNER_TEST_MODELS", root.parent / "shared" / "bpmn"))
+    if not folder.is_dir():
+        pytest.skip(f"no reference models at {folder} (set RUNNER_TEST_MODELS)")
+    return folder
