@@ -1,0 +1,137 @@
+"""What the fields of a document may hold, and how a condition is met: the same for every back-end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from spiffcli.errors import DataError
+from spiffcli.store.protocol import INDEXES, AtMost, Condition, Fields, OneOf
+
+#: Integers a row can hold: 64 bits with sign, the least that JSON readers and databases agree on.
+_INTEGERS = range(-(2**63), 2**63)
+
+Test = Callable[[Any], bool]
+
+
+def plain(kind: str, id: str, fields: Fields) -> dict[str, Any]:
+    """A copy of `fields` as plain JSON values, in the same order.
+
+    A field that is never searched may also hold nested lists and objects; tuples become lists.
+
+    Raises:
+        DataError: A value is not JSON, or a searched field is neither a scalar nor a list of scalars.
+        KeyError: There is no such kind.
+    """
+    check_id(kind, id)
+    copy = {name: _plain(value, f"{name} of {kind} '{id}'") for name, value in fields.items()}
+    check_text(copy, f"{kind} '{id}'")
+    for name in INDEXES[kind]:
+        if any(isinstance(item, dict | list) for item in terms(copy, name)):
+            raise DataError(
+                f"Field {name} of {kind} '{id}' is searched, so it takes a scalar or a list of scalars"
+            )
+    return copy
+
+
+def _plain(value: Any, where: str) -> Any:
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, int) and value in _INTEGERS:
+        return value
+    if isinstance(value, float) and value - value == 0:  # false for NaN and the infinities
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(item, where) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item, where) for key, item in value.items()}
+    raise DataError(f"Field {where} is {value!r}, a {type(value).__name__} that a row cannot hold")
+
+
+def check_id(kind: str, id: str) -> None:
+    """Refuse what cannot name a document.
+
+    Raises:
+        DataError: The id is not text that UTF-8 can write.
+        KeyError: There is no such kind.
+    """
+    if kind not in INDEXES:
+        raise KeyError(kind)
+    check_text(id, f"the id of a {kind}")
+
+
+def check_text(value: Any, where: str) -> None:
+    """Refuse half characters (lone surrogates), which no file and no database can keep.
+
+    Raises:
+        DataError: One is in `value` or anywhere below it, or a key is not text.
+    """
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise DataError(f"A text in {where} holds half a character: {value!r}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise DataError(f"A key in {where} is {key!r}; only text can be a key")
+            check_text(key, where)
+            check_text(item, where)
+    elif isinstance(value, list):
+        for item in value:
+            check_text(item, where)
+
+
+def terms(fields: Fields, name: str) -> list[Any]:
+    """The values by which a document is found under `name`; a field it lacks counts as None."""
+    value = fields.get(name)
+    return value if isinstance(value, list) else [value]
+
+
+def matcher(kind: str, where: Mapping[str, Condition] | None) -> Callable[[Fields], bool]:
+    """A function that tells whether a document of `kind` with these fields meets every condition.
+
+    Raises:
+        KeyError: There is no such kind, or it cannot be searched by one of the fields.
+    """
+    tests = [(name, _test(condition)) for name, condition in conditions(kind, where)]
+
+    def meets(fields: Fields) -> bool:
+        for name, test in tests:
+            value = fields.get(name)
+            if not (any(map(test, value)) if isinstance(value, list) else test(value)):
+                return False
+        return True
+
+    return meets
+
+
+def conditions(kind: str, where: Mapping[str, Condition] | None) -> Iterator[tuple[str, Condition]]:
+    """The conditions of `where`, checked.
+
+    Raises:
+        KeyError: There is no such kind, or it cannot be searched by one of the fields.
+    """
+    searchable = INDEXES[kind]
+    for name in where or ():
+        if name not in searchable:
+            raise KeyError(f"{kind} cannot be searched by {name!r}, only by {', '.join(searchable) or 'id'}")
+    return iter((where or {}).items())
+
+
+def _test(condition: Condition) -> Test:
+    if isinstance(condition, AtMost):
+        limit = condition.value
+        return lambda value: (
+            isinstance(value, int | float) and not isinstance(value, bool) and value <= limit
+        )
+    if isinstance(condition, OneOf):
+        wanted = {typed(value) for value in condition.values}
+        return lambda value: typed(value) in wanted
+    if isinstance(condition, str):
+        return lambda value: bool(value == condition)
+    one = typed(condition)
+    return lambda value: typed(value) == one
+
+
+def typed(value: Any) -> tuple[bool, Any]:
+    """`value` so that it equals what JSON calls equal: 1 equals 1.0, and neither equals true."""
+    return isinstance(value, bool), value

@@ -1,0 +1,216 @@
+"""Turns and locks: who may write, who holds what, and how a second comer learns of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spiffcli.errors import BusyError
+
+#: How long a transaction waits for the one before it, in seconds.
+PATIENCE = 10.0
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock.
+
+    Attributes:
+        name: The lock.
+        what: What the holder is doing, in words.
+        since: When it took the lock, UTC in ISO 8601.
+    """
+
+    name: str
+    what: str = ""
+    pid: int = field(default_factory=os.getpid)
+    host: str = field(default_factory=lambda: _host())
+    since: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+
+    def to_json(self) -> dict[str, Any]:
+        """The holder as JSON values."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """The holder in words, as an error names it."""
+        return f"{self.what or 'another command'} (process {self.pid} on {self.host}, since {self.since})"
+
+
+def _host() -> str:
+    if sys.platform == "win32":
+        return os.environ.get("COMPUTERNAME", "this computer")
+    return os.uname().nodename
+
+
+def busy(what: str, holder: Holder | None) -> BusyError:
+    """The error for whoever waited in vain; `what` begins the sentence ("Instance 4af0 is")."""
+    who = str(holder) if holder else "another command"
+    return BusyError(
+        f"{what} in use by {who}.",
+        hint="Wait until it ends, then try again.",
+        holder=holder.to_json() if holder else None,
+    )
+
+
+class Turns:
+    """Lets one thread of a store object write at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._writer: int | None = None
+
+    @contextmanager
+    def turn(self, place: str, patience: float) -> Iterator[None]:
+        """Wait for this thread's turn, for at most `patience` seconds.
+
+        Raises:
+            BusyError: It did not come.
+            RuntimeError: This thread is in a transaction already (a bug in the caller).
+        """
+        if self._writer == threading.get_ident():
+            raise RuntimeError("A transaction of this store is open in this thread already")
+        if not self._lock.acquire(timeout=patience):
+            raise busy(f"The store {place} is", Holder("transaction", "another thread"))
+        self._writer = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._writer = None
+            self._lock.release()
+
+
+class LocalLocks:
+    """Advisory locks between the threads of one process."""
+
+    def __init__(self) -> None:
+        self._holders: dict[str, Holder] = {}
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, name: str, wait: float, what: str) -> Iterator[None]:
+        """Hold the lock `name`, waiting up to `wait` seconds.
+
+        Raises:
+            BusyError: Someone holds it.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: name not in self._holders, max(wait, 0)):
+                raise busy(f"'{name}' is", self._holders[name])
+            self._holders[name] = Holder(name, what)
+        try:
+            yield
+        finally:
+            with self._changed:
+                del self._holders[name]
+                self._changed.notify_all()
+
+
+@contextmanager
+def hold_file(
+    path: Path, holder: Holder, *, wait: float, subject: str, keep: bool = False
+) -> Iterator[None]:
+    """Hold the lock that the file `path` stands for; the system releases it when the process dies.
+
+    Args:
+        wait: How long to wait for it, in seconds.
+        subject: Begins the message of the error ("The store X is").
+        keep: Leave the file behind on release, for locks that are taken often.
+
+    Raises:
+        BusyError: Someone else held it all the time.
+        OSError: The file cannot be made or locked.
+    """
+    lock = _acquire(path, wait)
+    if lock is None:
+        raise busy(subject, _read_holder(path))
+    try:
+        lock.sign(holder)
+        yield
+    finally:
+        lock.release(keep)
+
+
+@contextmanager
+def try_file(path: Path, holder: Holder) -> Iterator[bool]:
+    """Hold the lock of the file `path` if nobody else does; yields whether it is held.
+
+    Raises:
+        OSError: The file cannot be made or locked.
+    """
+    lock = _acquire(path, 0)
+    try:
+        if lock is not None:
+            lock.sign(holder)
+        yield lock is not None
+    finally:
+        if lock is not None:
+            lock.release(keep=True)
+
+
+def _acquire(path: Path, wait: float) -> _FileLock | None:
+    deadline = time.monotonic() + wait
+    pause = _FIRST_PAUSE
+    while True:
+        lock = _take(path)
+        left = deadline - time.monotonic()
+        if lock is not None or left <= 0:
+            return lock
+        time.sleep(min(pause, left))
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+class _FileLock:
+    """A lock that is held: its file and how to let go."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path = path
+        self._descriptor = descriptor
+
+    def sign(self, holder: Holder) -> None:
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, json.dumps(holder.to_json()).encode(), 0)
+
+    def release(self, keep: bool) -> None:
+        import fcntl
+
+        # Removed while it is still locked: who opened the old file finds it without a name and starts over.
+        if not keep:
+            with suppress(OSError):
+                self._path.unlink()
+        # Unlocked, not only closed: a forked child has the same lock through its copy of the descriptor.
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        os.close(self._descriptor)
+
+
+def _take(path: Path) -> _FileLock | None:
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink:
+            return _FileLock(path, descriptor)
+    except BlockingIOError:
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def _read_holder(path: Path) -> Holder | None:
+    try:
+        return Holder(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):  # gone again, or not signed yet
+        return None
