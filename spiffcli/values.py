@@ -209,6 +209,8 @@ class Instance:
         situation: Hash of definition, tree of nodes and states, progress and armed events.
         revision: Grows with every save.
         incident: Message of the error that stopped it, or None.
+        suspended: Whether it rests because its definition was suspended together with its instances.
+        calls: Ids of the other definitions it has entered (called processes), in the order of entering.
     """
 
     id: str
@@ -228,6 +230,8 @@ class Instance:
     due: float | None = None
     situation: str = ""
     incident: str | None = None
+    suspended: bool = False
+    calls: tuple[str, ...] = ()
     revision: int = 0
 
 
