@@ -1,0 +1,274 @@
+"""Our form of the engine's workflow: specs by definition, failures kept, data not shared between branches.
+
+`RunnerWorkflow` replaces the engine's workflow. Inside it a called spec is known by the id of its definition and
+an embedded one by `definition#sub-process`, not by process id, so that two versions of one called process run side
+by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from SpiffWorkflow.bpmn.specs.mixins import CallActivityMixin
+from SpiffWorkflow.bpmn.specs.mixins.subworkflow_task import SubWorkflowTask
+from SpiffWorkflow.bpmn.util.event import EventManager
+from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
+from SpiffWorkflow.specs.base import TaskSpec
+from SpiffWorkflow.task import Task
+from SpiffWorkflow.util.deep_merge import DeepMerge
+from SpiffWorkflow.util.task import TaskState
+
+from spiffcli.engine.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionSpecs:
+    """The engine specs of one definition.
+
+    Attributes:
+        main: Name of the process itself among `hashes`.
+        hashes: Blob hashes by name: the process and its embedded sub-processes.
+    """
+
+    main: str
+    hashes: Mapping[str, str]
+
+
+class SpecSource(Protocol):
+    """Where an instance gets the specs it runs on. The catalog is behind it; the engine never sees the store."""
+
+    def specs(self, definition: str) -> DefinitionSpecs:
+        """The specs of a definition by its id."""
+        ...
+
+    def content(self, hash: str) -> bytes:
+        """The serialized spec under a hash."""
+        ...
+
+    def resolve(self, caller: str, element: str, key: str) -> str:
+        """Id of the definition that `element` of the definition `caller` calls under the process id `key`.
+
+        Raises:
+            NotFoundError: There is none, now.
+        """
+        ...
+
+
+class SpecCache:
+    """Specs of the engine, restored once per hash and process run.
+
+    Specs that change while they run (event sub-processes and collaborations connect paths at run time) are
+    restored anew for every instance.
+    """
+
+    def __init__(self, registry: Registry, source: SpecSource) -> None:
+        self._registry = registry
+        self.source = source
+        self._shared: dict[str, Any] = {}
+
+    def spec(self, hash: str) -> Any:
+        """The spec under `hash`."""
+        shared = self._shared.get(hash)
+        if shared is not None:
+            return shared
+        spec = self._registry.spec_from_bytes(self.source.content(hash))
+        if not changes_at_run_time(spec):
+            self._shared[hash] = spec
+        return spec
+
+
+def changes_at_run_time(spec: Any) -> bool:
+    """Whether running an instance can change its spec."""
+    return bool(spec.start.trigger_specs) or hasattr(spec, "conditional_paths")
+
+
+def spec_shape(spec: Any) -> tuple[Any, ...]:
+    """Everything of a spec that running can change; equal shapes mean an unchanged spec."""
+    return (len(spec.task_specs), tuple(spec.start._outputs), tuple(spec.end._inputs))
+
+
+@dataclass(slots=True)
+class Failure:
+    """A task that could not run, and why."""
+
+    task: Task
+    error: BaseException
+    phase: str = "run"
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """A spec in use by an instance: its hash, its shape under that hash, its bytes where no definition has them."""
+
+    spec: Any
+    hash: str
+    shape: tuple[Any, ...]
+    changed: bytes | None = None
+
+
+class RunnerWorkflow(BpmnWorkflow):
+    """A workflow whose specs come from definitions.
+
+    Attributes:
+        definition: Id of the definition the top process runs on.
+        failures: Tasks that failed since the caller last looked.
+    """
+
+    def __init__(
+        self,
+        definition: str,
+        cache: SpecCache,
+        script_engine: Any,
+        *,
+        restoring: bool = False,
+        spec_hash: str | None = None,
+    ) -> None:
+        self.definition = definition
+        self.cache = cache
+        self.failures: list[Failure] = []
+        self.loaded: dict[str, _Loaded] = {}
+        if spec_hash is None:
+            own = cache.source.specs(definition)
+            spec_hash = own.hashes[own.main]
+        spec = cache.spec(spec_hash)
+        self.loaded[definition] = _Loaded(spec, spec_hash, spec_shape(spec))
+        super().__init__(spec, {}, script_engine, deserializing=restoring)
+        self.event_manager = _InstanceEvents(self)
+
+    def use_spec(self, key: str, hash: str | None = None) -> Any:
+        """The spec under a key (`definition` or `definition#sub-process`), loaded on first use."""
+        loaded = self.loaded.get(key)
+        if loaded is None:
+            if hash is None:
+                definition, _, name = key.partition("#")
+                specs = self.cache.source.specs(definition)
+                hash = specs.hashes[name or specs.main]
+            spec = self.cache.spec(hash)
+            loaded = self.loaded[key] = _Loaded(spec, hash, spec_shape(spec))
+        self.subprocess_specs[key] = loaded.spec
+        return loaded.spec
+
+    def key_of_called(self, workflow: Any, task_spec: Any) -> str:
+        """Under which key the spec stands that a call activity or sub-process of `workflow` runs."""
+        if isinstance(task_spec, CallActivityMixin):
+            element = task_spec.bpmn_id or task_spec.name
+            return self.cache.source.resolve(workflow.definition, element, task_spec.spec)
+        return f"{workflow.definition}#{task_spec.spec}"
+
+    def create_subprocess(self, my_task: Task, spec_name: str) -> Any:
+        """Start the called process or sub-process under `spec_name`, which is a key here."""
+        self.use_spec(spec_name)
+        subprocess = super().create_subprocess(my_task, spec_name)
+        adopt(subprocess, spec_name)
+        return subprocess
+
+    def all_workflows(self) -> list[Any]:
+        """The top process and everything that runs or ran under it."""
+        return [self, *self.subprocesses.values()]
+
+    def task(self, task_id: UUID) -> Task | None:
+        """The task with this id at any level."""
+        for workflow in self.all_workflows():
+            if task_id in workflow.tasks:
+                return workflow.tasks[task_id]
+        return None
+
+
+def adopt(subprocess: Any, key: str) -> None:
+    """Note under which key the spec of a running sub-workflow stands, and whose definition it belongs to."""
+    subprocess.spec_key = key
+    subprocess.definition = key.partition("#")[0]
+
+
+class _InstanceEvents(EventManager):
+    """The engine's event manager, which looks up specs by process id; ours looks them up by definition."""
+
+    def update_collaboration(self, event: Any) -> None:
+        top = self.workflow
+        if top.completed:
+            # The engine starts event sub-processes of finished processes too, and then says both
+            # "completed" and "has open tasks".
+            return
+        for name in list(top.spec.start.trigger_specs):
+            key = top.key_of_called(top, top.spec.task_specs[name])
+            spec = top.use_spec(key)
+            for start in spec.bpmn_start_events:
+                if start.event_definition == event.event_definition:
+                    subprocess = self._waiting_at(start.name) or self._begin(name)
+                    subprocess.correlations.update(event.correlations)
+
+    def _waiting_at(self, start_event: str) -> Any:
+        for subprocess in self.workflow.subprocesses.values():
+            if subprocess.get_next_task(state=TaskState.WAITING, spec_name=start_event) is not None:
+                return subprocess
+        return None
+
+    def _begin(self, name: str) -> Any:
+        child = self.workflow.spec.start.trigger_wf(self.workflow.task_tree, name)
+        return self.workflow.subprocesses[child]
+
+
+def copy_data(value: Any) -> Any:
+    """A copy of task data that shares no list, dict or set with it; other values are shared."""
+    kind = type(value)
+    if kind is dict:
+        return {key: copy_data(item) for key, item in value.items()}
+    if kind is list:
+        return [copy_data(item) for item in value]
+    if kind is set:
+        return set(value)
+    return value
+
+
+# The overrides below replace methods of the engine's classes. Each leaves workflows that are not ours alone.
+
+_engine_start_workflow = SubWorkflowTask.start_workflow
+_engine_update = TaskSpec._update
+
+
+def _start_workflow(self: Any, my_task: Task) -> None:
+    """Fault: called specs are looked up by process id, of which one instance can know only one version."""
+    top = my_task.workflow.top_workflow
+    if not isinstance(top, RunnerWorkflow):
+        _engine_start_workflow(self, my_task)
+        return
+    key = top.key_of_called(my_task.workflow, self)
+    subworkflow = top.create_subprocess(my_task, key)
+    subworkflow.completed_event.connect(self._on_subworkflow_completed, my_task)
+    self.copy_data(my_task, subworkflow)
+    subworkflow.get_next_task(spec_name="Start").run()
+
+
+def _update(self: Any, my_task: Task) -> None:
+    """Fault: an error while a task is being reached (pre-script, timer, loop) breaks off the update of its
+    siblings and leaves a half-updated tree that cannot be continued. The failed task alone goes to ERROR.
+    """
+    top = my_task.workflow.top_workflow
+    if not isinstance(top, RunnerWorkflow):
+        _engine_update(self, my_task)
+        return
+    try:
+        _engine_update(self, my_task)
+    except Exception as error:
+        my_task._set_state(TaskState.ERROR)
+        top.failures.append(Failure(my_task, error, "reach"))
+
+
+def _inherit_data(self: Task) -> None:
+    """Fault: a child shares nested lists and dicts with its parent and siblings, so that a script in one branch
+    changes the other branch, and history, until the instance is saved and loaded. Copying makes both the same.
+    """
+    self.data = DeepMerge.merge(self.data, copy_data(self.parent.data))
+
+
+def install() -> None:
+    """Put the overrides in place; once is enough, twice is fine."""
+    SubWorkflowTask.start_workflow = _start_workflow
+    TaskSpec._update = _update
+    Task._inherit_data = _inherit_data
+
+
+install()
