@@ -28,9 +28,7 @@ def plain(kind: str, id: str, fields: Fields) -> dict[str, Any]:
     check_text(copy, f"{kind} '{id}'")
     for name in INDEXES[kind]:
         if any(isinstance(item, dict | list) for item in terms(copy, name)):
-            raise DataError(
-                f"Field {name} of {kind} '{id}' is searched, so it takes a scalar or a list of scalars"
-            )
+            raise DataError(f"Field {name} of {kind} '{id}' is searched, so it takes a scalar or a list of scalars")
     return copy
 
 
@@ -120,9 +118,7 @@ def conditions(kind: str, where: Mapping[str, Condition] | None) -> Iterator[tup
 def _test(condition: Condition) -> Test:
     if isinstance(condition, AtMost):
         limit = condition.value
-        return lambda value: (
-            isinstance(value, int | float) and not isinstance(value, bool) and value <= limit
-        )
+        return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and value <= limit
     if isinstance(condition, OneOf):
         wanted = {typed(value) for value in condition.values}
         return lambda value: typed(value) in wanted

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spiffcli.errors import BusyError
+from spiffcli.errors import BusyError, StoreError
 
 #: How long a transaction waits for the one before it, in seconds.
 PATIENCE = 10.0
+
+_HINTS = {
+    errno.ENOSPC: "Free some disk space, then try again. Nothing was changed.",
+    errno.EDQUOT: "Free some of your disk quota, then try again. Nothing was changed.",
+    errno.EROFS: "The file system is read-only; name a store elsewhere with --store, or make it writable.",
+    errno.EACCES: "Ask its owner for the right to write there, or name a store elsewhere with --store.",
+}
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
 
@@ -60,6 +69,12 @@ def busy(what: str, holder: Holder | None) -> BusyError:
         hint="Wait until it ends, then try again.",
         holder=holder.to_json() if holder else None,
     )
+
+
+def unusable(path: Path, error: OSError) -> StoreError:
+    """The error for a file or folder the system does not let us use as a store must."""
+    where = error.filename2 or error.filename or path
+    return StoreError(f"The store cannot use {where}: {error.strerror or error}.", hint=_HINTS.get(error.errno or 0))
 
 
 class Turns:
@@ -116,9 +131,7 @@ class LocalLocks:
 
 
 @contextmanager
-def hold_file(
-    path: Path, holder: Holder, *, wait: float, subject: str, keep: bool = False
-) -> Iterator[None]:
+def hold_file(path: Path, holder: Holder, *, wait: float, subject: str, keep: bool = False) -> Iterator[None]:
     """Hold the lock that the file `path` stands for; the system releases it when the process dies.
 
     Args:
@@ -138,6 +151,24 @@ def hold_file(
         yield
     finally:
         lock.release(keep)
+
+
+@contextmanager
+def hold_named(folder: Path, name: str, wait: float, what: str) -> Iterator[None]:
+    """Hold the advisory lock `name` through a file in `folder`, which is made if need be.
+
+    Raises:
+        BusyError: Someone else held it all the time.
+        StoreError: The file cannot be made or locked.
+    """
+    path = folder / (hashlib.sha256(name.encode()).hexdigest()[:40] + ".lock")
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(hold_file(path, Holder(name, what), wait=wait, subject=f"'{name}' is"))
+        except OSError as error:
+            raise unusable(path, error) from error
+        yield
 
 
 @contextmanager

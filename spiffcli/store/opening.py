@@ -61,7 +61,8 @@ def _unknown(scheme: str, url: str) -> ConfigError:
     # Only the scheme is repeated: the rest of a database URL may hold a password.
     if scheme in ("postgresql", "postgres"):
         return ConfigError(
-            "This version of runner has no PostgreSQL back-end yet.", hint=f"Use {_FORMS['sqlite']} meanwhile."
+            "This version of runner has no PostgreSQL back-end yet.",
+            hint=f"Use {_FORMS['sqlite']} meanwhile.",
         )
     problem = f"There is no store back-end '{scheme}:'" if scheme else f"The store '{url}' is not a URL"
     return ConfigError(f"{problem}.", hint="Write one of: " + "; ".join(_FORMS.values()) + ".")
