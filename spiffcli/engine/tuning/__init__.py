@@ -1,0 +1,53 @@
+"""Overrides that make SpiffWorkflow right and fast for long processes.
+
+| module | group | what |
+|---|---|---|
+| `overrides` | | replacing attributes and taking it back |
+| `trees` | fixes | walks over deep task trees |
+| `parsing` | fixes | parsing of long models |
+| `prediction` | fixes | long chains are predicted, cycles without a choice too |
+| `timing` | fixes | time comes from `engine.clock` |
+
+Each override says which fault of the engine it mends. They rest on internals of SpiffWorkflow 3.2.
+"""
+
+from __future__ import annotations
+
+from spiffcli.engine.tuning import parsing, prediction, timing, trees
+from spiffcli.engine.tuning.overrides import Overrides
+
+_FIXES = (trees.FIXES, timing.FIXES, parsing.FIXES, prediction.FIXES)
+_SPEED: tuple[Overrides, ...] = ()
+
+
+def install(*, enabled: bool = True) -> None:
+    """Install what makes the engine right and, where `enabled`, what makes it fast. Calling it again is harmless."""
+    install_fixes()
+    if enabled:
+        install_speed()
+
+
+def install_fixes() -> None:
+    """Install the overrides without which processes go wrong."""
+    for group in _FIXES:
+        group.apply()
+
+
+def install_speed() -> None:
+    """Install the overrides that change how long things take, and nothing else."""
+    install_fixes()
+    for group in _SPEED:
+        group.apply()
+
+
+def uninstall() -> None:
+    """Take everything back; for tests that compare with the engine as it is."""
+    uninstall_speed()
+    for group in reversed(_FIXES):
+        group.revert()
+
+
+def uninstall_speed() -> None:
+    """Take back what `install_speed` did and leave the fixes."""
+    for group in reversed(_SPEED):
+        group.revert()
