@@ -1,0 +1,33 @@
+"""Kinds of fields that the values of a model are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any
+
+#: Metadata of fields that hold the id of another element.
+REFERENCE: Mapping[str, Any] = {"reference": True}
+
+#: Metadata of fields that hold elements of their own, compared one by one.
+PART: Mapping[str, Any] = {"part": True}
+
+
+def at_line() -> Any:
+    return field(default=0, compare=False)
+
+
+def derived(default: Any) -> Any:
+    return field(default=default, compare=False)
+
+
+def parts() -> Any:
+    return field(default_factory=dict, metadata=PART)
+
+
+def reference_to() -> Any:
+    return field(default=None, metadata=REFERENCE)
+
+
+def texts() -> Any:
+    return field(default_factory=dict)

@@ -1,0 +1,503 @@
+"""Extension elements and attributes of the engines we know, sorted into the fields of a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lxml import etree
+
+from spiffcli.model.details import (
+    Call,
+    Correlation,
+    DecisionCall,
+    FormUse,
+    Listener,
+    Loop,
+    Parameter,
+    Script,
+    Service,
+    VariableMapping,
+)
+from spiffcli.model.xml import attributes_of, canonical, line_of, one_line, prose, split_tag, text_of, verbatim
+
+#: Prefix under which names of each known namespace are shown, whatever prefix a file uses.
+PREFIXES: Mapping[str, str] = {
+    "http://spiffworkflow.org/bpmn/schema/1.0/core": "spiffworkflow",
+    "http://camunda.org/schema/1.0/bpmn": "camunda",
+    "http://camunda.org/schema/zeebe/1.0": "zeebe",
+    "http://flowable.org/bpmn": "flowable",
+    "http://activiti.org/bpmn": "activiti",
+}
+
+#: Attributes that mean nothing else when they are absent.
+_DEFAULTS = {
+    "asyncBefore": "false",
+    "asyncAfter": "false",
+    "async": "false",
+    "exclusive": "true",
+    "isStartableInTasklist": "true",
+    "scriptsOnInstances": "false",
+}
+
+_ASSIGNMENT = frozenset(
+    {
+        "assignee",
+        "candidateUsers",
+        "candidateGroups",
+        "candidateStarterUsers",
+        "candidateStarterGroups",
+        "dueDate",
+        "followUpDate",
+        "priority",
+        "owner",
+        "businessCalendarName",
+        "skipExpression",
+    }
+)
+_SERVICE_KINDS = ("class", "expression", "delegateExpression", "topic", "type")
+_FILES = {"formJsonSchemaFilename": "schema", "formUiSchemaFilename": "ui"}
+
+
+@dataclass(slots=True)
+class Draft:
+    """A node while it is being read: values found so far, by kind."""
+
+    type: str
+    line: int
+    service: dict[str, Any] = field(default_factory=dict)
+    parameters: list[Parameter] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    call: dict[str, Any] = field(default_factory=dict)
+    decision: dict[str, Any] = field(default_factory=dict)
+    form: dict[str, Any] = field(default_factory=dict)
+    script: dict[str, Any] = field(default_factory=dict)
+    loop: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, str | None] = field(default_factory=dict)
+    assignment: dict[str, str] = field(default_factory=dict)
+    mappings: list[VariableMapping] = field(default_factory=list)
+    listeners: list[Listener] = field(default_factory=list)
+    properties: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    extensions: dict[str, str] = field(default_factory=dict)
+    event: dict[str, Any] = field(default_factory=dict)
+    correlations: list[Correlation] = field(default_factory=list)
+    binding: str | None = None
+
+    @property
+    def asks_decision(self) -> bool:
+        """Whether settings that several kinds of task share belong to a decision."""
+        return self.type == "businessRuleTask"
+
+
+def put(target: dict[str, str], key: str, value: str) -> None:
+    """Add under `key`, or under `key#2`, `key#3` ... where that is taken."""
+    name, n = key, 1
+    while name in target:
+        n += 1
+        name = f"{key}#{n}"
+    target[name] = value
+
+
+def shown(tag: str) -> str:
+    """A tag or attribute with the usual prefix of its namespace, or `{namespace}name`."""
+    namespace, name = split_tag(tag)
+    prefix = PREFIXES.get(namespace)
+    return f"{prefix}:{name}" if prefix else tag
+
+
+def read_attributes(element: etree._Element, draft: Draft) -> None:
+    """Sort the attributes of other namespaces than BPMN's into `draft`."""
+    for key, value in attributes_of(element):
+        if key[0] == "{":
+            _attribute(key, value, draft)
+
+
+def _attribute(key: str, value: str, draft: Draft) -> None:
+    namespace, name = split_tag(key)
+    if namespace not in PREFIXES:
+        if not namespace.startswith("http://www.w3.org/"):
+            put(draft.extensions, key, value.strip())
+        return
+    if _DEFAULTS.get(name) == value:
+        return
+    if name in _ASSIGNMENT:
+        draft.assignment[name] = value
+    elif name == "binding":
+        draft.binding = value
+    elif name in _ATTRIBUTES:
+        group, target = _ATTRIBUTES[name]
+        getattr(draft, group)[target] = value
+    elif name in _SERVICE_KINDS:
+        _service_kind(name, value, draft)
+    elif name in ("resultVariable", "resultVariableName"):
+        _result(value, draft)
+    else:
+        put(draft.settings, f"{PREFIXES[namespace]}:{name}", value)
+
+
+#: Attribute -> (kind of value, name within it).
+_ATTRIBUTES: Mapping[str, tuple[str, str]] = {
+    "formKey": ("form", "key"),
+    "formRef": ("form", "key"),
+    "formRefBinding": ("form", "binding"),
+    "formRefVersion": ("form", "version"),
+    "formId": ("form", "key"),
+    "decisionRef": ("decision", "key"),
+    "decisionRefBinding": ("decision", "binding"),
+    "decisionRefVersion": ("decision", "version"),
+    "decisionRefVersionTag": ("decision", "tag"),
+    "decisionRefTenantId": ("decision", "tenant"),
+    "mapDecisionResult": ("decision", "map"),
+    "calledElementBinding": ("call", "binding"),
+    "calledElementVersion": ("call", "version"),
+    "calledElementVersionTag": ("call", "tag"),
+    "calledElementTenantId": ("call", "tenant"),
+    "variableMappingClass": ("call", "variableMappingClass"),
+    "variableMappingDelegateExpression": ("call", "variableMappingDelegateExpression"),
+    "inheritVariables": ("call", "inheritVariables"),
+    "inheritBusinessKey": ("call", "inheritBusinessKey"),
+    "businessKey": ("call", "businessKey"),
+    "sameDeployment": ("call", "sameDeployment"),
+    "resource": ("script", "resource"),
+    "collection": ("loop", "input"),
+    "elementVariable": ("loop", "input_item"),
+    "errorCodeVariable": ("event", "codeVariable"),
+    "errorMessageVariable": ("event", "messageVariable"),
+    "escalationCodeVariable": ("event", "codeVariable"),
+    "variableName": ("event", "conditionVariable"),
+    "variableEvents": ("event", "conditionEvents"),
+}
+
+
+def _service_kind(kind: str, value: str, draft: Draft) -> None:
+    # An external task has a topic beside its type; the topic is what names the worker.
+    if kind == "topic" or "operator" not in draft.service:
+        draft.service.update(kind=kind, operator=value)
+    else:
+        draft.service.setdefault("also", {})[kind] = value
+
+
+def _result(value: str, draft: Draft) -> None:
+    group = draft.decision if draft.asks_decision else draft.script if _scripted(draft) else draft.service
+    group["result"] = value
+
+
+def _scripted(draft: Draft) -> bool:
+    return draft.type == "scriptTask"
+
+
+def read_extensions(container: etree._Element, draft: Draft) -> None:
+    """Sort the children of `extensionElements` into `draft`."""
+    for child in container:
+        namespace, name = split_tag(child.tag)
+        handler = _ELEMENTS.get(name) if namespace in PREFIXES else None
+        if handler is None:
+            put(draft.extensions, shown(child.tag), canonical(child))
+        else:
+            handler(child, draft)
+
+
+def _text(name: str) -> Callable[[etree._Element, Draft], None]:
+    def read(element: etree._Element, draft: Draft) -> None:
+        draft.texts[name] = verbatim(text_of(element))
+
+    return read
+
+
+def _instructions(element: etree._Element, draft: Draft) -> None:
+    draft.texts["instructions"] = prose(text_of(element))
+
+
+def _called_decision(element: etree._Element, draft: Draft) -> None:
+    key = (element.get("decisionId") or text_of(element)).strip()
+    draft.decision.update(_given(key=key, result=element.get("resultVariable")))
+    draft.decision.update(_given(binding=element.get("bindingType"), tag=element.get("versionTag")))
+
+
+def _called_element(element: etree._Element, draft: Draft) -> None:
+    known = {"processId": "key", "bindingType": "binding", "versionTag": "tag"}
+    for name, value in attributes_of(element):
+        draft.call[known.get(name, name)] = value
+
+
+def _given(**values: str | None) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value}
+
+
+def _operator(element: etree._Element, draft: Draft) -> None:
+    draft.service.update(kind="operator", operator=element.get("id"), line=line_of(element))
+    draft.service.update(_given(result=element.get("resultVariable")))
+    for item in element.iter():
+        name = split_tag(item.tag)[1]
+        if name == "parameter":
+            draft.parameters.append(Parameter(item.get("id", ""), item.get("value"), item.get("type"), line_of(item)))
+        elif name == "retry":
+            draft.service.update(_given(retries=item.get("retries"), backoff=item.get("backoff_base")))
+
+
+def _properties(element: etree._Element, draft: Draft) -> None:
+    for item in element:
+        name, value = item.get("name") or item.get("id") or "", item.get("value") or ""
+        if name in _FILES:
+            draft.form[_FILES[name]] = value
+        elif name == "binding":
+            draft.binding = value
+        else:
+            put(draft.properties, name, value)
+
+
+def _task_definition(element: etree._Element, draft: Draft) -> None:
+    draft.service.update(kind="job", operator=element.get("type"), line=line_of(element))
+    draft.service.update(_given(retries=element.get("retries")))
+
+
+def _headers(element: etree._Element, draft: Draft) -> None:
+    for item in element:
+        put(draft.headers, item.get("key", ""), item.get("value", ""))
+
+
+def _input_output(element: etree._Element, draft: Draft) -> None:
+    for item in element:
+        name = split_tag(item.tag)[1]
+        line = line_of(item)
+        if name in ("inputParameter", "outputParameter"):
+            direction = "in" if name == "inputParameter" else "out"
+            value = canonical(item) if len(item) else verbatim(item.text)
+            draft.mappings.append(VariableMapping(direction, item.get("name"), value, line=line))
+        else:
+            direction = "in" if name == "input" else "out"
+            draft.mappings.append(VariableMapping(direction, item.get("target"), item.get("source"), line=line))
+
+
+def _in_out(element: etree._Element, draft: Draft) -> None:
+    direction = split_tag(element.tag)[1]
+    if "businessKey" in element.attrib:
+        draft.call["businessKey"] = element.get("businessKey")
+        return
+    source = element.get("source") or element.get("sourceExpression") or element.get("variables")
+    known = ("source", "sourceExpression", "target", "variables")
+    options = {key: value for key, value in attributes_of(element) if key not in known}
+    draft.mappings.append(VariableMapping(direction, element.get("target"), source, options, line_of(element)))
+
+
+def _execution_listener(element: etree._Element, draft: Draft) -> None:
+    draft.listeners.append(_listener("execution", element))
+
+
+def _task_listener(element: etree._Element, draft: Draft) -> None:
+    draft.listeners.append(_listener("task", element))
+
+
+def _listener(on: str, element: etree._Element) -> Listener:
+    event = element.get("event") or element.get("eventType")
+    line = line_of(element)
+    for kind in ("class", "expression", "delegateExpression", "type"):
+        if kind in element.attrib and len(element) == 0:
+            return Listener(on, event, "job" if kind == "type" else kind, element.get(kind), line)
+    return Listener(on, event, "script" if len(element) else None, canonical(element), line)
+
+
+def _listeners(element: etree._Element, draft: Draft) -> None:
+    on = "task" if split_tag(element.tag)[1] == "taskListeners" else "execution"
+    draft.listeners += [_listener(on, item) for item in element]
+
+
+def _assignment(element: etree._Element, draft: Draft) -> None:
+    for name, value in attributes_of(element):
+        draft.assignment[split_tag(name)[1]] = value
+
+
+def _form_definition(element: etree._Element, draft: Draft) -> None:
+    key = element.get("formId") or element.get("formKey") or element.get("externalReference")
+    draft.form.update(_given(key=key, binding=element.get("bindingType"), tag=element.get("versionTag")))
+
+
+def _form_data(element: etree._Element, draft: Draft) -> None:
+    fields: dict[str, str] = draft.form.setdefault("fields", {})
+    items = element if split_tag(element.tag)[1] == "formData" else (element,)
+    for item in items:
+        put(fields, item.get("id", ""), canonical(item))
+
+
+def _zeebe_script(element: etree._Element, draft: Draft) -> None:
+    draft.script.update(_given(body=element.get("expression"), result=element.get("resultVariable")))
+
+
+def _zeebe_loop(element: etree._Element, draft: Draft) -> None:
+    names = {
+        "inputCollection": "input",
+        "inputElement": "input_item",
+        "outputCollection": "output",
+        "outputElement": "output_item",
+    }
+    for name, value in attributes_of(element):
+        draft.loop[names.get(name, name)] = value
+
+
+def _field(element: etree._Element, draft: Draft) -> None:
+    value = canonical(element) if len(element) else element.get("stringValue") or element.get("expression")
+    draft.parameters.append(Parameter(element.get("name", ""), value, None, line_of(element)))
+
+
+def _setting(element: etree._Element, draft: Draft) -> None:
+    put(draft.settings, shown(element.tag), _value(element))
+
+
+def _value(element: etree._Element) -> str:
+    if len(element) or (element.attrib and text_of(element).strip()):
+        return canonical(element)
+    if element.attrib:
+        return ", ".join(f"{key}={value}" for key, value in sorted(attributes_of(element)))
+    return text_of(element).strip()
+
+
+def _retry_cycle(element: etree._Element, draft: Draft) -> None:
+    draft.service["retries"] = one_line(text_of(element))
+
+
+def _connector(element: etree._Element, draft: Draft) -> None:
+    for item in element:
+        name = split_tag(item.tag)[1]
+        if name == "connectorId":
+            draft.service.update(kind="connector", operator=one_line(item.text))
+        elif name == "inputOutput":
+            _input_output(item, draft)
+
+
+def _event_text(name: str) -> Callable[[etree._Element, Draft], None]:
+    def read(element: etree._Element, draft: Draft) -> None:
+        draft.event[name] = verbatim(text_of(element))
+
+    return read
+
+
+def _process_correlation(element: etree._Element, draft: Draft) -> None:
+    found = {split_tag(item.tag)[1]: text_of(item) for item in element}
+    property_id = (found.get("propertyId") or "").strip()
+    draft.correlations.append(
+        Correlation(property_id, verbatim(found.get("expression")), of="process", line=line_of(element))
+    )
+
+
+_ELEMENTS: Mapping[str, Callable[[etree._Element, Draft], None]] = {
+    "preScript": _text("pre_script"),
+    "postScript": _text("post_script"),
+    "instructionsForEndUser": _instructions,
+    "calledDecisionId": _called_decision,
+    "calledDecision": _called_decision,
+    "calledElement": _called_element,
+    "serviceTaskOperator": _operator,
+    "properties": _properties,
+    "taskDefinition": _task_definition,
+    "taskHeaders": _headers,
+    "ioMapping": _input_output,
+    "inputOutput": _input_output,
+    "in": _in_out,
+    "out": _in_out,
+    "executionListener": _execution_listener,
+    "taskListener": _task_listener,
+    "executionListeners": _listeners,
+    "taskListeners": _listeners,
+    "assignmentDefinition": _assignment,
+    "taskSchedule": _assignment,
+    "priorityDefinition": _assignment,
+    "formDefinition": _form_definition,
+    "formData": _form_data,
+    "formProperty": _form_data,
+    "script": _zeebe_script,
+    "loopCharacteristics": _zeebe_loop,
+    "field": _field,
+    "failedJobRetryTimeCycle": _retry_cycle,
+    "connector": _connector,
+    "messagePayload": _event_text("payload"),
+    "payloadExpression": _event_text("payload"),
+    "messageVariable": _event_text("variable"),
+    "variableName": _event_text("variable"),
+    "processVariableCorrelation": _process_correlation,
+    "userTask": _setting,
+    "versionTag": _setting,
+    "adHoc": _setting,
+    "taskMetadataValues": _setting,
+    "allowGuest": _setting,
+    "guestConfirmation": _setting,
+    "errorEventDefinition": _setting,
+    "subscription": _setting,
+    "conditionalFilter": _setting,
+    "potentialStarter": _setting,
+    "customResource": _setting,
+}
+
+
+def service_of(draft: Draft) -> Service | None:
+    """The service a draft names, or None."""
+    found = draft.service
+    if not (found or draft.parameters or draft.headers):
+        return None
+    headers = dict(draft.headers)
+    headers.update({f"({key})": value for key, value in found.get("also", {}).items()})
+    return Service(
+        kind=found.get("kind", "none"),
+        operator=found.get("operator"),
+        result=found.get("result"),
+        retries=found.get("retries"),
+        backoff=found.get("backoff"),
+        parameters=tuple(draft.parameters),
+        headers=headers,
+        line=found.get("line", draft.line),
+    )
+
+
+def call_of(draft: Draft, called: str | None) -> Call | None:
+    """The target of a call activity, or None where `draft` calls nothing."""
+    found = dict(draft.call)
+    key = found.pop("key", None) or called
+    binding = bound(found, draft.binding)
+    if draft.type != "callActivity" and key is None and not found:
+        return None
+    return Call(key, binding, found, draft.line)
+
+
+def decision_of(draft: Draft) -> DecisionCall | None:
+    """The decision a draft asks, or None."""
+    found = dict(draft.decision)
+    if not found:
+        return None
+    key, result = found.pop("key", None), found.pop("result", None)
+    binding = bound(found, draft.binding)
+    return DecisionCall(key, binding, result, found, draft.line)
+
+
+def form_of(draft: Draft) -> FormUse | None:
+    """The form a draft shows, or None."""
+    found = dict(draft.form)
+    if not found:
+        return None
+    binding = bound(found, draft.binding)
+    key, fields = found.pop("key", None), found.pop("fields", {})
+    return FormUse(found.pop("schema", None), found.pop("ui", None), key, binding, fields, draft.line)
+
+
+def script_of(draft: Draft) -> Script | None:
+    """The code of a script task, or None where there is none."""
+    return Script(**{"line": draft.line, **draft.script}) if draft.script else None
+
+
+def bound(found: dict[str, Any], general: str | None) -> str | None:
+    """Take a binding out of `found` and write it as `deployment`, `latest`, `version:N` or `tag:T`."""
+    binding, version, tag = found.pop("binding", None), found.pop("version", None), found.pop("tag", None)
+    if binding == "version" or (version and not binding):
+        return f"version:{version}"
+    if binding == "versionTag" or (tag and not binding):
+        return f"tag:{tag}"
+    return binding or general
+
+
+def extend_loop(loop: Loop | None, draft: Draft) -> Loop | None:
+    """`loop` with what extensions say about it."""
+    if loop is None or not draft.loop:
+        return loop
+    known = ("input", "input_item", "output", "output_item")
+    options = {**loop.options, **{k: v for k, v in draft.loop.items() if k not in known}}
+    return replace(loop, options=options, **{k: draft.loop[k] for k in known if k in draft.loop})
