@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
+from spiffcli.catalog.deployments import resources as deployment_resources
 from spiffcli.catalog.documents import definition_from, deployment_from, with_tags
 from spiffcli.catalog.keys import KeyRecord, key_records, read_key, write_key
 from spiffcli.catalog.references import LATEST, ByName, ByTag, ByVersion, check_tag, parse_ref
@@ -86,9 +87,7 @@ def find(reader: Reader, scope: Scope, text: str, kinds: Sequence[DefinitionKind
     return _get(reader, _by_prefix(reader, scope, text, kinds))
 
 
-def startable(
-    reader: Reader, scope: Scope, text: str, kinds: Sequence[DefinitionKind] = STARTABLE
-) -> Definition:
+def startable(reader: Reader, scope: Scope, text: str, kinds: Sequence[DefinitionKind] = STARTABLE) -> Definition:
     """The definition a reference names, if instances of it can be started.
 
     Raises:
@@ -130,9 +129,7 @@ def refuse_suspended(reader: Reader, definition: Definition) -> None:
     if active is None:
         way_out = f"No version of it is active: runner activate {definition.label}"
     else:
-        way_out = (
-            f"Start {definition.key}@{active}, the newest active one, or: runner activate {definition.label}"
-        )
+        way_out = f"Start {definition.key}@{active}, the newest active one, or: runner activate {definition.label}"
     raise StateError(
         f"{definition.label} is suspended, so it cannot be started.",
         hint=way_out,
@@ -224,8 +221,7 @@ def resources(reader: Reader, definition: Definition) -> tuple[Resource, ...]:
             f"The deployment {definition.deployment} of {definition.label} is missing.",
             hint="runner store check lists everything that is damaged.",
         )
-    entries = deployment_from(document).resources
-    return tuple(Resource(entry.name, entry.kind, reader.blob(entry.hash)) for entry in entries)
+    return deployment_resources(reader, deployment_from(document))
 
 
 def model(reader: Reader, definition: Definition) -> Model:

@@ -70,8 +70,7 @@ def deployment_body(deployment: Deployment) -> bytes:
         {
             "resources": [[entry.name, entry.kind, entry.hash] for entry in deployment.resources],
             "definitions": [
-                [entry.id, entry.kind, entry.key, entry.version, entry.new]
-                for entry in deployment.definitions
+                [entry.id, entry.kind, entry.key, entry.version, entry.new] for entry in deployment.definitions
             ],
         }
     )
@@ -134,9 +133,7 @@ def definition_body(definition: Definition, starts: Sequence[str] = ()) -> bytes
     return to_bytes(
         {
             "specs": dict(definition.specs),
-            "references": [
-                [r.element, r.kind, r.key, r.binding, r.target, r.pinned] for r in definition.references
-            ],
+            "references": [[r.element, r.kind, r.key, r.binding, r.target, r.pinned] for r in definition.references],
             "starts": list(starts),
         }
     )
@@ -214,9 +211,7 @@ def instance_fields(instance: Instance, *, history: int = 0, blobs: Sequence[str
             "natural_id": instance.natural_id,
             "user": instance.user,
             **_source_fields(instance.source),
-            "active": [
-                item for task in instance.active for item in (task.task, task.id, task.name, task.state)
-            ],
+            "active": [item for task in instance.active for item in (task.task, task.id, task.name, task.state)],
             "subscriptions": [item for s in instance.subscriptions for item in _flat_subscription(s)],
             "incident": instance.incident,
             "suspended": instance.suspended,
@@ -245,9 +240,7 @@ def instance_from(document: Document) -> Instance:
         user=fields.get("user", ""),
         source=_source_from(fields),
         active=tuple(ActiveTask(*group) for group in _groups(fields.get("active", ()), _ACTIVE)),
-        subscriptions=tuple(
-            _subscription(*group) for group in _groups(fields.get("subscriptions", ()), _SUBSCRIPTION)
-        ),
+        subscriptions=tuple(_subscription(*group) for group in _groups(fields.get("subscriptions", ()), _SUBSCRIPTION)),
         due=fields["due"],
         situation=fields["situation"],
         incident=fields.get("incident"),
@@ -285,9 +278,7 @@ def _subscription(
 
 def history_lines(entries: Iterable[HistoryEntry]) -> bytes:
     """History entries as JSON lines, so that more can be appended without reading the ones before."""
-    return b"".join(
-        to_bytes([entry.at, entry.what, entry.user, dict(entry.details)]) + b"\n" for entry in entries
-    )
+    return b"".join(to_bytes([entry.at, entry.what, entry.user, dict(entry.details)]) + b"\n" for entry in entries)
 
 
 def history_from(body: bytes) -> tuple[HistoryEntry, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
+from spiffcli.catalog.blobs import delete_unreferenced
 from spiffcli.catalog.documents import (
     document_id,
     event,
@@ -94,9 +95,7 @@ def create(
     """
     row = tx.get("definition", instance.definition, body=False)
     if row is None:
-        raise NotFoundError(
-            f"The definition of {instance.key}@{instance.version} was deleted.", candidates=[]
-        )
+        raise NotFoundError(f"The definition of {instance.key}@{instance.version} was deleted.", candidates=[])
     if row.fields.get("suspended", False):
         raise StateError(f"{instance.key}@{instance.version} is suspended, so it cannot be started.")
     _claim_natural_id(tx, instance)
@@ -138,16 +137,13 @@ def save(
         _no_instance(instance.id)
     if before.revision != expected:
         raise ConflictError(
-            f"Instance {instance.id} was changed by another command "
-            f"(revision {before.revision}, expected {expected}).",
+            f"Instance {instance.id} was changed by another command (revision {before.revision}, expected {expected}).",
             hint="Nothing was saved; look at it again with: runner show -w " + instance.id,
             revision=before.revision,
         )
     moved = before.fields["definition"] != instance.definition
     if moved and tx.get("definition", instance.definition, body=False) is None:
-        raise NotFoundError(
-            f"The definition of {instance.key}@{instance.version} was deleted.", candidates=[]
-        )
+        raise NotFoundError(f"The definition of {instance.key}@{instance.version} was deleted.", candidates=[])
     blobs = [*before.fields.get("blobs", ()), *(tx.put_blob(content) for content in keep)]
     count = _append_history(tx, instance.id, before.fields.get("history", 0), entries)
     fields = instance_fields(instance, history=count, blobs=list(dict.fromkeys(blobs)))
@@ -265,14 +261,22 @@ def delete(tx: Transaction, tenant: str, id: str) -> Instance:
     row = tx.get("instance", id, body=False)
     if row is None or row.fields["tenant"] != tenant:
         _no_instance(id)
-    instance = instance_from(row)
-    tx.delete("instance", id, expected=row.revision)
-    for chunk_id in history_ids(row):
-        _delete_document(tx, "history", chunk_id)
-    if instance.natural_id is not None:
-        _delete_document(tx, "natural", natural_key(instance.tenant, instance.key, instance.natural_id))
-    _forget_blobs(tx, row.fields.get("blobs", ()))
-    return instance
+    delete_rows(tx, [row])
+    return instance_from(row)
+
+
+def delete_rows(tx: Transaction, rows: Iterable[Document]) -> None:
+    """Forget the instances of these rows."""
+    blobs: set[str] = set()
+    for row in rows:
+        tx.delete("instance", row.id, expected=row.revision)
+        for chunk_id in history_ids(row):
+            _delete_document(tx, "history", chunk_id)
+        natural_id = row.fields.get("natural_id")
+        if natural_id is not None:
+            _delete_document(tx, "natural", natural_key(row.fields["tenant"], row.fields["key"], natural_id))
+        blobs.update(row.fields.get("blobs", ()))
+    delete_unreferenced(tx, blobs)
 
 
 def natural_key(tenant: str, key: str, natural_id: str) -> str:
@@ -336,14 +340,6 @@ def _keep_situation(tx: Transaction, situation: Situation | None) -> None:
         tx.put("situation", situation.hash, {"definition": situation.definition}, situation.body, expected=0)
 
 
-def _forget_blobs(tx: Transaction, blobs: Sequence[str]) -> None:
-    if not blobs:
-        return
-    from spiffcli.catalog.blobs import delete_unreferenced
-
-    delete_unreferenced(tx, blobs)
-
-
 def _delete_document(tx: Transaction, kind: str, id: str) -> None:
     document = tx.get(kind, id, body=False)
     if document is not None:
@@ -370,6 +366,4 @@ def _by_prefix(reader: Reader, tenant: str, text: str) -> list[Instance]:
 
 
 def _no_instance(text: str) -> NoReturn:
-    raise NotFoundError(
-        f"There is no instance '{text}'.", hint="runner list_instances shows them all.", candidates=[]
-    )
+    raise NotFoundError(f"There is no instance '{text}'.", hint="runner list_instances shows them all.", candidates=[])

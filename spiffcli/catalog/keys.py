@@ -23,7 +23,7 @@ class KeyRecord:
         latest: Highest version that exists; 0 where none does.
         latest_id: Id of that definition, or None.
         highest: Highest version ever given.
-        deployment: Id of the last deployment whose files held the key, or None.
+        deployment: Id of the last deployment that was made for the sake of the key, or None.
         starts: Events that start the newest active version, as `message:NAME` ...
         starts_id: Id of the definition they start, or None.
         versions: Definition id by version; only where the record was read whole.

@@ -55,9 +55,7 @@ def parse_ref(text: str) -> Ref:
     """
     text = text.strip()
     if not text:
-        raise InputError(
-            "An empty reference names no definition.", hint="Give an id, KEY, KEY@VERSION or KEY@TAG."
-        )
+        raise InputError("An empty reference names no definition.", hint="Give an id, KEY, KEY@VERSION or KEY@TAG.")
     key, at, rest = text.rpartition("@")
     if not at:
         return ByName(text)

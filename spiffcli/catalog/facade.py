@@ -1,0 +1,480 @@
+"""The catalog as the rest of the program uses it: one object, one tenant, one clock."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from spiffcli.catalog import definitions, deployments, instances
+from spiffcli.catalog.clock import Clock, iso, system_clock
+from spiffcli.catalog.definitions import KINDS, Counts
+from spiffcli.catalog.instances import Filter, Situation
+from spiffcli.catalog.scope import Scope
+from spiffcli.store.protocol import DocumentStore, Reader, Transaction
+from spiffcli.values import (
+    DEFAULT_TENANT,
+    Definition,
+    DefinitionKind,
+    Deployment,
+    HistoryEntry,
+    Instance,
+    Resource,
+)
+
+if TYPE_CHECKING:
+    from spiffcli.catalog.deleting import Deletion
+    from spiffcli.catalog.plans import Deploy, DeploymentPlan, SpecBytes, SpecSource
+    from spiffcli.catalog.resolving import Resolution
+    from spiffcli.catalog.suspending import Action, Scheduled, Suspended
+    from spiffcli.model import Model
+
+
+class Catalog:
+    """Deployments, definitions and instances of one tenant.
+
+    Every method that writes does so in a transaction of its own, unless the catalog was made by
+    `transaction`: then all of them succeed together or not at all.
+    """
+
+    def __init__(
+        self,
+        store: DocumentStore,
+        *,
+        tenant: str = DEFAULT_TENANT,
+        fallback: bool = True,
+        default_tenant: str = DEFAULT_TENANT,
+        default_tenants: Mapping[str, str] | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        """Look at `store` as `tenant`.
+
+        Args:
+            fallback: Look definitions up in the default tenant where the tenant has none of the key.
+            default_tenant: That tenant.
+            default_tenants: Default tenants of single keys, where they differ.
+            clock: Time of everything that is written, in seconds since the epoch.
+        """
+        self.store = store
+        self.clock = clock
+        self.scope = Scope(tenant, fallback, default_tenant, dict(default_tenants or {}))
+        self._tx: Transaction | None = None
+
+    @property
+    def tenant(self) -> str:
+        """Whom the catalog works for."""
+        return self.scope.tenant
+
+    @property
+    def reader(self) -> Reader:
+        """Where it reads: the store, or the transaction it belongs to."""
+        return self.store if self._tx is None else self._tx
+
+    def now(self) -> str:
+        """The time of the catalog's clock as it is stored."""
+        return iso(self.clock())
+
+    def with_scope(self, *, tenant: str | None = None, fallback: bool | None = None) -> Catalog:
+        """The same catalog for another tenant, or with fallback on or off."""
+        scope = self.scope if tenant is None else self.scope.for_tenant(tenant)
+        return self._copy(scope.with_fallback(fallback), self._tx)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Catalog]:
+        """A catalog whose writes happen together when the block ends, or not at all if it fails.
+
+        Raises:
+            BusyError: Another process has been writing for too long.
+        """
+        with self._write() as tx:
+            yield self._copy(self.scope, tx)
+
+    # Deployments
+
+    def plan_deployment(self, request: Deploy) -> DeploymentPlan:
+        """What deploying these files would do. Nothing is written.
+
+        Raises:
+            ModelError: A file cannot be read or executed, or something it calls is nowhere.
+            InputError: The request contradicts itself.
+            DuplicateError: The tag is on another version.
+        """
+        from spiffcli.catalog.contents import examine
+        from spiffcli.catalog.planning import plan_deployment
+
+        scope = self.scope if request.tenant is None else self.scope.for_tenant(request.tenant)
+        created = self.clock() if request.now is None else request.now
+        return plan_deployment(self.reader, scope, examine(request), created)
+
+    def deploy(self, plan: DeploymentPlan, specs: SpecBytes | SpecSource | None = None) -> Deployment:
+        """Store what was planned, in one transaction; planned anew there if somebody else came first.
+
+        Args:
+            specs: Engine specs of the new definitions, or a function that makes them for a plan. It is called
+                outside the transaction, and once more inside it where the plan had to change.
+
+        Raises:
+            ConflictError: The plan had to change and needs specs that are not at hand.
+            ModelError: As `plan_deployment`.
+            DuplicateError: As `plan_deployment`.
+        """
+        from spiffcli.catalog.deploying import deploy
+
+        more = specs if callable(specs) else None
+        ready = specs(plan) if callable(specs) else specs or {}
+        with self._write() as tx:
+            return deploy(tx, self.scope.for_tenant(plan.tenant), plan, ready, more)
+
+    def deployment(self, ref: str) -> Deployment:
+        """A deployment by id, unique beginning of its id, or name (the last of that name).
+
+        Raises:
+            NotFoundError: There is none.
+            AmbiguousError: Several ids begin so.
+        """
+        return deployments.find(self.reader, self.tenant, ref)
+
+    def deployments(self, *, user: str | None = None, since: str | None = None) -> list[Deployment]:
+        """Deployments as their rows show them, without resources and definitions, oldest first.
+
+        Args:
+            user: Only those by this user.
+            since: Only those at or after this time (ISO 8601, UTC).
+        """
+        return deployments.listed(self.reader, self.tenant, user=user, since=since)
+
+    def deployment_resources(self, deployment: Deployment) -> tuple[Resource, ...]:
+        """The files of a deployment, byte for byte."""
+        return deployments.resources(self.reader, deployment)
+
+    # Definitions
+
+    def definition(self, id: str) -> Definition:
+        """The definition with exactly this id.
+
+        Raises:
+            NotFoundError: There is none that the tenant sees.
+        """
+        return definitions.definition(self.reader, self.scope, id)
+
+    def find(self, ref: str, kinds: Sequence[DefinitionKind] = KINDS) -> Definition:
+        """The definition a reference names, suspended or not: `KEY`, `KEY@VERSION`, `KEY@TAG`, an id or prefix.
+
+        Raises:
+            NotFoundError: None; `data["candidates"]` has near matches.
+            AmbiguousError: An id prefix of several.
+            InputError: `ref` is not a reference.
+
+
+        """
+        return definitions.find(self.reader, self.scope, ref, kinds)
+
+    def startable(self, ref: str) -> Definition:
+        """The definition a reference names, if instances of it can be started.
+
+        Raises:
+            StateError: It is suspended; the message names the newest version that is not.
+            NotFoundError: As `find`.
+            AmbiguousError: As `find`.
+            InputError: As `find`.
+        """
+        return definitions.startable(self.reader, self.scope, ref)
+
+    def latest(self, key: str, kind: DefinitionKind = "process") -> Definition:
+        """The latest version of a key, for starting; its cost depends neither on versions nor on instances.
+
+        Raises:
+            StateError: It is suspended; the message names the newest version that is not.
+            NotFoundError: The key has no versions.
+        """
+        return definitions.latest(self.reader, self.scope, key, kind)
+
+    def definitions(
+        self, key: str | None = None, kinds: Sequence[DefinitionKind] | None = None, *, latest: bool = False
+    ) -> list[Definition]:
+        """Definitions of the tenant as their rows show them, without specs and references."""
+        return definitions.definitions(self.reader, self.scope, key, kinds, latest=latest)
+
+    def counts(self) -> dict[str, Counts]:
+        """How many instances each definition has, by definition id."""
+        return definitions.counts(self.reader, self.scope)
+
+    def resources(self, definition: Definition) -> tuple[Resource, ...]:
+        """The files of the deployment that made a definition, byte for byte."""
+        return definitions.resources(self.reader, definition)
+
+    def model(self, definition: Definition) -> Model:
+        """The model of everything in the deployment that made a definition."""
+        return definitions.model(self.reader, definition)
+
+    def dependencies(self, definition: Definition) -> tuple[Definition, ...]:
+        """Everything a definition is bound to, directly or further away, nearest first."""
+        return definitions.dependencies(self.reader, definition)
+
+    def tag(self, ref: str, name: str, *, move: bool = False) -> Definition:
+        """Give a version a name by which `KEY@NAME` finds it.
+
+        Raises:
+            DuplicateError: Another version has it, and `move` is off.
+            InputError: It cannot be a tag.
+            NotFoundError: The tenant itself has no such definition.
+        """
+        with self._write() as tx:
+            return definitions.tag(tx, self._own(tx, ref), name, move=move)
+
+    def untag(self, ref: str, name: str) -> Definition:
+        """Take a tag off a version.
+
+        Raises:
+            NotFoundError: The tenant itself has no such definition, or it has no such tag.
+        """
+        with self._write() as tx:
+            return definitions.untag(tx, self._own(tx, ref), name)
+
+    def suspend(self, ref: str, *, whole_key: bool = False, instances: bool = False, user: str = "") -> Suspended:
+        """Suspend a version, or all of its key: it starts nothing and is not entered by calls.
+
+        Args:
+            instances: Suspend the instances that run on it too.
+
+        Raises:
+            NotFoundError: The tenant itself has no such definition.
+            InputError: It is a decision or form.
+        """
+        return self._set_suspended("suspend", ref, whole_key, instances, user)
+
+    def activate(self, ref: str, *, whole_key: bool = False, instances: bool = False, user: str = "") -> Suspended:
+        """Undo `suspend`.
+
+        Raises:
+            NotFoundError: The tenant itself has no such definition.
+            InputError: It is a decision or form.
+        """
+        return self._set_suspended("activate", ref, whole_key, instances, user)
+
+    def schedule(
+        self,
+        action: Action,
+        ref: str,
+        at: float,
+        *,
+        whole_key: bool = False,
+        instances: bool = False,
+        user: str = "",
+    ) -> Scheduled:
+        """Suspend or activate at a date (seconds since the epoch): `run_scheduled` does it then.
+
+        Raises:
+            NotFoundError: The tenant itself has no such definition.
+        """
+        from spiffcli.catalog.suspending import Scheduled, schedule
+
+        with self._write() as tx:
+            definition = self._own(tx, ref)
+            plan = Scheduled(str(uuid.uuid4()), action, definition.id, whole_key, instances, at, user)
+            schedule(tx, self.tenant, plan)
+        return plan
+
+    def scheduled(self) -> list[Scheduled]:
+        """Suspensions and activations that wait for their date, the earliest first."""
+        from spiffcli.catalog.suspending import scheduled
+
+        return scheduled(self.reader, self.tenant)
+
+    def run_scheduled(self) -> list[tuple[Scheduled, Suspended]]:
+        """Do what is due by the catalog's clock, and say what changed."""
+        from spiffcli.catalog.suspending import run_scheduled
+
+        done = []
+        for plan in self.scheduled():
+            if plan.at <= self.clock():
+                with self._write() as tx:
+                    entry = self._suspension_entry(plan.action, plan.user)
+                    done.append((plan, run_scheduled(tx, self.tenant, plan, entry)))
+        return done
+
+    def plan_deletion(self, *refs: str) -> Deletion:
+        """What deleting these definitions would take away.
+
+        Raises:
+            NotFoundError: The tenant itself has no such definition.
+        """
+        from spiffcli.catalog.deleting import plan_deletion
+
+        chosen = {each.id: each for each in (self._own(self.reader, ref) for ref in refs)}
+        return plan_deletion(self.reader, self.tenant, list(chosen.values()))
+
+    def plan_deployment_deletion(self, ref: str) -> Deletion:
+        """What deleting a deployment would take away: the versions it made.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        from spiffcli.catalog.deleting import plan_deployment_deletion
+
+        return plan_deployment_deletion(self.reader, self.deployment(ref))
+
+    def delete(self, deletion: Deletion, *, cascade: bool = False) -> Deletion:
+        """Delete what was planned, looked at again in the transaction; returns what went.
+
+        Raises:
+            StateError: Instances run (without `cascade`), or other definitions are bound to it.
+        """
+        from spiffcli.catalog.deleting import delete
+
+        with self._write() as tx:
+            return delete(tx, self.tenant, deletion, cascade=cascade)
+
+    # References
+
+    def resolve(
+        self, caller: Definition, element: str, kind: DefinitionKind, key: str, *, fallback: bool | None = None
+    ) -> Resolution:
+        """The definition that `element` of `caller` refers to when it is entered.
+
+        Args:
+            fallback: Whether the default tenant is looked in; None asks the catalog's own setting.
+
+        Raises:
+            NotFoundError: It is not there; the message names the reference.
+            StateError: It is suspended.
+        """
+        from spiffcli.catalog.resolving import resolve
+
+        return resolve(self.reader, self.scope.with_fallback(fallback), caller, element, kind, key)
+
+    def started_by(self, kind: str, name: str) -> tuple[Definition, ...]:
+        """The definitions a message, signal or timer starts: the newest active version of each key."""
+        from spiffcli.catalog.starting import started_by
+
+        return tuple(self.definition(id) for id in started_by(self.reader, self.scope, kind, name))
+
+    # Instances
+
+    def create(
+        self,
+        instance: Instance,
+        state: bytes,
+        entries: Sequence[HistoryEntry] = (),
+        *,
+        situation: Situation | None = None,
+        keep: Iterable[bytes] = (),
+    ) -> Instance:
+        """Store a new instance; see `instances.create`.
+
+        Raises:
+            DuplicateError: The natural id is taken.
+            NotFoundError: The definition was deleted in between.
+            StateError: The definition was suspended in between.
+        """
+        with self._write() as tx:
+            return instances.create(tx, instance, state, entries, situation=situation, keep=keep)
+
+    def save(
+        self,
+        instance: Instance,
+        state: bytes | None,
+        entries: Sequence[HistoryEntry] = (),
+        *,
+        expected: int | None = None,
+        situation: Situation | None = None,
+        keep: Iterable[bytes] = (),
+    ) -> Instance:
+        """Store a new revision of an instance; see `instances.save`.
+
+        Raises:
+            ConflictError: Somebody else saved it in between.
+            NotFoundError: Somebody else deleted it in between.
+        """
+        with self._write() as tx:
+            return instances.save(tx, instance, state, entries, expected=expected, situation=situation, keep=keep)
+
+    def load(self, id: str) -> tuple[Instance, bytes]:
+        """An instance and its state.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+        return instances.load(self.reader, self.tenant, id)
+
+    def instance(self, ref: str) -> Instance:
+        """The instance a user means: by id, natural id, or a unique beginning of its id.
+
+        Raises:
+            NotFoundError: There is none.
+            AmbiguousError: There are several.
+        """
+        return instances.resolve(self.reader, self.scope, ref)
+
+    def instances(self, filter: Filter | None = None) -> list[Instance]:
+        """Instances, oldest first."""
+        return instances.find(self.reader, self.tenant, filter)
+
+    def due(self, now: float | None = None) -> list[Instance]:
+        """Instances with a timer that is due, by the catalog's clock unless `now` is given."""
+        return instances.due(self.reader, self.tenant, self.clock() if now is None else now)
+
+    def waiting_for(self, kind: str, name: str) -> list[Instance]:
+        """Instances that wait for a message or signal of this name, oldest first."""
+        return instances.waiting_for(self.reader, self.tenant, kind, name)
+
+    def history(self, id: str) -> tuple[HistoryEntry, ...]:
+        """Everything that happened to an instance, in order.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+        return instances.history(self.reader, self.tenant, id)
+
+    def situation(self, hash: str) -> Situation | None:
+        """The situation with this hash, or None where no instance ever stood there."""
+        return instances.situation(self.reader, hash)
+
+    def blob(self, hash: str) -> bytes:
+        """Bytes kept for a definition (specs) or an instance (the state before a migration).
+
+        Raises:
+            CorruptStoreError: They are missing or damaged.
+        """
+        return self.reader.blob(hash)
+
+    def delete_instance(self, id: str) -> Instance:
+        """Forget an instance with everything that is kept for it alone.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+        with self._write() as tx:
+            return instances.delete(tx, self.tenant, id)
+
+    # Inside
+
+    @contextmanager
+    def _write(self) -> Iterator[Transaction]:
+        if self._tx is not None:
+            yield self._tx
+        else:
+            with self.store.transaction() as tx:
+                yield tx
+
+    def _copy(self, scope: Scope, tx: Transaction | None) -> Catalog:
+        copy = Catalog(self.store, clock=self.clock)
+        copy.scope, copy._tx = scope, tx
+        return copy
+
+    def _own(self, reader: Reader, ref: str) -> Definition:
+        # What the tenant only sees by falling back belongs to somebody else.
+        return definitions.find(reader, self.scope.with_fallback(False), ref)
+
+    def _set_suspended(self, action: Action, ref: str, whole: bool, with_instances: bool, user: str) -> Suspended:
+        from spiffcli.catalog.suspending import set_suspended, whole_key
+
+        with self._write() as tx:
+            definition = self._own(tx, ref)
+            chosen = whole_key(tx, definition) if whole else [definition]
+            entry = self._suspension_entry(action, user)
+            return set_suspended(tx, self.tenant, chosen, action, instances=with_instances, entry=entry)
+
+    def _suspension_entry(self, action: Action, user: str) -> HistoryEntry:
+        return HistoryEntry(self.now(), "suspended" if action == "suspend" else "activated", user)
