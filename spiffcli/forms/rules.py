@@ -1,0 +1,243 @@
+"""The one place that asks `jsonschema`: validators of a form and its parts, without any network access."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from spiffcli.errors import ModelError
+from spiffcli.text import one_line, shorten
+
+if TYPE_CHECKING:
+    from jsonschema import FormatChecker
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
+
+Schema = Mapping[str, Any] | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule of a schema that a value does not meet.
+
+    Attributes:
+        path: Where in the value.
+        rule: The keyword that is not met; empty where the schema allows nothing at all.
+        limit: What the keyword says.
+        value: The value at fault.
+        schema: The part of the schema that holds the keyword.
+        message: The words of the validator.
+        inner: For alternatives: why each of them does not fit.
+    """
+
+    path: tuple[str | int, ...]
+    rule: str
+    limit: Any
+    value: Any
+    schema: Mapping[str, Any]
+    message: str
+    inner: tuple[Violation, ...] = ()
+
+
+def check_schema(name: str, schema: Schema) -> None:
+    """Make sure that `schema` is a JSON Schema whose references all lead into itself.
+
+    Raises:
+        ModelError: It is not; the message names the place in the schema.
+    """
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        _class_for(schema).check_schema(schema)
+    except SchemaError as fault:
+        place = "/".join(str(part) for part in fault.absolute_path) or "the top"
+        reason = shorten(one_line(fault.message), 200)
+        raise ModelError(f"The form {name} is not a valid JSON Schema, at {place}: {reason}.", file=name) from fault
+    except RecursionError as fault:
+        raise ModelError(f"The form {name} is nested too deep to be read.", file=name) from fault
+    for ref in _references(schema):
+        follow(name, schema, ref)
+
+
+def follow(name: str, root: Schema, ref: object) -> Schema:
+    """The part of `root` that a `$ref` leads to.
+
+    Raises:
+        ModelError: It leads to another document or to nothing.
+    """
+    if not isinstance(ref, str) or (ref != "#" and not ref.startswith("#/")):
+        raise ModelError(
+            f"The form {name} refers to {ref}, which is not a place inside the form.",
+            hint='Copy that part into the form and refer to it as "#/definitions/...".',
+            file=name,
+        )
+    part: Any = root
+    for step in ref.split("/")[1:]:
+        part = _child(part, step.replace("~1", "/").replace("~0", "~"))
+    if not isinstance(part, Mapping | bool):
+        raise ModelError(f"The form {name} refers to {ref}, which it does not contain.", file=name)
+    return part
+
+
+def _child(part: Any, step: str) -> Any:
+    if isinstance(part, Mapping):
+        return part.get(step)
+    if isinstance(part, list) and step.isdecimal() and int(step) < len(part):
+        return part[int(step)]
+    return None
+
+
+def _references(part: Any) -> Iterator[str]:
+    # A list instead of recursion: a schema may be nested deeper than Python recurses.
+    waiting = [part]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting.extend(part)
+        elif isinstance(part, Mapping):
+            if isinstance(part.get("$ref"), str):
+                yield part["$ref"]
+            waiting.extend(value for key, value in part.items() if key not in ("enum", "const", "default", "examples"))
+
+
+def errors(name: str, root: Schema, part: Schema, value: Any) -> list[Violation]:
+    """What is wrong with `value` under `part` of the schema `root`, ordered by the place in the value.
+
+    Raises:
+        ModelError: The schema itself cannot be used (a reference without a target, one that never ends).
+    """
+    from referencing.exceptions import Unresolvable
+
+    try:
+        found = validator(root).evolve(schema=part).iter_errors(value)
+        return sorted(map(_violation, found), key=lambda fault: [str(step) for step in fault.path])
+    except Unresolvable as fault:
+        raise ModelError(f"The form {name} refers to something it does not contain: {fault}.", file=name) from fault
+    except RecursionError as fault:
+        raise ModelError(f"The form {name} refers to itself without end.", file=name) from fault
+    except re.error as fault:
+        raise ModelError(f"The form {name} has a pattern that cannot be used: {fault}.", file=name) from fault
+
+
+def _violation(error: ValidationError) -> Violation:
+    schema: Any = error.schema
+    return Violation(
+        path=tuple(error.absolute_path),
+        rule=error.validator if isinstance(error.validator, str) else "",
+        limit=error.validator_value,
+        value=error.instance,
+        schema=schema if isinstance(schema, Mapping) else {},
+        message=error.message,
+        inner=tuple(_violation(inner) for inner in error.context or ()),
+    )
+
+
+def is_valid(name: str, root: Schema, part: Schema, value: Any) -> bool:
+    """Whether `value` meets `part` of the schema `root`."""
+    return not errors(name, root, part, value)
+
+
+def validator(root: Schema) -> Validator:
+    """A validator of `root` with formats checked and every remote reference refused."""
+    from referencing import Registry  # an empty one knows no other document and fetches none
+
+    made: Validator = _class_for(root)(root, format_checker=_format_checker(), registry=Registry())
+    return made
+
+
+def _class_for(schema: Schema) -> Any:
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
+
+    return _extended(validator_for(schema, default=Draft202012Validator))
+
+
+@cache
+def _extended(base: Any) -> Any:
+    """`base` with two changes.
+
+    `dependencies`, which newer drafts split in two but form editors still write, is checked everywhere; and a
+    field that is forbidden (`"field": false`) is reported under its name.
+    """
+    from jsonschema.validators import extend
+
+    own: dict[str, Any] = {"properties": _properties}
+    if "dependencies" not in base.VALIDATORS:
+        own["dependencies"] = _dependencies
+    return extend(base, own)  # type: ignore[no-untyped-call]
+
+
+def _properties(validator: Any, properties: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    from jsonschema.exceptions import ValidationError
+
+    if not isinstance(instance, dict):
+        return
+    for name, part in properties.items():
+        if name not in instance:
+            continue
+        if part is False:
+            yield ValidationError("forbidden", validator="false", path=[name], validator_value=False)
+        else:
+            yield from validator.descend(instance[name], part, path=name, schema_path=name)
+
+
+def _dependencies(validator: Any, dependencies: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    from jsonschema.exceptions import ValidationError
+
+    if not isinstance(instance, dict) or not isinstance(dependencies, dict):
+        return
+    for name, needed in dependencies.items():
+        if name not in instance:
+            continue
+        if isinstance(needed, list):
+            missing = [other for other in needed if other not in instance]
+            yield from (ValidationError(f"{other} is needed where {name} is given") for other in missing)
+        else:
+            yield from validator.descend(instance, needed, schema_path=name)
+
+
+@cache
+def _format_checker() -> FormatChecker:
+    """The stock checks, and our own for the formats that those leave to optional packages."""
+    from jsonschema import Draft202012Validator, FormatChecker
+
+    checker = FormatChecker(formats=())
+    checker.checkers = dict(Draft202012Validator.FORMAT_CHECKER.checkers)
+    checker.checks("date", raises=ValueError)(_is_date)
+    checker.checks("time", raises=ValueError)(_is_time)
+    checker.checks("date-time", raises=ValueError)(_is_datetime)
+    checker.checks("email")(_is_email)
+    checker.checks("uri")(_is_uri)
+    return checker
+
+
+def _is_date(value: object) -> bool:
+    if not isinstance(value, str):
+        return True
+    datetime.date.fromisoformat(value)
+    return len(value) == len("2024-05-03")  # the shorter ISO forms are legal, but nobody else reads them
+
+
+def _is_time(value: object) -> bool:
+    if isinstance(value, str):
+        datetime.time.fromisoformat(value)
+    return True
+
+
+def _is_datetime(value: object) -> bool:
+    if not isinstance(value, str):
+        return True
+    datetime.datetime.fromisoformat(value)
+    return len(value) > len("2024-05-03")
+
+
+def _is_email(value: object) -> bool:
+    return not isinstance(value, str) or re.fullmatch(r"[^\s@]+@[^\s@]+", value) is not None
+
+
+def _is_uri(value: object) -> bool:
+    return not isinstance(value, str) or re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:\S+", value) is not None

@@ -1,0 +1,207 @@
+"""What a form is, and what a question is."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+
+from spiffcli.errors import ModelError
+from spiffcli.forms import rules
+from spiffcli.forms.json_text import read_json
+
+#: Where a field is: names of fields and numbers of entries, from the outside in.
+Path: TypeAlias = tuple[str | int, ...]
+
+QuestionType = Literal["string", "integer", "number", "boolean", "array", "object", "count", "any"]
+
+
+class Nothing(enum.Enum):
+    """The type of `NOTHING`."""
+
+    NOTHING = "nothing"
+
+    def __repr__(self) -> str:
+        return "NOTHING"
+
+
+#: The answer "leave this field out", and a default that is not there. `None` is the JSON value null.
+NOTHING: Final = Nothing.NOTHING
+
+
+class Count(int):
+    """Answer to a question of type `count`: how many entries a list of objects has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A JSON Schema and how to present it.
+
+    Attributes:
+        name: Name of the form's file, for messages.
+        schema: The JSON Schema; its top is an object.
+        ui: The ui-schema (`ui:order`, `ui:widget` ...), or empty.
+    """
+
+    name: str
+    schema: Mapping[str, Any]
+    ui: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Title of the form, or the empty string."""
+        return str(option(self.ui, "title") or self.schema.get("title", ""))
+
+    @property
+    def description(self) -> str:
+        """What the form is about, or the empty string."""
+        return str(option(self.ui, "description") or self.schema.get("description", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value a field may take.
+
+    Attributes:
+        value: The JSON value.
+        title: What the person sees.
+    """
+
+    value: Any
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing to ask.
+
+    Attributes:
+        path: Where the answer goes.
+        title: Short text to ask with.
+        type: JSON type of the answer. `count` asks for the number of entries of a list of objects, whose
+            own questions follow; `any` takes every JSON value; `object` takes a whole JSON object.
+        required: Whether the form needs an answer.
+        description: Longer text, or empty.
+        choices: The values to choose from, or empty. Of a list: the values of its entries.
+        default: What an empty answer means; `NOTHING` where there is no default.
+        secret: Whether neither the answer nor the default may be shown.
+        multiline: Whether the answer may have several lines.
+        nullable: Whether null is an answer.
+        minimum: Least number, count, or number of entries of a list.
+        maximum: Greatest number, count, or number of entries of a list.
+        exclusive_minimum: Number the answer must be above.
+        exclusive_maximum: Number the answer must be below.
+        min_length: Least number of characters of a text.
+        max_length: Greatest number of characters of a text.
+        pattern: Regular expression that must be found in a text, or None.
+        format: `date`, `date-time`, `email` ..., or the empty string.
+        example: What an answer may look like (the ui-schema's placeholder), or empty.
+        rule: The schema of this field alone.
+        form: The form it belongs to, where the references of `rule` lead.
+    """
+
+    path: Path
+    title: str
+    type: QuestionType
+    required: bool
+    form: Form = field(repr=False)
+    description: str = ""
+    choices: tuple[Choice, ...] = ()
+    default: Any = NOTHING
+    secret: bool = False
+    multiline: bool = False
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    exclusive_minimum: float | None = None
+    exclusive_maximum: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    format: str = ""
+    example: str = ""
+    rule: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The path as text: `address.street`, `items[0].product`."""
+        return path_name(self.path)
+
+    @property
+    def numbered(self) -> bool:
+        """Whether choices can be named by number: not where a number could also be one of the values."""
+        numbers = {str(number) for number in range(1, len(self.choices) + 1)}
+        return not any(str(c.value) in numbers or c.title.strip() in numbers for c in self.choices)
+
+
+def path_name(path: Path) -> str:
+    """A path as text: `address.street`, `items[0].product`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def option(ui: Mapping[str, Any], name: str) -> Any:
+    """An option of a ui-schema, written `ui:name` or inside `ui:options`; None where there is none."""
+    if f"ui:{name}" in ui:
+        return ui[f"ui:{name}"]
+    options = ui.get("ui:options")
+    return options.get(name) if isinstance(options, Mapping) else None
+
+
+def part_of(ui: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The ui-schema of one field, or of the entries of a list (`items`)."""
+    part = ui.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def is_hidden(rule: Mapping[str, Any], ui: Mapping[str, Any]) -> bool:
+    """Whether a field is filled in without asking: constant, read-only or hidden."""
+    if "const" in rule or rule.get("readOnly") is True:
+        return True
+    return option(ui, "widget") == "hidden" or option(ui, "readonly") is True or option(ui, "disabled") is True
+
+
+def is_secret(rule: Mapping[str, Any], ui: Mapping[str, Any]) -> bool:
+    """Whether the value of a field may not be shown."""
+    return rule.get("format") == "password" or option(ui, "widget") == "password"
+
+
+def read_form(name: str, content: bytes, ui: bytes | None = None, *, ui_name: str | None = None) -> Form:
+    """Read a form from the bytes of its schema and its ui-schema.
+
+    Args:
+        name: Name of the schema's file, for messages.
+        content: The JSON Schema.
+        ui: The ui-schema, if there is one.
+        ui_name: Name of the ui-schema's file.
+
+    Raises:
+        ModelError: Not JSON (with the line), or not the schema of an object.
+    """
+    schema = _read_object(name, content, "form")
+    if schema.get("type", "object") != "object":
+        raise ModelError(
+            f"The form {name} describes something of type {schema['type']}, not an object with fields.",
+            hint='Write "type": "object" at the top and put the fields under "properties".',
+            file=name,
+        )
+    return Form(name, schema, {} if ui is None else _read_object(ui_name or f"{name} (ui)", ui, "ui-schema"))
+
+
+def _read_object(name: str, content: bytes, what: str) -> dict[str, Any]:
+    value = read_json(content, file=name, what=what, error=ModelError)
+    if not isinstance(value, dict):
+        raise ModelError(f"The {what} {name} is not a JSON object.", file=name, line=1)
+    return value
+
+
+def check_form(form: Form) -> None:
+    """Make sure that the schema of `form` is a valid JSON Schema that stands on its own.
+
+    Raises:
+        ModelError: It is not; the message names the place.
+    """
+    rules.check_schema(form.name, form.schema)
