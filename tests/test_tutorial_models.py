@@ -6,7 +6,7 @@ import datetime
 import importlib.util
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +21,8 @@ from SpiffWorkflow.bpmn.exceptions import WorkflowException
 from SpiffWorkflow.bpmn.script_engine import PythonScriptEngine, TaskDataEnvironment
 from SpiffWorkflow.spiff.parser.process import VALIDATOR, SpiffBpmnParser
 from SpiffWorkflow.spiff.specs.event_definitions import MessageEventDefinition, SignalEventDefinition
+
+from spiffcli.engine.clock import ManualClock, use_clock
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "bpmn" / "tutorial"
@@ -184,21 +186,18 @@ def test_the_example_engine_offers_what_the_last_version_calls(monkeypatch: pyte
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Moves the engine's clock on by a number of hours."""
-    passed = datetime.timedelta()
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[ManualClock]:
+    """The time that timers go by, with the engine as it is and as the runner tunes it."""
+    manual = ManualClock(datetime.datetime(2026, 3, 2, 9, tzinfo=datetime.UTC))
 
-    class Clock(datetime.datetime):
+    class Now(datetime.datetime):
         @classmethod
         def now(cls, tz: datetime.tzinfo | None = None) -> Any:
-            return datetime.datetime.now(tz) + passed
+            return datetime.datetime.fromtimestamp(manual.now(), tz)
 
-    def advance(hours: float) -> None:
-        nonlocal passed
-        passed += datetime.timedelta(hours=hours)
-
-    monkeypatch.setattr("SpiffWorkflow.bpmn.specs.event_definitions.timer.datetime", Clock)
-    return advance
+    monkeypatch.setattr("SpiffWorkflow.bpmn.specs.event_definitions.timer.datetime", Now)
+    with use_clock(manual):
+        yield manual
 
 
 PLAN = {
@@ -210,28 +209,30 @@ PLAN = {
 }
 
 
-def fire_kiln(clock: Callable[[float], None], *hours: float) -> Instance:
+def fire_kiln(clock: ManualClock, *hours: float) -> Instance:
     instance = Instance("fire_kiln", "timers").complete("plan_firing", **PLAN)
     for step in hours:
-        clock(step)
-        for _ in range(3):  # what one timer lets through may wait for the next
-            instance.workflow.refresh_timers()
-            instance.workflow.do_engine_steps()
+        let_pass(instance, clock, step)
     return instance
 
 
-def test_timers_wait_for_duration_and_date_and_remind_while_the_task_is_open(clock: Any) -> None:
+def let_pass(instance: Instance, clock: ManualClock, hours: float) -> None:
+    clock.advance(datetime.timedelta(hours=hours))
+    for _ in range(3):  # what one timer lets through may wait for the next
+        instance.workflow.refresh_timers()
+        instance.workflow.do_engine_steps()
+
+
+def test_timers_wait_for_duration_and_date_and_remind_while_the_task_is_open(clock: ManualClock) -> None:
     assert fire_kiln(clock, 2.9).open_tasks() == []
     instance = fire_kiln(clock, 3.1, 2.1, 2.1)
     assert instance.open_tasks() == ["read_cones"]
     instance.complete("read_cones", firing="done")
-    clock(1)
-    instance.workflow.refresh_timers()
-    instance.workflow.do_engine_steps()
+    let_pass(instance, clock, 1)
     assert instance.result() == {**PLAN, "firing": "done", "reminder": "Kiln of mugs: the cones want to be read."}
 
 
-def test_the_kiln_shuts_down_when_nobody_looks(clock: Any) -> None:
+def test_the_kiln_shuts_down_when_nobody_looks(clock: ManualClock) -> None:
     instance = fire_kiln(clock, 3.1, 8.1)
     assert instance.open_tasks() == []
     assert instance.result()["firing"] == "stopped unseen"
