@@ -22,22 +22,17 @@ from functools import partial
 from random import Random
 from re import Match, Pattern
 from time import struct_time
-from types import GeneratorType, ModuleType, NoneType, SimpleNamespace
+from types import FunctionType, GeneratorType, ModuleType, NoneType, SimpleNamespace
 from typing import Any, Final
 from uuid import UUID
 from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 from spiffcli.engine.scripting import formatting, sizes
-from spiffcli.engine.scripting.modules import (
-    RANDOM_METHODS,
-    GuardedClass,
-    OfferedModule,
-    paused,
-    substitute_matches,
-)
-from spiffcli.engine.scripting.policy import REFUSED_ATTRIBUTES, is_private
+from spiffcli.engine.scripting.modules import RANDOM_METHODS, substitute_matches
+from spiffcli.engine.scripting.offered import GuardedClass, OfferedModule, paused
 from spiffcli.engine.scripting.refusal import ScriptRefusalError
+from spiffcli.engine.scripting.vocabulary import REFUSED_ATTRIBUTES, is_private
 
 #: For every readable name: the function that replaces the method, or None for the attribute itself.
 Readable = Mapping[str, Callable[..., Any] | None]
@@ -80,10 +75,12 @@ _REPLACED: Final[Mapping[type, Readable]] = {
     Counter: {"elements": lambda counter: paused(counter.elements())},
 }
 
+_VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
+
 #: Types all of whose public attributes are harmless.
 _OPEN_TYPES: Final[tuple[type, ...]] = (
     *(NoneType, str, bytes, int, bool, float, complex, list, tuple, dict, set, frozenset, range, slice),
-    *(type({}.keys()), type({}.values()), type({}.items())),
+    *_VIEWS,
     *(date, datetime, time, timedelta, timezone, Decimal, Fraction, UUID, Pattern, Match, struct_time),
     *(Counter, OrderedDict, defaultdict, deque),
 )
@@ -94,7 +91,12 @@ _SOME: Final[Mapping[type, Iterable[str]]] = {
     ZoneInfo: ("key", "utcoffset", "tzname", "dst"),
 }
 #: Public attributes that are not.
-_HIDDEN: Final[Mapping[type, set[str]]] = {Pattern: {"scanner"}, int: {"from_bytes"}, bool: {"from_bytes"}}
+_HIDDEN: Final[Mapping[type, set[str]]] = {
+    Pattern: {"scanner"},
+    int: {"from_bytes"},
+    bool: {"from_bytes"},
+    **{view: {"mapping"} for view in _VIEWS},
+}
 
 
 def _readable() -> dict[type, Readable]:
@@ -203,11 +205,24 @@ def _read_of_class(kind: type, name: str) -> Any:
         kind = kind._real
     readable, is_open = policy_of(kind)
     if name in readable:
-        return readable[name] or getattr(kind, name)
+        value = readable[name] or getattr(kind, name)
+        return _method_of(kind, value) if isinstance(value, FunctionType) else value
     value = getattr(kind, name)
     if is_open and not hasattr(type, name):
         return _checked(value, name)
     raise ScriptRefusalError(f"'{kind.__name__}.{name}' is not available to scripts")
+
+
+def _method_of(kind: type, function: FunctionType) -> Callable[..., Any]:
+    """A method that is taken from its class. Python functions, unlike those in C, do not look at what they are called
+    with: `Counter.copy(value)` would return `value.__class__(value)`, which for a class is its metaclass."""
+
+    def method(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(instance, kind):
+            raise TypeError(f"{function.__name__}() of '{kind.__name__}' called with a '{type(instance).__name__}'")
+        return function(instance, *args, **kwargs)
+
+    return method
 
 
 def _read_of_exception(error: BaseException, name: str) -> Any:

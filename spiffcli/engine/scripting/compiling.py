@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-import sys
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
 from typing import Final, Literal, TypeVar
 
 from spiffcli.engine.scripting.failure import SCRIPT_FILE
-from spiffcli.engine.scripting.limits import stack_depth
+from spiffcli.engine.scripting.limits import bounded_recursion, deep_recursion
 from spiffcli.engine.scripting.modes import ScriptMode, ScriptProblem
 from spiffcli.engine.scripting.policy import ScriptPolicy
 
@@ -21,8 +21,6 @@ T = TypeVar("T")
 
 #: Scripts and expressions kept compiled per process run.
 _CACHED: Final = 4096
-#: Frames that compiling may stack up: deeper nesting is nobody's script, and can end the process.
-_DEPTH: Final = 800
 
 #: What an expression may consist of that needs neither guards nor limits.
 _PLAIN: Final = (
@@ -77,7 +75,10 @@ def compiled(source: str, kind: Kind, mode: ScriptMode) -> Compiled:
     if mode is ScriptMode.OFF:
         _check_off(tree, kind)
     if mode is not ScriptMode.TRUSTED:
-        tree = _checked(ScriptPolicy(), tree)
+        policy = ScriptPolicy()
+        tree = _rewritten(policy, tree)
+        if policy.problems:
+            raise ScriptRefusedError(sorted(policy.problems, key=lambda problem: problem.line))
     return Compiled(_code(tree, kind), plain)
 
 
@@ -93,10 +94,10 @@ def check(
             _code(tree, kind)
             return []
         policy = ScriptPolicy()
-        checked = _careful(lambda: policy.visit(tree))
+        rewritten = _rewritten(policy, tree)
         problems = policy.problems + policy.forecasts(functions)
         if not problems:
-            _code(checked, kind)
+            _code(rewritten, kind)
     except ScriptRefusedError as error:
         return error.problems
     return sorted(problems, key=lambda problem: problem.line)
@@ -134,12 +135,10 @@ def _code(tree: ast.AST, kind: Kind) -> CodeType:
     return _careful(lambda: compile(tree, SCRIPT_FILE, kind, dont_inherit=True, optimize=0))  # type: ignore[call-overload]
 
 
-def _careful(step: Callable[[], T]) -> T:
-    """`step()` with its errors as ours, without warnings, and without the danger of overflowing the C stack."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(min(before, stack_depth() + _DEPTH))
+def _careful(step: Callable[[], T], room: Callable[[], AbstractContextManager[None]] = bounded_recursion) -> T:
+    """`step()` with its errors as ours, and without warnings."""
     try:
-        with warnings.catch_warnings():
+        with room(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return step()
     except SyntaxError as error:
@@ -148,19 +147,14 @@ def _careful(step: Callable[[], T]) -> T:
         raise _not_python(1, "the code is nested too deeply") from error
     except ValueError as error:  # null characters
         raise _not_python(1, str(error)) from error
-    finally:
-        sys.setrecursionlimit(before)
 
 
 def _not_python(line: int, message: str) -> ScriptRefusedError:
     return ScriptRefusedError([ScriptProblem(line, f"{message[:1].lower()}{message[1:]}")], "SyntaxError")
 
 
-def _checked(policy: ScriptPolicy, tree: ast.AST) -> ast.AST:
-    checked: ast.AST = _careful(lambda: policy.visit(tree))
-    if policy.problems:
-        raise ScriptRefusedError(sorted(policy.problems, key=lambda problem: problem.line))
-    return checked
+def _rewritten(policy: ScriptPolicy, tree: ast.AST) -> ast.AST:
+    return _careful(lambda: ast.fix_missing_locations(policy.visit(tree)), deep_recursion)
 
 
 def _check_off(tree: ast.AST, kind: Kind) -> None:

@@ -20,7 +20,8 @@ from spiffcli.engine.scripting.failure import failure_of_error, failure_of_probl
 from spiffcli.engine.scripting.guards import BUILTINS, GUARDS, writer
 from spiffcli.engine.scripting.limits import Checkpoint, Limits, always, run_limited
 from spiffcli.engine.scripting.modes import ScriptMode
-from spiffcli.engine.scripting.modules import MODULES, OfferedModule, offered_module
+from spiffcli.engine.scripting.modules import MODULES, offered_module
+from spiffcli.engine.scripting.offered import Annotation, OfferedModule
 from spiffcli.text import strip_controls
 
 T = TypeVar("T")
@@ -221,7 +222,7 @@ def _wrapped(value: Any) -> Any:
 
 
 #: Values that only make sense while a script runs. They are not data: nobody could store them.
-_TOOLS: Final = (ModuleType, OfferedModule, Iterator, Pattern, Match, BaseException)
+_TOOLS: Final = (ModuleType, OfferedModule, Annotation, Iterator, Pattern, Match, BaseException)
 _PLAIN: Final = frozenset({type(None), str, int, float, bool, list, dict, tuple, set, bytes})
 
 

@@ -11,8 +11,8 @@ from SpiffWorkflow.exceptions import WorkflowException
 
 from spiffcli.engine.scripting.limits import TimeLimitExceededError
 from spiffcli.engine.scripting.modes import ScriptProblem
-from spiffcli.engine.scripting.policy import REFUSED_BUILTINS
 from spiffcli.engine.scripting.refusal import ScriptRefusalError
+from spiffcli.engine.scripting.vocabulary import REFUSED_BUILTINS
 
 #: File name in the code objects of scripts, by which their frames are found in a traceback.
 SCRIPT_FILE: Final = "<script>"

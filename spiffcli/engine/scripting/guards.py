@@ -10,9 +10,10 @@ from typing import Any, Final
 from spiffcli.engine.scripting import sizes
 from spiffcli.engine.scripting.attributes import READABLE, is_closed, read_attribute, with_python_key
 from spiffcli.engine.scripting.formatting import format_converted, format_value
-from spiffcli.engine.scripting.modules import GuardedClass, OfferedModule, guarded_class, import_, paused
-from spiffcli.engine.scripting.policy import REFUSED_ATTRIBUTES, is_private
+from spiffcli.engine.scripting.modules import import_
+from spiffcli.engine.scripting.offered import OfferedModule, guarded_class, paused
 from spiffcli.engine.scripting.refusal import ScriptRefusalError
+from spiffcli.engine.scripting.vocabulary import REFUSED_ATTRIBUTES, is_private
 
 _MISSING: Final = object()
 
@@ -198,5 +199,3 @@ GUARDS: Final[dict[str, Any]] = {
     "_mul_": sizes.multiply,
     "_pow_": sizes.power,
 }
-
-__all__ = ["BUILTINS", "GUARDS", "GuardedClass", "bounded_range", "writer"]

@@ -15,7 +15,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -33,6 +34,8 @@ Checkpoint = Callable[[], bool]
 _AGAIN_S: Final = 0.1
 #: Frames that a script may stack up on top of its caller.
 _DEPTH: Final = 1000
+#: Frames for walks over syntax trees.
+_DEEP: Final = 20_000
 #: Seconds for which a measured size of the address space is good enough.
 _MEASURE_S: Final = 1.0
 
@@ -94,13 +97,12 @@ def run_limited(limits: Limits, call: Callable[[Checkpoint], T]) -> T:
 
 def _run(call: Callable[[Checkpoint], T], check: Checkpoint, limits: Limits) -> T:
     _current.checkpoint = check
-    depth = _lower_recursion_limit()
     ceiling = _lower_memory_limit(limits.memory_bytes)
     try:
-        return call(check)
+        with bounded_recursion():
+            return call(check)
     finally:
         _current.checkpoint = None
-        sys.setrecursionlimit(depth)
         if ceiling is not None:
             resource.setrlimit(resource.RLIMIT_AS, ceiling)
 
@@ -155,15 +157,31 @@ def _run_with_alarm(limits: Limits, call: Callable[[Checkpoint], T]) -> T:
             signal.setitimer(signal.ITIMER_REAL, left, pending[1])
 
 
-def _lower_recursion_limit() -> int:
-    """Long workflows raise the recursion limit far beyond what the C stack bears when a script recurses through C."""
+@contextmanager
+def bounded_recursion() -> Iterator[None]:
+    """Where the program allows more recursion than usual, code that recurses through C could overflow its stack."""
     before = sys.getrecursionlimit()
     if before > 2 * _DEPTH:
-        sys.setrecursionlimit(min(before, stack_depth() + _DEPTH))
-    return before
+        # Twice the frames: calls from C count too, but leave no frame.
+        sys.setrecursionlimit(min(before, 2 * _stack_depth() + _DEPTH))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
-def stack_depth() -> int:
+@contextmanager
+def deep_recursion() -> Iterator[None]:
+    """Room for Python code that recurses into a syntax tree: calls from Python to Python need no C stack."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _stack_depth() + _DEEP))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _stack_depth() -> int:
     """Number of Python frames on the stack of this thread."""
     depth, frame = 0, sys._getframe()
     while (caller := frame.f_back) is not None:

@@ -13,69 +13,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from RestrictedPython.transformer import INSPECT_ATTRIBUTES, RestrictingNodeTransformer
+from RestrictedPython.transformer import RestrictingNodeTransformer
 
 from spiffcli.engine.scripting.modes import ScriptProblem
 from spiffcli.engine.scripting.modules import MODULES, offered_names
-
-N = TypeVar("N", bound=ast.AST)
-
-#: Attributes that lead from a value to the interpreter's insides.
-REFUSED_ATTRIBUTES: Final = frozenset(INSPECT_ATTRIBUTES) | {
-    "mro",
-    "func_globals",
-    "func_code",
-    "func_closure",
-    "func_defaults",
-    "func_dict",
-    "im_func",
-    "im_self",
-    "im_class",
-    "gi_frame",
-    "gi_code",
-    "gi_yieldfrom",
-    "cr_frame",
-    "cr_code",
-    "cr_await",
-    "cr_origin",
-    "ag_frame",
-    "ag_code",
-    "ag_await",
-    "tb_frame",
-    "tb_next",
-    "with_traceback",
-}
-
-#: Built-ins that scripts do not get, and what to use instead.
-REFUSED_BUILTINS: Final = {
-    "__import__": "Use an import statement.",
-    "breakpoint": None,
-    "bytearray": "Use bytes or a list of numbers.",
-    "classmethod": None,
-    "compile": None,
-    "delattr": None,
-    "dir": None,
-    "eval": "Use json.loads for data, or an expression in the model.",
-    "exec": None,
-    "exit": "To end a script early, put the rest into an if block; to fail, raise an exception.",
-    "globals": "Test a variable with `try: name ... except NameError`.",
-    "help": None,
-    "id": None,
-    "input": "Use a user task to ask somebody.",
-    "locals": "Test a variable with `try: name ... except NameError`.",
-    "memoryview": None,
-    "object": None,
-    "open": "Offer a function that reads or writes the file in an engine module.",
-    "property": None,
-    "quit": "To end a script early, put the rest into an if block; to fail, raise an exception.",
-    "setattr": None,
-    "staticmethod": None,
-    "super": None,
-    "type": "Use isinstance(value, str) and the like.",
-    "vars": None,
-}
+from spiffcli.engine.scripting.rewriting import assign, at, call, checkpoint_statement, leaving
+from spiffcli.engine.scripting.vocabulary import REFUSED_ATTRIBUTES, REFUSED_BUILTINS, is_private
 
 _UNKNOWN: Final = {
     ast.AsyncFunctionDef: "async functions are not available to scripts",
@@ -92,11 +37,6 @@ _UNKNOWN_HINTS: Final = {
 
 #: Operators with which a short script makes a huge value; the others at most add two sizes.
 _GUARDED_OPERATORS: Final = {ast.Mult: "_mul_", ast.Pow: "_pow_", ast.LShift: "_lshift_", ast.Mod: "_mod_"}
-
-
-def is_private(name: str) -> bool:
-    """Whether a name belongs to Python or to the guards. The name `_` alone is an ordinary one."""
-    return name.startswith("_") and name != "_"
 
 
 class ScriptPolicy(RestrictingNodeTransformer):
@@ -164,15 +104,15 @@ class ScriptPolicy(RestrictingNodeTransformer):
         self.check_attribute(node, node.attr)
         node = self.node_contents_visit(node)
         if isinstance(node.ctx, ast.Load):
-            return _call("_getattr_", node, node.value, ast.Constant(node.attr))
-        node.value = _call("_write_", node, node.value)
+            return call("_getattr_", node, node.value, ast.Constant(node.attr))
+        node.value = call("_write_", node, node.value)
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         """Reading an item needs no guard; `a[b] = c` becomes `_write_(a)[b] = c`."""
         node = self.node_contents_visit(node)
         if not isinstance(node.ctx, ast.Load):
-            node.value = _call("_write_", node, node.value)
+            node.value = call("_write_", node, node.value)
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
@@ -187,7 +127,7 @@ class ScriptPolicy(RestrictingNodeTransformer):
         """Operators that can blow up memory become calls of their guards."""
         node = self.node_contents_visit(node)
         guard = _GUARDED_OPERATORS.get(type(node.op))
-        return node if guard is None else _call(guard, node, node.left, node.right)
+        return node if guard is None else call(guard, node, node.left, node.right)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         """Like the operators; everything else keeps Python's own meaning, on targets that may be changed."""
@@ -198,22 +138,22 @@ class ScriptPolicy(RestrictingNodeTransformer):
         target = node.target
         if isinstance(target, ast.Name):
             left = ast.copy_location(ast.Name(target.id, ast.Load()), target)
-            value = _call(f"_i{guard[1:]}", node, left, node.value)
-            return _at(ast.Assign(targets=[target], value=value), node)
+            value = call(f"_i{guard[1:]}", node, left, node.value)
+            return at(ast.Assign(targets=[target], value=value), node)
         if isinstance(target, ast.Subscript):
             if isinstance(target.slice, ast.Slice):
                 return node
             arguments = [target.value, target.slice, ast.Name(f"_i{guard[1:]}", ast.Load()), node.value]
-            return _at(ast.Expr(_call("_augment_item_", node, *arguments)), node)
+            return at(ast.Expr(call("_augment_item_", node, *arguments)), node)
         arguments = [target.value, ast.Constant(target.attr), ast.Name(f"_i{guard[1:]}", ast.Load()), node.value]
-        return _at(ast.Expr(_call("_augment_attribute_", node, *arguments)), node)
+        return at(ast.Expr(call("_augment_attribute_", node, *arguments)), node)
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
         """`{value:spec}` becomes `{_format_(value, conversion, spec)}`, which looks at the width."""
         node = self.node_contents_visit(node)
         if node.format_spec is not None:
-            call = _call("_format_", node, node.value, ast.Constant(node.conversion), node.format_spec)
-            node = _at(ast.FormattedValue(call, -1, None), node)
+            text = call("_format_", node, node.value, ast.Constant(node.conversion), node.format_spec)
+            node = at(ast.FormattedValue(text, -1, None), node)
         return node
 
     def visit_TemplateStr(self, node: ast.AST) -> None:
@@ -234,19 +174,19 @@ class ScriptPolicy(RestrictingNodeTransformer):
         """`x: int = 1` is `x = 1`; annotations are not evaluated."""
         target = self.visit(node.target)
         if node.value is None:
-            return _at(ast.Pass(), node)
-        return _at(ast.Assign(targets=[target], value=self.visit(node.value)), node)
+            return at(ast.Pass(), node)
+        return at(ast.Assign(targets=[target], value=self.visit(node.value)), node)
 
     def visit_For(self, node: ast.For) -> ast.AST:
         """Loops get a checkpoint."""
         node = self.node_contents_visit(node)
-        node.body.insert(0, _checkpoint_statement(node))
+        node.body.insert(0, checkpoint_statement(node))
         return node
 
     def visit_While(self, node: ast.While) -> ast.AST:
         """Loops get a checkpoint."""
         node = self.node_contents_visit(node)
-        node.body.insert(0, _checkpoint_statement(node))
+        node.body.insert(0, checkpoint_statement(node))
         return node
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
@@ -254,7 +194,7 @@ class ScriptPolicy(RestrictingNodeTransformer):
         if node.is_async:
             self.refuse(node.target, "async comprehensions are not available to scripts")
         node = self.node_contents_visit(node)
-        node.ifs.insert(0, _call("_checkpoint_", node.iter))
+        node.ifs.insert(0, call("_checkpoint_", node.iter))
         return node
 
     def visit_With(self, node: ast.With) -> ast.AST:
@@ -276,7 +216,7 @@ class ScriptPolicy(RestrictingNodeTransformer):
         return self.node_contents_visit(node)
 
     def _check_finally(self, body: list[ast.stmt]) -> None:
-        for node in _leaving(body):
+        for node in leaving(body):
             word = type(node).__name__.lower().replace("yieldfrom", "yield")
             self.refuse(
                 node,
@@ -309,15 +249,15 @@ class ScriptPolicy(RestrictingNodeTransformer):
         self._strip(node.args)
         node.returns = None
         node = self.node_contents_visit(node)
-        node.body.insert(0, _checkpoint_statement(node))
+        node.body.insert(0, checkpoint_statement(node))
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         """Functions get a checkpoint."""
         self._strip(node.args)
         node = self.node_contents_visit(node)
-        check = _call("_checkpoint_", node)
-        node.body = _at(ast.IfExp(check, node.body, ast.Constant(None)), node)
+        check = call("_checkpoint_", node)
+        node.body = at(ast.IfExp(check, node.body, ast.Constant(None)), node)
         return node
 
     def _strip(self, arguments: ast.arguments) -> None:
@@ -341,27 +281,28 @@ class ScriptPolicy(RestrictingNodeTransformer):
             name = alias.asname or alias.name
             if self._check_module(node, alias.name):
                 self._bind(node, name)
-                statements.append(_assign(node, name, "_import_", alias.name))
-        return statements or _at(ast.Pass(), node)
+                statements.append(assign(node, name, "_import_", alias.name))
+        return statements or at(ast.Pass(), node)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
         """`from math import pi` becomes `pi = _import_("math", "pi")`."""
         if node.module == "__future__" and not node.level:
-            return _at(ast.Pass(), node)
+            return at(ast.Pass(), node)
         module = "." * node.level + (node.module or "")
         if not self._check_module(node, module):
-            return _at(ast.Pass(), node)
+            return at(ast.Pass(), node)
         statements = []
         for alias in node.names:
             if self._check_member(node, module, alias.name):
                 name = alias.asname or alias.name
                 self._bind(node, name)
-                statements.append(_assign(node, name, "_import_", module, alias.name))
-        return statements or _at(ast.Pass(), node)
+                statements.append(assign(node, name, "_import_", module, alias.name))
+        return statements or at(ast.Pass(), node)
 
-    def _bind(self, node: ast.stmt, name: str) -> None:
-        self.check_name(node, name)
-        self._bound.add(name)
+    def _bind(self, node: ast.AST, name: str | None) -> None:
+        if name is not None:
+            self.check_name(node, name)
+            self._bound.add(name)
 
     def _check_module(self, node: ast.stmt, name: str) -> bool:
         if name in MODULES:
@@ -404,20 +345,19 @@ class ScriptPolicy(RestrictingNodeTransformer):
 
     def visit_MatchStar(self, node: ast.MatchStar) -> ast.AST:
         """Binds a name."""
-        self._bind(node, node.name) if node.name else None  # type: ignore[arg-type]
+        self._bind(node, node.name)
         return node
 
     def visit_MatchAs(self, node: ast.MatchAs) -> ast.AST:
         """Binds a name."""
-        self._bind(node, node.name) if node.name else None  # type: ignore[arg-type]
+        self._bind(node, node.name)
         return self.node_contents_visit(node)
 
     def visit_MatchMapping(self, node: ast.MatchMapping) -> ast.AST:
         """Keys are looked up, the rest binds a name."""
         for key in node.keys:
             self._check_looked_up(key)
-        if node.rest:
-            self._bind(node, node.rest)  # type: ignore[arg-type]
+        self._bind(node, node.rest)
         node.patterns = [self.visit(pattern) for pattern in node.patterns]
         return node
 
@@ -439,41 +379,3 @@ class ScriptPolicy(RestrictingNodeTransformer):
                 self.check_name(node, node.id)
             elif isinstance(node, ast.Attribute):
                 self.check_attribute(node, node.attr)
-
-
-def _leaving(body: list[ast.stmt], in_loop: bool = False) -> Iterable[ast.AST]:
-    """Statements that leave a block before its end, and yields, where control may never come back."""
-    for statement in body:
-        yield from _leaving_node(statement, in_loop)
-
-
-def _leaving_node(node: ast.AST, in_loop: bool) -> Iterable[ast.AST]:
-    if isinstance(node, ast.FunctionDef | ast.Lambda):
-        return
-    if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom):
-        yield node
-    elif isinstance(node, ast.Break | ast.Continue):
-        if not in_loop:
-            yield node
-        return
-    inside = in_loop or isinstance(node, ast.For | ast.While)
-    for child in ast.iter_child_nodes(node):
-        yield from _leaving_node(child, inside)
-
-
-def _at(node: N, original: ast.AST) -> N:
-    """`node` with the position of `original`, for itself and the new nodes in it."""
-    return ast.fix_missing_locations(ast.copy_location(node, original))
-
-
-def _call(guard: str, original: ast.AST, *arguments: ast.expr) -> ast.Call:
-    return _at(ast.Call(ast.Name(guard, ast.Load()), list(arguments), []), original)
-
-
-def _checkpoint_statement(original: ast.AST) -> ast.Expr:
-    return _at(ast.Expr(_call("_checkpoint_", original)), original)
-
-
-def _assign(node: ast.stmt, name: str, guard: str, *arguments: str) -> ast.Assign:
-    value = _call(guard, node, *(ast.Constant(argument) for argument in arguments))
-    return _at(ast.Assign(targets=[ast.Name(name, ast.Store())], value=value), node)
