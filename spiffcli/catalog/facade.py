@@ -167,6 +167,7 @@ class Catalog:
             InputError: `ref` is not a reference.
 
 
+
         """
         return definitions.find(self.reader, self.scope, ref, kinds)
 

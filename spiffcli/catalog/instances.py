@@ -129,6 +129,7 @@ def save(
     Raises:
         ConflictError: Somebody else saved it in between.
         NotFoundError: Somebody else deleted it in between, or the definition it moves to.
+        DuplicateError: It moves to another key, where its natural id is taken.
 
     """
     expected = instance.revision if expected is None else expected
@@ -144,6 +145,7 @@ def save(
     moved = before.fields["definition"] != instance.definition
     if moved and tx.get("definition", instance.definition, body=False) is None:
         raise NotFoundError(f"The definition of {instance.key}@{instance.version} was deleted.", candidates=[])
+    _move_natural_id(tx, instance_from(before), instance)
     blobs = [*before.fields.get("blobs", ()), *(tx.put_blob(content) for content in keep)]
     count = _append_history(tx, instance.id, before.fields.get("history", 0), entries)
     fields = instance_fields(instance, history=count, blobs=list(dict.fromkeys(blobs)))
@@ -315,6 +317,15 @@ def _claim_natural_id(tx: Transaction, instance: Instance) -> None:
             instance=holder.fields["instance"],
         )
     tx.put("natural", id, {"instance": instance.id}, expected=0)
+
+
+def _move_natural_id(tx: Transaction, before: Instance, after: Instance) -> None:
+    """Natural ids are unique per key, so one that moves to another key is claimed there."""
+    if (before.key, before.natural_id) == (after.key, after.natural_id):
+        return
+    if before.natural_id is not None:
+        _delete_document(tx, "natural", natural_key(before.tenant, before.key, before.natural_id))
+    _claim_natural_id(tx, after)
 
 
 def _append_history(tx: Transaction, id: str, count: int, entries: Sequence[HistoryEntry]) -> int:

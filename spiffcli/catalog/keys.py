@@ -90,6 +90,11 @@ def key_records(reader: Reader, tenant: str) -> Iterator[KeyRecord]:
     return (_record(document) for document in reader.find("key", {"tenant": tenant}))
 
 
+def all_keys(reader: Reader) -> Iterator[KeyRecord]:
+    """The records of all tenants, without versions and tags."""
+    return (_record(document) for document in reader.find("key"))
+
+
 def write_key(tx: Transaction, record: KeyRecord) -> None:
     """Store a record that was read whole and changed.
 
