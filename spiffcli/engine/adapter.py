@@ -38,12 +38,14 @@ class Event:
     Attributes:
         kind: `message` or `signal`.
         correlations: For messages the engine threw: values by correlation key and property.
+        raw: For events the engine threw: its own form of it.
     """
 
     kind: str
     name: str
     payload: Any = None
     correlations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    raw: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,13 @@ class Running:
         with self.engine.time():
             self.workflow.refresh_timers()
         self._raise_failures()
+        return self._has_ready()
+
+    def has_work(self) -> bool:
+        """Whether something could run, or be delivered, without a person and without waiting."""
+        return self.state == "running" and (bool(self.workflow.bpmn_events) or self._has_ready())
+
+    def _has_ready(self) -> bool:
         return any(
             not task.task_spec.manual
             for workflow in self.workflow.all_workflows()
@@ -311,7 +320,7 @@ class Running:
                 BpmnEvent(definition, event.payload or {}, correlations), internal=False
             )
         self._raise_failures()
-        return max(reached, 1)
+        return reached
 
     def _definition(self, event: Event, task_id: str | None) -> Any:
         # The engine compares definitions by class, and each dialect has its own classes; taking the definition
@@ -342,8 +351,12 @@ class Running:
             for definition in views.definitions(event.event_definition):
                 if isinstance(definition, (MessageEventDefinition, SignalEventDefinition)):
                     kind = "message" if isinstance(definition, MessageEventDefinition) else "signal"
-                    events.append(Event(kind, definition.name, event.payload, event.correlations or {}))
+                    events.append(Event(kind, definition.name, event.payload, event.correlations or {}, event))
         return events
+
+    def put_back(self, event: Event) -> None:
+        """Keep an event that `thrown` returned, to be delivered later."""
+        self.workflow.bpmn_events.append(event.raw)
 
     def cancel(self) -> None:
         """Cancel everything that has not finished."""

@@ -83,6 +83,7 @@ class Retargeted:
         kept_as_history: Ids of finished tasks' nodes that the new version lacks.
         repredicted: Ids of nodes whose path ahead was predicted again.
         data_objects: Data objects initialised to None.
+        old_graphs: Connections of the old version by spec key: outputs by node, both as the new version names them.
     """
 
     snapshot: Snapshot | None = None
@@ -93,6 +94,7 @@ class Retargeted:
     kept_as_history: list[str] = field(default_factory=list)
     repredicted: list[str] = field(default_factory=list)
     data_objects: list[str] = field(default_factory=list)
+    old_graphs: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
 def retarget(
@@ -132,7 +134,7 @@ class _Retargeting:
         if self.result.faults:
             return self.result
         self._rekey(scopes)
-        overlay = _Overlay(self.source, self.extra)
+        overlay = Overlay(self.source, self.extra)
         running = self.engine.restore(dumps(self.document), SpecCache(self.engine.registry, overlay))
         self._settle(running)
         snapshot = running.snapshot()
@@ -181,7 +183,7 @@ class _Retargeting:
         remove: list[str] = []
         for task_id, task in scope["tasks"].items():
             name = task["spec"]
-            if names.fits(name):
+            if names.fits(name) and not (task["state"] == TaskState.WAITING and names.waits_differently(name)):
                 task["spec"] = names.new(name)
                 self._note_move(task_id, task, name, old)
             elif task["state"] & _PREDICTED:
@@ -196,6 +198,7 @@ class _Retargeting:
         for task_id in remove:
             _remove(scope, task_id, self.document["children"])
         self.changed_paths |= names.changed_paths()
+        self.result.old_graphs[self._new_key(key)] = names.old_graph()
 
     def _note_move(self, task_id: str, task: dict[str, Any], old_name: str, old: Spec) -> None:
         live = not task["state"] & (_PREDICTED | _HISTORY)
@@ -230,7 +233,10 @@ class _Retargeting:
         state = TaskState.get_name(task["state"])
         label = f"'{node.get('bpmn_name') or name}'"
         target = names.target(name)
-        if target is None:
+        if target is not None and names.fits(name):
+            rule, reason = "event-definition-type-changed", "the new version waits for another kind of event there"
+            fix = "Let the event happen first, then migrate."
+        elif target is None:
             rule, reason = "node-removed", "the new version does not have it"
             fix = f"Complete the task first, or name its successor with --map {name}=NEW."
         else:
@@ -421,6 +427,12 @@ class _Names:
         target = self.target(name)
         return target is not None and target["typename"] == self.old["task_specs"][name]["typename"]
 
+    def waits_differently(self, name: str) -> bool:
+        """Whether a node that fits waits for another kind of event (a date instead of a duration ...)."""
+        before = self.old["task_specs"][name].get("event_definition") or {}
+        after = (self.target(name) or {}).get("event_definition") or {}
+        return before.get("typename") != after.get("typename")
+
     def keep_as_history(self, name: str) -> bool:
         """Give the new spec an unconnected node for finished tasks; False where its name is taken there."""
         if self.target(name) is not None:
@@ -428,6 +440,10 @@ class _Names:
         node = {**self.old["task_specs"][name], "inputs": [], "outputs": []}
         self.spec["task_specs"][self.new(name)] = node
         return True
+
+    def old_graph(self) -> dict[str, tuple[str, ...]]:
+        """Outputs by node in the old version, under their new names."""
+        return {self.new(name): tuple(map(self.new, node["outputs"])) for name, node in self.old["task_specs"].items()}
 
     def changed_paths(self) -> set[str]:
         """New names of nodes whose outgoing connections or kind differ, and of nodes that are new."""
@@ -441,7 +457,7 @@ class _Names:
         }
 
 
-class _Overlay:
+class Overlay:
     """A spec source that also knows specs which are not stored yet."""
 
     def __init__(self, source: SpecSource, extra: Mapping[str, bytes]) -> None:

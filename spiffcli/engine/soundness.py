@@ -5,17 +5,18 @@ Works on the graph of the spec, so that it also sees what prediction has not rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from SpiffWorkflow.bpmn.specs.mixins import ParallelGatewayMixin
+from SpiffWorkflow.bpmn.specs.mixins import EventBasedGatewayMixin, InclusiveGatewayMixin, ParallelGatewayMixin
 from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import LoopTask
+from SpiffWorkflow.specs.MultiChoice import MultiChoice
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine.adapter import Running
-from spiffcli.engine.views import is_model_node
+from spiffcli.engine.views import bpmn_id, is_model_node
 
 _LIVE = TaskState.READY | TaskState.WAITING | TaskState.STARTED | TaskState.ERROR
 
@@ -86,6 +87,7 @@ def reachable(specs: Iterable[Any], *, without: str | None = None, include_start
 
 def _stuck_in(workflow: Any) -> Iterator[WaitingJoin]:
     tokens = [task for task in live_tasks(workflow) if not isinstance(task.task_spec, ParallelGatewayMixin)]
+    yield from _arrived_from_nowhere(workflow)
     for join in workflow.spec.task_specs.values():
         if not isinstance(join, ParallelGatewayMixin) or len(join.inputs) < 2:
             continue
@@ -109,6 +111,15 @@ def _stuck_in(workflow: Any) -> Iterator[WaitingJoin]:
                 tuple(spec.bpmn_id or spec.name for spec in missing),
                 str(holder.id),
             )
+
+
+def _arrived_from_nowhere(workflow: Any) -> Iterator[WaitingJoin]:
+    """Joins that wait on behalf of a token whose flow into them is gone, so that it does not count any more."""
+    for task in workflow.tasks.values():
+        spec = task.task_spec
+        if task.state == TaskState.WAITING and isinstance(spec, ParallelGatewayMixin | InclusiveGatewayMixin):
+            if task.parent.task_spec not in spec.inputs:
+                yield WaitingJoin(spec.bpmn_id, spec.bpmn_name, (bpmn_id(task.parent.task_spec),), str(task.id))
 
 
 def _arrived(workflow: Any, join: Any) -> set[str]:
@@ -135,3 +146,150 @@ def _is_ancestor(ancestor: Task, task: Task) -> bool:
             return True
         parent = parent.parent
     return False
+
+
+Graph = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """A node of the new version on the wrong side of the tokens.
+
+    Attributes:
+        node: Id of the node.
+        after: Id of the node before it, which has run.
+        process: Process or sub-process it belongs to.
+    """
+
+    node: str
+    name: str | None
+    after: str
+    process: str
+
+
+def skipped_nodes(running: Running, old_graphs: Mapping[str, Graph]) -> list[Misplaced]:
+    """Nodes that the new version has where the instance has already been, so that they will not run.
+
+    Args:
+        old_graphs: Connections of the old version by spec key, under new names.
+    """
+    found: dict[tuple[str, str], Misplaced] = {}
+    for workflow, graph in _moved(running, old_graphs):
+        for item in (*_skipped_on_paths(workflow), *_skipped_branches(workflow, graph)):
+            found.setdefault((item.process, item.node), item)
+    return list(found.values())
+
+
+def repeated_nodes(running: Running, old_graphs: Mapping[str, Graph]) -> list[Misplaced]:
+    """Nodes that have run, that the old version would not have run again, and that the new version would."""
+    found = []
+    for workflow, graph in _moved(running, old_graphs):
+        tokens = [task.task_spec for task in live_tasks(workflow)]
+        ahead = reachable(tokens)
+        before = _ahead_in(graph, [spec.name for spec in tokens])
+        done = {task.task_spec for task in workflow.tasks.values() if task.state == TaskState.COMPLETED}
+        found += [
+            _misplaced(spec, "", workflow)
+            for spec in done
+            if spec.name in ahead and spec.name not in before and _does_work(spec)
+        ]
+    return sorted(found, key=lambda item: item.node)
+
+
+def _moved(running: Running, old_graphs: Mapping[str, Graph]) -> Iterator[tuple[Any, Graph]]:
+    for workflow in running.workflow.all_workflows():
+        key = getattr(workflow, "spec_key", workflow.definition)
+        if key in old_graphs:
+            yield workflow, old_graphs[key]
+
+
+def _ahead_in(graph: Graph, names: list[str]) -> set[str]:
+    seen: set[str] = set()
+    stack = list(names)
+    while stack:
+        for following in graph.get(stack.pop(), ()):
+            if following not in seen:
+                seen.add(following)
+                stack.append(following)
+    return seen
+
+
+def _does_work(spec: Any) -> bool:
+    return is_model_node(spec) and not type(spec).__name__.endswith("Gateway")
+
+
+def _misplaced(spec: Any, after: str, workflow: Any) -> Misplaced:
+    return Misplaced(bpmn_id(spec), spec.bpmn_name, after, workflow.spec.name)
+
+
+def _skipped_on_paths(workflow: Any) -> Iterator[Misplaced]:
+    """Nodes between two that the token passed one after the other."""
+    done = {task.task_spec.name for task in workflow.tasks.values() if task.state == TaskState.COMPLETED}
+    for task in _reached(workflow):
+        before = _connected_ancestor(task)
+        if before is None or task.triggered or task.task_spec in before.task_spec.outputs:
+            continue
+        for spec in _path_of_undone(before.task_spec, task.task_spec, done):
+            if _does_work(spec):
+                yield _misplaced(spec, bpmn_id(before.task_spec), workflow)
+
+
+def _skipped_branches(workflow: Any, graph: Graph) -> Iterator[Misplaced]:
+    """Branches that begin at a node which has gone on without them."""
+    for task in _reached(workflow):
+        spec = task.task_spec
+        if task.state != TaskState.COMPLETED or isinstance(spec, MultiChoice | EventBasedGatewayMixin):
+            continue
+        children = _connected_children(task)
+        for output in spec.outputs:
+            is_new = output.name not in graph.get(spec.name, ())
+            if is_new and output not in children and not _path_of_any(output, children):
+                if _does_work(output) or not children:
+                    yield _misplaced(output, bpmn_id(spec), workflow)
+
+
+def _connected_children(task: Task) -> set[Any]:
+    """Nodes that followed a task, passing over history whose node is gone."""
+    found = set()
+    stack = list(task.children)
+    while stack:
+        child = stack.pop()
+        if child.task_spec.inputs:
+            found.add(child.task_spec)
+        else:
+            stack.extend(child.children)
+    return found
+
+
+def _path_of_any(start: Any, ends: set[Any]) -> bool:
+    return any(end.name in reachable([start]) for end in ends) and len(ends) == 1
+
+
+def _reached(workflow: Any) -> Iterator[Task]:
+    predicted = TaskState.PREDICTED_MASK | TaskState.FUTURE
+    return (task for task in workflow.tasks.values() if not task.has_state(predicted))
+
+
+def _connected_ancestor(task: Task) -> Task | None:
+    """The nearest task before this one whose node is still connected; history without a node is passed over."""
+    if not task.task_spec.inputs:
+        return None
+    parent = task.parent
+    while parent is not None and not parent.task_spec.outputs:
+        parent = parent.parent
+    return parent
+
+
+def _path_of_undone(start: Any, end: Any, done: set[str]) -> list[Any]:
+    """Nodes of a path from `start` to `end` over nodes that have not run; empty if there is none."""
+    stack: list[tuple[Any, list[Any]]] = [(start, [])]
+    visited: set[str] = set()
+    while stack:
+        spec, path = stack.pop()
+        for following in spec.outputs:
+            if following is end:
+                return path
+            if following.name not in done and following.name not in visited:
+                visited.add(following.name)
+                stack.append((following, [*path, following]))
+    return []

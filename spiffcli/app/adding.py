@@ -1,0 +1,133 @@
+"""Deploying files: read, check, plan, parse what is new, store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spiffcli.catalog import Catalog, Deploy, DeploymentPlan, Note
+from spiffcli.engine.scripting import ScriptMode, check_script
+from spiffcli.model import Model, Node, Process
+from spiffcli.values import Deployment
+
+if TYPE_CHECKING:
+    from spiffcli.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What an `add` did, or would do.
+
+    Attributes:
+        deployment: What was stored; None for a dry run.
+        plan: What was found: definitions, new or unchanged, and notes.
+        notes: Everything worth telling, the plan's notes included.
+        scripts: Number of scripts and expressions the models would execute.
+    """
+
+    deployment: Deployment | None
+    plan: DeploymentPlan
+    notes: tuple[Note, ...]
+    scripts: int
+
+
+def add(catalog: Catalog, engine: Engine, mode: ScriptMode, request: Deploy, *, dry_run: bool = False) -> Added:
+    """Deploy what `request` names.
+
+    Raises:
+        ModelError: A file cannot be read or executed; nothing was stored.
+        InputError: The request contradicts itself; nothing was stored.
+    """
+    plan = catalog.plan_deployment(request)
+    specs = engine_specs(engine, plan)
+    scripts = list(model_scripts(plan.model))
+    notes = (*plan.notes, *_script_notes(scripts, mode, engine.config.functions))
+    deployment = None if dry_run else catalog.deploy(plan, lambda _plan: engine_specs(engine, _plan, specs))
+    return Added(deployment, plan, notes, len(scripts))
+
+
+def engine_specs(
+    engine: Engine, plan: DeploymentPlan, known: Mapping[tuple[str, str], Mapping[str, bytes]] | None = None
+) -> dict[tuple[str, str], Mapping[str, bytes]]:
+    """The engine form of every definition that is new.
+
+    Raises:
+        ModelError: The engine cannot execute one of them.
+    """
+    known = known or {}
+    parser = engine.parser(plan.contents.request.resources)
+    specs: dict[tuple[str, str], Mapping[str, bytes]] = {}
+    for planned in plan.new:
+        if planned.name in known:
+            specs[planned.name] = known[planned.name]
+        elif planned.candidate.kind == "process":
+            specs[planned.name] = parser.process(planned.candidate.key).specs
+        elif planned.candidate.kind == "collaboration":
+            specs[planned.name] = parser.collaboration(planned.candidate.key).specs
+    return specs
+
+
+@dataclass(frozen=True, slots=True)
+class ModelScript:
+    """A piece of code in a model.
+
+    Attributes:
+        what: `script`, `pre-script`, `post-script` or `condition`.
+        line: Line of the element in `file`.
+    """
+
+    source: str
+    what: str
+    element: str
+    label: str
+    file: str
+    line: int
+
+    @property
+    def is_expression(self) -> bool:
+        """Whether it is an expression and not a script."""
+        return self.what == "condition"
+
+
+def model_scripts(model: Model) -> Iterator[ModelScript]:
+    """Every script and condition of the executable processes of a model."""
+    for process in model.processes.values():
+        if process.executable:
+            for node in process.nodes.values():
+                yield from _node_scripts(process, node)
+            for flow in process.flows.values():
+                if flow.condition and not _is_default_anyway(process, flow.source):
+                    yield ModelScript(
+                        flow.condition, "condition", flow.id, flow.name or flow.id, process.file, flow.line
+                    )
+
+
+def _is_default_anyway(process: Process, source: str | None) -> bool:
+    node = process.nodes.get(source or "")
+    return node is None or "Gateway" not in node.type
+
+
+def _node_scripts(process: Process, node: Node) -> Iterator[ModelScript]:
+    texts = (
+        ("script", node.script.body if node.script else None),
+        ("pre-script", node.pre_script),
+        ("post-script", node.post_script),
+    )
+    for what, source in texts:
+        if source and source.strip():
+            yield ModelScript(source, what, node.id, node.label, process.file, node.line)
+
+
+def _script_notes(scripts: list[ModelScript], mode: ScriptMode, functions: Mapping[str, object]) -> Iterator[Note]:
+    for script in scripts:
+        source = script.source.strip() if script.is_expression else script.source
+        for problem in check_script(source, expression=script.is_expression, mode=mode, functions=functions):
+            hint = f" {problem.hint}" if problem.hint else ""
+            yield Note(
+                "script-refused",
+                f"The {script.what} of '{script.label}' will not run, line {problem.line}: {problem.message}.{hint}",
+                warning=True,
+                file=script.file,
+                element=script.element,
+            )

@@ -1,0 +1,82 @@
+"""Reading the files a user names."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from pathlib import Path
+
+from spiffcli.errors import InputError
+from spiffcli.values import Resource, ResourceKind
+
+_KINDS: dict[str, ResourceKind] = {".bpmn": "bpmn", ".dmn": "dmn", ".json": "form", ".form": "form"}
+
+
+def read_resources(paths: Iterable[str | Path]) -> tuple[Resource, ...]:
+    """The files as resources, in order, each once.
+
+    Raises:
+        InputError: A file is missing, a folder, or cannot be read.
+    """
+    return tuple(read_resource(path) for path in dict.fromkeys(map(str, paths)))
+
+
+def read_resource(path: str | Path) -> Resource:
+    """One file as a resource; its ending says what it is, and for `.xml` its root element.
+
+    Raises:
+        InputError: It is missing, a folder, or cannot be read.
+    """
+    content = read_bytes(path)
+    return Resource(Path(path).as_posix(), kind_of(str(path), content), content)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        InputError: It is missing, a folder, or cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{_reason(error)}: {path}", hint=_hint(Path(path), error), file=str(path)) from error
+
+
+def kind_of(name: str, content: bytes) -> ResourceKind:
+    """What a file is."""
+    lowered = name.lower()
+    if lowered.endswith(".xml"):
+        return "dmn" if b"/DMN/" in content[:4000].replace(b"\0", b"") else "bpmn"
+    return _KINDS.get(Path(lowered).suffix, "other")
+
+
+def _reason(error: OSError) -> str:
+    reasons = {errno.ENOENT: "There is no file", errno.EISDIR: "This is a folder, not a file"}
+    return reasons.get(error.errno or 0, f"The file cannot be read ({error.strerror})")
+
+
+def _hint(path: Path, error: OSError) -> str | None:
+    if error.errno != errno.ENOENT or not path.parent.is_dir():
+        return None
+    import difflib
+
+    names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
+    near = difflib.get_close_matches(path.name, names, 1, 0.6)
+    return f"Did you mean {path.parent / near[0]}?" if near else None
+
+
+def with_forms(resources: tuple[Resource, ...]) -> tuple[Resource, ...]:
+    """The resources, and the forms they name that stand beside them or in a folder `forms` beside them."""
+    from spiffcli.model import load
+
+    have = {Path(resource.name).name for resource in resources}
+    found: dict[str, Resource] = {}
+    for process in load(resources).processes.values():
+        folder = Path(process.file).parent
+        for reference in process.references:
+            if reference.kind == "form" and reference.key not in have | found.keys():
+                place = next((p for p in (folder / "forms", folder) if (p / reference.key).is_file()), None)
+                if place is not None:
+                    found[reference.key] = read_resource(place / reference.key)
+    return (*resources, *found.values())

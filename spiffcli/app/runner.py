@@ -1,0 +1,416 @@
+"""`Runner`: everything the command line can do, as a Python API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spiffcli.config import Settings, load_settings
+from spiffcli.errors import ConfigError, InputError, RunnerError
+from spiffcli.values import Definition, HistoryEntry, Instance, TaskView
+
+if TYPE_CHECKING:
+    from spiffcli.app.adding import Added
+    from spiffcli.catalog import Catalog, Filter
+    from spiffcli.catalog.definitions import Counts
+    from spiffcli.diff.changes import Diff
+    from spiffcli.engine import Engine, EngineConfig
+    from spiffcli.engine.clock import Clock
+    from spiffcli.forms import Form
+    from spiffcli.migrate.applying import Result, Target
+    from spiffcli.migrate.plans import Plan
+    from spiffcli.running import Context, Session
+    from spiffcli.running.delivery import Delivered
+    from spiffcli.running.ticking import Ticked
+    from spiffcli.store import DocumentStore
+
+
+class Runner:
+    """A store and an engine, opened when they are first needed.
+
+    Example:
+        ```python
+        with Runner.open(store="sqlite:shop.db") as runner:
+            runner.add(["order.bpmn", "prices.dmn"], process="order")
+            with runner.start("order", {"customer": 7}) as session:
+                session.advance()
+        ```
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        store: DocumentStore | None = None,
+        engine: EngineConfig | None = None,
+        clock: Clock | None = None,
+        max_steps: int = 100_000,
+        wait: float = 2.0,
+    ) -> None:
+        """Compose a runner from settings.
+
+        Args:
+            store: An open store instead of the one the settings name.
+            engine: An engine instead of the module the settings name.
+            clock: What timers ask instead of the machine.
+            max_steps: Steps one run may take.
+            wait: Seconds to wait for an instance that another command holds.
+        """
+        self.settings = settings
+        self._given_store = store
+        self._given_engine = engine
+        self._clock = clock
+        self._max_steps = max_steps
+        self._wait = wait
+
+    @classmethod
+    def open(cls, *, cwd: Path | None = None, **flags: Any) -> Runner:
+        """A runner with the settings of the environment and the project; `flags` go before both.
+
+        Raises:
+            ConfigError: A setting cannot be used.
+        """
+        return cls(load_settings(flags, cwd=cwd).for_running())
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the store."""
+        if "store" in self.__dict__ and self._given_store is None:
+            self.store.close()
+
+    # Parts
+
+    @cached_property
+    def store(self) -> DocumentStore:
+        """The document store, opened.
+
+        Raises:
+            StoreError: There is none, or it cannot be opened.
+        """
+        return self._given_store or self._open_store(create=False)
+
+    def _open_store(self, *, create: bool) -> DocumentStore:
+        from spiffcli.store.opening import open_store
+
+        return open_store(self.settings.store, create=create)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """Deployments, definitions and instances of the tenant."""
+        from spiffcli.catalog import Catalog
+
+        options: dict[str, Any] = {} if self._clock is None else {"clock": self._clock.now}
+        return Catalog(
+            self.store,
+            tenant=self.settings.tenant,
+            fallback=self.settings.fallback_default_tenant,
+            **options,
+        )
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, with the module, script mode and tuning of the settings.
+
+        Raises:
+            ConfigError: The engine module cannot be used.
+        """
+        from spiffcli.engine import Engine
+        from spiffcli.engine.clock import SystemClock
+        from spiffcli.engine.scripting import ScriptMode, make_script_engine
+        from spiffcli.engine.tuning import install
+
+        install(enabled=self.settings.tuning)
+        config = self._given_engine or self._load_engine()
+        mode = ScriptMode(self.settings.scripts)
+        scripts = make_script_engine(mode, functions=config.functions, service=config.service)
+        return Engine(config, scripts, self._clock or SystemClock())
+
+    def _load_engine(self) -> EngineConfig:
+        from spiffcli.app.modules import load_engine
+
+        return load_engine(self.settings.engine, self.settings.folder)
+
+    @cached_property
+    def context(self) -> Context:
+        """What sessions need."""
+        from spiffcli.running import Context
+
+        return Context(self.catalog, self.engine, self.settings.user, self._wait, self._max_steps)
+
+    # Definitions
+
+    def init(self) -> str:
+        """Create the store if it is not there, and say where it is.
+
+        Raises:
+            StoreError: The place cannot be written, or holds something else.
+        """
+        self.__dict__.setdefault("store", self._given_store or self._open_store(create=True))
+        return self.store.url
+
+    def add(
+        self,
+        files: Iterable[str | Path],
+        *,
+        process: str | None = None,
+        collaboration: str | None = None,
+        name: str | None = None,
+        tag: str | None = None,
+        binding: str = "deployment",
+        force_new: bool = False,
+        dry_run: bool = False,
+    ) -> Added:
+        """Deploy files: BPMN models, decisions and forms.
+
+        Forms that the models name and that are not among `files` are taken from beside them, or from a folder
+        `forms` beside them.
+
+        Args:
+            process: Id of the process the user means; the others are registered too.
+            collaboration: Id of a collaboration instead.
+            binding: How calls are bound that do not say so themselves.
+            force_new: Make new versions of what has not changed, too.
+            dry_run: Look, and store nothing.
+
+        Raises:
+            InputError: A file cannot be read, or the options contradict each other.
+            ModelError: A model cannot be read or executed; nothing was stored.
+        """
+        from spiffcli.app.adding import add
+        from spiffcli.app.files import read_resources, with_forms
+        from spiffcli.catalog import Deploy
+        from spiffcli.engine.scripting import ScriptMode
+        from spiffcli.values import Source
+
+        if process is not None and collaboration is not None:
+            raise InputError("Give a process or a collaboration, not both.")
+        resources = with_forms(read_resources(files))
+        if not any(resource.kind == "bpmn" for resource in resources):
+            raise InputError("There is no BPMN file to add.", hint="Name one with -b FILE.")
+        request = Deploy(
+            resources,
+            user=self.settings.user,
+            main=collaboration or process,
+            main_kind="collaboration" if collaboration is not None else "process",
+            name=name,
+            tag=tag,
+            binding=binding,
+            force_new=force_new,
+            source=Source(files=tuple(resource.name for resource in resources)),
+        )
+        self.init()
+        return add(self.catalog, self.engine, ScriptMode(self.settings.scripts), request, dry_run=dry_run)
+
+    def specs(self, key: str | None = None, *, latest: bool = False) -> list[Definition]:
+        """Processes and collaborations by key and version."""
+        return self.catalog.definitions(key, ("process", "collaboration"), latest=latest)
+
+    def counts(self) -> dict[str, Counts]:
+        """How many instances each definition has, by definition id."""
+        return self.catalog.counts()
+
+    # Running
+
+    @contextmanager
+    def start(
+        self, ref: str, data: Mapping[str, Any] | None = None, *, natural_id: str | None = None
+    ) -> Iterator[Session]:
+        """A new instance of a definition, locked and stored, before its first step.
+
+        Raises:
+            NotFoundError: There is no such definition.
+            StateError: It is suspended.
+            DuplicateError: The natural id is taken.
+        """
+        from spiffcli.running import Session
+
+        definition = self.catalog.startable(ref)
+        with Session.begin(self.context, definition, data, natural_id=natural_id) as session:
+            yield session
+
+    @contextmanager
+    def session(self, ref: str, doing: str) -> Iterator[Session]:
+        """An instance, locked and loaded.
+
+        Raises:
+            NotFoundError: There is no such instance.
+            AmbiguousError: There are several.
+            BusyError: Another command holds it.
+        """
+        from spiffcli.running import Session
+
+        instance = self.catalog.instance(ref)
+        with Session.open(self.context, instance.id, doing) as session:
+            yield session
+
+    def inspect(self, ref: str) -> tuple[Instance, list[TaskView], Mapping[str, Any]]:
+        """An instance with all its tasks and its data, read without a lock.
+
+        Raises:
+            NotFoundError: There is no such instance.
+        """
+        instance, state = self.catalog.load(self.catalog.instance(ref).id)
+        running = self.engine.restore(state, self.context.cache)
+        return instance, list(running.tasks()), running.data
+
+    def form(self, definition_id: str, view: TaskView) -> Form | None:
+        """The form of a human task, from the deployment of its definition; None where it has none.
+
+        Raises:
+            ModelError: The form is missing or broken.
+        """
+        from spiffcli.app.forms import form_of
+
+        return form_of(self.catalog.resources(self.context.specs.definition(definition_id)), self.engine.config, view)
+
+    def send(self, kind: str | None, name: str, payload: Any = None, *, instance: str | None = None) -> Delivered:
+        """Deliver a message or signal from outside.
+
+        Args:
+            kind: `message` or `signal`; None takes what somebody waits for under this name.
+
+        Raises:
+            NotFoundError: Nobody waits for it.
+            AmbiguousError: Several instances wait for the message.
+        """
+        from spiffcli.running.sending import send_named
+
+        target = None if instance is None else self.catalog.instance(instance)
+        return send_named(self.context, kind, name, payload, target)
+
+    def tick(self) -> list[Ticked]:
+        """Fire the timers that are due, over all instances, and carry out what was scheduled."""
+        from spiffcli.running.ticking import tick
+
+        self.catalog.run_scheduled()
+        return tick(self.context)
+
+    def instances(self, filter: Filter | None = None) -> list[Instance]:
+        """Instances, oldest first."""
+        return self.catalog.instances(filter)
+
+    def history(self, ref: str) -> tuple[HistoryEntry, ...]:
+        """What happened to an instance.
+
+        Raises:
+            NotFoundError: There is no such instance.
+        """
+        return self.catalog.history(self.catalog.instance(ref).id)
+
+    # Comparing and migrating
+
+    def diff_spec(self, old: str, new: str, *, dependencies: bool = False) -> Diff:
+        """What changed between two definitions or files.
+
+        Raises:
+            NotFoundError: One of them does not exist.
+            ModelError: One of them cannot be read.
+        """
+        from spiffcli.app.sides import side
+        from spiffcli.diff.compare import compare
+
+        catalog = self._catalog_if_any()
+        before = side(catalog, old, dependencies=dependencies)
+        after = side(catalog, new, dependencies=dependencies)
+        return compare(
+            before.model,
+            after.model,
+            old_process=before.process,
+            new_process=after.process,
+            dependencies=dependencies,
+            old_label=before.label,
+            new_label=after.label,
+        )
+
+    def _catalog_if_any(self) -> Catalog | None:
+        try:
+            return self.catalog
+        except ConfigError:
+            raise
+        except RunnerError:
+            return None
+
+    def diff_between(self, old: Definition, new: Definition) -> Diff:
+        """What changed between two stored definitions, what they call included."""
+        from spiffcli.app.sides import stored_side
+        from spiffcli.diff.compare import compare
+
+        before = stored_side(self.catalog, old, dependencies=True)
+        after = stored_side(self.catalog, new, dependencies=True)
+        return compare(
+            before.model,
+            after.model,
+            old_process=before.process,
+            new_process=after.process,
+            dependencies=True,
+            old_label=before.label,
+            new_label=after.label,
+        )
+
+    def target(
+        self,
+        ref: str,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        allow: Iterable[str] = (),
+        force: bool = False,
+    ) -> Target:
+        """Where instances are to be moved.
+
+        Raises:
+            NotFoundError: There is no such definition.
+        """
+        from functools import cache
+
+        from spiffcli.migrate.applying import Target
+        from spiffcli.migrate.plans import Waivers
+
+        definition = self.catalog.find(ref, ("process", "collaboration"))
+        diffs: Callable[[str], Diff] = cache(
+            lambda id: self.diff_between(self.context.specs.definition(id), definition)
+        )
+        return Target(definition, lambda old: diffs(old.id), dict(mapping or {}), Waivers.of(allow, force=force))
+
+    def diff_workflow(self, target: Target, refs: Iterable[str]) -> list[Plan]:
+        """What moving instances would do: verdict and reasons. Nothing is stored.
+
+        Raises:
+            NotFoundError: There is no such instance.
+            StateError: One has ended, or runs another process.
+        """
+        from spiffcli.migrate.applying import plan_one
+
+        return [plan_one(self.context, self.catalog.instance(ref), target) for ref in refs]
+
+    def migrate(self, target: Target, ref: str, *, expected: str | None = None) -> Result:
+        """Move one instance; its id stays, the state before is kept.
+
+        Args:
+            expected: Hash of the plan that was looked at; anything else is refused.
+
+        Raises:
+            StateError: It has ended, or runs another process.
+            ConflictError: It is not as it was when the plan was made.
+            BusyError: Another command holds it.
+        """
+        from spiffcli.migrate.applying import migrate_one
+
+        return migrate_one(self.context, self.catalog.instance(ref), target, expected=expected)
+
+    def rollback(self, ref: str) -> Result:
+        """Take the last migration of an instance back.
+
+        Raises:
+            StateError: It was never migrated, or has moved on since.
+        """
+        from spiffcli.migrate.applying import rollback
+
+        return rollback(self.context, self.catalog.instance(ref))

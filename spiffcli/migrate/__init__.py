@@ -1,0 +1,7 @@
+"""Moving instances to another version: what it would touch (plan), doing it (apply), taking it back (rollback)."""
+
+from __future__ import annotations
+
+from spiffcli.migrate.plans import Blocker, Mapping, Plan, TaskImpact, Waivers
+
+__all__ = ["Blocker", "Mapping", "Plan", "TaskImpact", "Waivers"]

@@ -1,0 +1,214 @@
+"""Applying a plan, and taking it back. Each is one transaction: the instance is old or new, never between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spiffcli.diff.changes import Diff
+from spiffcli.errors import ConflictError, NotFoundError, StateError, UnsafeError
+from spiffcli.migrate.planning import Request, make_plan
+from spiffcli.migrate.plans import Plan, Waivers
+from spiffcli.running import Context, Session
+from spiffcli.values import Definition, HistoryEntry, Instance, digest
+
+Outcome = Literal["migrated", "refused", "unchanged", "failed", "planned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one instance.
+
+    Attributes:
+        reason: Why not, for `refused` and `failed`.
+        plan: What was applied, or would be; None where none could be made.
+    """
+
+    instance: str
+    from_label: str
+    to_label: str
+    outcome: Outcome
+    revision: int
+    reason: str | None = None
+    plan: Plan | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """An entry of `results` in a `runner/migration/1` document."""
+        return {
+            "id": self.instance,
+            "from": self.from_label,
+            "to": self.to_label,
+            "outcome": self.outcome,
+            "revision": self.revision,
+            "moves": [] if self.plan is None else self.plan.to_json()["moves"],
+            "overridden": [] if self.plan is None else [blocker.to_json() for blocker in self.plan.overridden],
+            "reason": self.reason,
+            "plan": None if self.plan is None else self.plan.hash,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where instances are to go, and under which conditions.
+
+    Attributes:
+        diff_from: Gives the diff from another version to this one.
+    """
+
+    definition: Definition
+    diff_from: Any
+    mapping: Map[str, str]
+    waivers: Waivers
+
+    def request(self, instance: Instance, state: bytes, old: Definition) -> Request:
+        """What `make_plan` needs to know about one instance."""
+        diff: Diff = self.diff_from(old)
+        return Request(instance, state, old, self.definition, diff, self.mapping, self.waivers)
+
+
+def plan_one(context: Context, instance: Instance, target: Target) -> Plan:
+    """What moving the instance would do, as it is in the store now.
+
+    Raises:
+        StateError: It has ended, or runs another process.
+    """
+    instance, state = context.catalog.load(instance.id)
+    _check_movable(instance, target.definition)
+    old = context.specs.definition(instance.definition)
+    return make_plan(context.engine, context.specs, target.request(instance, state, old))
+
+
+def migrate_one(context: Context, instance: Instance, target: Target, *, expected: str | None = None) -> Result:
+    """Move one instance.
+
+    Args:
+        expected: Hash of a plan made earlier: it is applied exactly, or refused because the instance moved on.
+
+    Raises:
+        StateError: It has ended, or runs another process.
+        BusyError: Another command holds it.
+        ConflictError: It moved on since `expected` was made.
+    """
+    with Session.open(context, instance.id, f"migrate to {target.definition.label}") as session:
+        plan = plan_one(context, session.instance, target)
+        if expected is not None and plan.hash != expected:
+            raise ConflictError(
+                f"Instance {instance.id} is not as it was when the plan was made "
+                f"(it is at revision {session.instance.revision} now).",
+                hint="Make a new plan with --dry-run --save-plan.",
+            )
+        if plan.source == plan.target:
+            return _result(plan, "unchanged", session.instance.revision, "It runs on this version already.")
+        if not plan.applicable:
+            return _result(plan, "refused", session.instance.revision, "; ".join(b.reason for b in plan.blockers))
+        moved = _apply(context, session, plan, target.definition)
+        return _result(plan, "migrated", moved.revision)
+
+
+def _result(plan: Plan, outcome: Outcome, revision: int, reason: str | None = None) -> Result:
+    return Result(plan.instance, plan.from_label, plan.to_label, outcome, revision, reason, plan)
+
+
+def refuse(results: Iterable[Result]) -> UnsafeError:
+    """The error for a single instance that was refused."""
+    result = next(iter(results))
+    plan = result.plan
+    blockers = plan.blockers if plan is not None else ()
+    fixes = list(dict.fromkeys(blocker.fix for blocker in blockers))
+    return UnsafeError(
+        f"Instance {result.instance} cannot be moved from {result.from_label} to {result.to_label}: {result.reason}",
+        hint=" ".join(fixes) or None,
+        blockers=[blocker.to_json() for blocker in blockers],
+    )
+
+
+def _check_movable(instance: Instance, target: Definition) -> None:
+    if instance.state in ("completed", "cancelled"):
+        raise StateError(
+            f"Instance {instance.id} is {instance.state} since {instance.ended}; finished work is not migrated.",
+            instance=instance.id,
+            state=instance.state,
+        )
+    if instance.key != target.key:
+        raise StateError(
+            f"Instance {instance.id} runs '{instance.key}', not '{target.key}'; "
+            "instances move between versions of one process.",
+            hint=f"Name a version of {instance.key}: runner list_specs {instance.key}",
+            instance=instance.id,
+        )
+
+
+def _apply(context: Context, session: Session, plan: Plan, target: Definition) -> Instance:
+    _, preimage = context.catalog.load(session.instance.id)
+    running = context.engine.restore(plan.state, context.engine.cache(_PlanSpecs(context, plan)))
+    session.move_to(running, target)
+    session.note(
+        "migrated",
+        **{"from": plan.from_label, "to": plan.to_label},
+        source=plan.source,
+        target=plan.target,
+        plan=plan.hash,
+        moves=[list(move) for move in plan.moves],
+        skipped=list(plan.skipped),
+        overridden=[blocker.to_json() for blocker in plan.overridden],
+        preimage=digest(preimage),
+        revision=session.instance.revision + 1,
+    )
+    session.save(keep=(preimage, *plan.specs))
+    return session.instance
+
+
+class _PlanSpecs:
+    """The catalog's specs, and those a plan brings with it."""
+
+    def __init__(self, context: Context, plan: Plan) -> None:
+        self._specs = context.specs
+        self._extra = {digest(content): content for content in plan.specs}
+
+    def specs(self, definition: str) -> Any:
+        return self._specs.specs(definition)
+
+    def content(self, hash: str) -> bytes:
+        found = self._extra.get(hash)
+        return found if found is not None else self._specs.content(hash)
+
+    def resolve(self, caller: str, element: str, key: str) -> str:
+        return self._specs.resolve(caller, element, key)
+
+
+def rollback(context: Context, instance: Instance) -> Result:
+    """Take the last migration of an instance back: a new revision with the state before it.
+
+    Raises:
+        StateError: It was never migrated, or has moved on since.
+        BusyError: Another command holds it.
+    """
+    with Session.open(context, instance.id, "rollback") as session:
+        entry = _last_migration(context, session.instance)
+        details = entry.details
+        if details["revision"] != session.instance.revision:
+            raise StateError(
+                f"Instance {instance.id} has moved on since it was migrated to {details['to']} at {entry.at}; "
+                "going back would lose what was done since.",
+                hint=f"Migrate it to {details['from']} instead: runner migrate -s {details['from']} -w {instance.id}",
+            )
+        try:
+            old = context.catalog.definition(details["source"])
+        except NotFoundError as error:
+            raise StateError(f"{details['from']} was deleted, so the instance cannot go back to it.") from error
+        running = context.engine.restore(context.catalog.blob(details["preimage"]), context.cache)
+        label = session.instance_label
+        session.move_to(running, old)
+        session.note("rolled-back", **{"from": details["to"], "to": details["from"]})
+        session.save()
+        return Result(instance.id, label, old.label, "migrated", session.instance.revision)
+
+
+def _last_migration(context: Context, instance: Instance) -> HistoryEntry:
+    moves = [e for e in context.catalog.history(instance.id) if e.what in ("migrated", "rolled-back")]
+    if not moves or moves[-1].what != "migrated":
+        what = "was never migrated" if not moves else "was rolled back already"
+        raise StateError(f"Instance {instance.id} {what}; there is nothing to take back.", instance=instance.id)
+    return moves[-1]

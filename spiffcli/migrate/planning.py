@@ -1,0 +1,341 @@
+"""Making a plan: the code that moves an instance, run on a copy, and its result checked.
+
+A plan that fails its own check is blocked. Severities never decide; only the check, and the few rules of class
+`refuse`, do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from spiffcli.diff.changes import Change, Diff
+from spiffcli.diff.rules import rule
+from spiffcli.engine.retarget import Retargeted, retarget
+from spiffcli.engine.soundness import dead_ends, repeated_nodes, skipped_nodes, stuck_joins
+from spiffcli.engine.specdiff import spec_differences, spec_nodes
+from spiffcli.migrate.plans import Blocker, Mapping, Plan, TaskImpact, Verdict, Waivers
+from spiffcli.values import Definition, Instance, TaskView
+
+if TYPE_CHECKING:
+    from spiffcli.engine import Engine, Running, SpecSource
+
+_LIVE = frozenset({"READY", "WAITING", "STARTED", "ERROR"})
+_FINISHED = frozenset({"COMPLETED", "CANCELLED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One instance, and where it is to go.
+
+    Attributes:
+        state: Its stored state.
+        old, new: Definitions.
+        diff: What changed between their models.
+        mapping: New node id by old one, as the user says.
+    """
+
+    instance: Instance
+    state: bytes = field(repr=False)
+    old: Definition
+    new: Definition
+    diff: Diff = field(repr=False)
+    mapping: Map[str, str] = field(default_factory=dict)
+    waivers: Waivers = field(default_factory=Waivers)
+
+
+def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
+    """What moving the instance would do. Pure: nothing is stored."""
+    before = engine.restore(request.state, engine.cache(source))
+    found = retarget(engine, source, request.state, request.new.id, request.mapping)
+    blockers = [*_mapping_faults(source, request), *_fault_blockers(found), *_refusals(request, before)]
+    skipped: list[str] = []
+    if found.snapshot is not None:
+        after = engine.restore(found.snapshot.state, engine.cache(_with(source, found)))
+        checks = list(_checks(engine, request, before, after, found))
+        skipped = [blocker.element for blocker in checks if blocker.rule == "node-added-before-token"]
+        blockers += checks
+    blockers += _unexplained(source, request)
+    blockers = _distinct(blockers)
+    waived = [blocker for blocker in blockers if request.waivers.cover(blocker)]
+    remaining = [blocker for blocker in blockers if blocker not in waived]
+    proposals = tuple(_proposals(request, before, remaining))
+    can = found.snapshot is not None and not remaining
+    return Plan(
+        instance=request.instance.id,
+        revision=request.instance.revision,
+        source=request.old.id,
+        target=request.new.id,
+        from_label=request.old.label,
+        to_label=request.new.label,
+        verdict=_verdict(request, remaining, proposals),
+        tasks=tuple(_impacts(request, before)),
+        blockers=tuple(remaining),
+        overridden=tuple(waived),
+        proposals=proposals,
+        mapping=tuple(sorted(request.mapping.items())),
+        moves=tuple((move.task, move.old, move.new) for move in found.moves),
+        skipped=tuple(skipped),
+        pending=tuple(_pending(request, skipped)),
+        armed=tuple(found.armed),
+        disarmed=tuple(found.disarmed),
+        history=tuple(dict.fromkeys(found.kept_as_history)),
+        state=found.snapshot.state if found.snapshot and can else b"",
+        specs=tuple(found.snapshot.specs.values()) if found.snapshot and can else (),
+    )
+
+
+def _verdict(request: Request, blockers: list[Blocker], proposals: tuple[Mapping, ...]) -> Verdict:
+    if not blockers:
+        return "unchanged" if not request.diff.all_changes else "migratable"
+    mappable = {proposal.old for proposal in proposals}
+    return "needs-mapping" if all(blocker.element in mappable for blocker in blockers) else "blocked"
+
+
+def _with(source: SpecSource, found: Retargeted) -> SpecSource:
+    from spiffcli.engine.retarget import Overlay
+
+    return Overlay(source, found.snapshot.specs if found.snapshot else {})
+
+
+def _mapping_faults(source: SpecSource, request: Request) -> Iterator[Blocker]:
+    if not request.mapping:
+        return
+    old_ids, new_ids = spec_nodes(source, request.old.id), spec_nodes(source, request.new.id)
+    for old, new in request.mapping.items():
+        if old not in old_ids:
+            yield _map_fault(old, f"--map {old}={new}: {request.old.label} has no node '{old}'.")
+        if new not in new_ids:
+            yield _map_fault(new, f"--map {old}={new}: {request.new.label} has no node '{new}'.")
+    targets = list(request.mapping.values())
+    for new in {target for target in targets if targets.count(target) > 1}:
+        sources = ", ".join(old for old, target in request.mapping.items() if target == new)
+        yield _map_fault(new, f"{sources} are all mapped to '{new}'; two nodes cannot become one.")
+
+
+def _map_fault(element: str, reason: str) -> Blocker:
+    return Blocker("mapping-invalid", "", element, None, "", reason, "Mend the --map option.")
+
+
+def _fault_blockers(found: Retargeted) -> Iterator[Blocker]:
+    for fault in found.faults:
+        yield Blocker(
+            fault.rule, fault.task, fault.element, fault.name, fault.state, fault.message, fault.fix, fault.waivable
+        )
+
+
+def _refusals(request: Request, before: Running) -> Iterator[Blocker]:
+    """Changes to nodes a token is on that it could not survive."""
+    live = _by_element(before.tasks(), _LIVE)
+    for change in request.diff.all_changes:
+        if rule(change.rule).class_ != "refuse" and change.rule not in _REFUSED_IN_PROGRESS:
+            continue
+        if change.before.id in request.mapping and change.kind == "renamed":
+            continue
+        for view in live.get(change.before.id, ()):
+            yield Blocker(
+                change.rule,
+                view.task,
+                view.id,
+                view.name,
+                view.state,
+                f"Task '{view.name or view.id}' is {view.state}, and {_difference(change)}.",
+                "Complete the task first, then migrate.",
+            )
+
+
+#: Changes that are harmless for what is done or still to come, but not for what is in progress: the engine holds
+#: a part of the old form (items, subscriptions, running children) in the instance.
+_REFUSED_IN_PROGRESS = frozenset(
+    {
+        "multi-instance-data-changed",
+        "message-name-changed",
+        "signal-name-changed",
+        "error-code-changed",
+        "correlation-changed",
+        "event-condition-changed",
+        "boundary-interrupting-changed",
+        "call-target-changed",
+    }
+)
+
+
+def _difference(change: Change) -> str:
+    what = change.path or change.rule.removesuffix("-changed").replace("-", " ")
+    if change.old is None and change.new is None:
+        return f"its {what} changed"
+    return f"its {what} changed from {_short(change.old)} to {_short(change.new)}"
+
+
+def _short(value: object) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _checks(engine: Engine, request: Request, before: Running, after: Running, found: Retargeted) -> Iterator[Blocker]:
+    for join in stuck_joins(after):
+        missing = " and ".join(f"'{name}'" for name in join.missing)
+        yield Blocker(
+            "join-never-satisfied",
+            join.task,
+            join.join,
+            join.name,
+            "WAITING",
+            f"The join '{join.name or join.join}' would wait for ever: no token can come from {missing} any more.",
+            "Let the instance pass the join first, then migrate.",
+        )
+    for task in dead_ends(after):
+        view = after.task(task)
+        yield Blocker(
+            "no-way-to-an-end",
+            task,
+            view.id,
+            view.name,
+            view.state,
+            f"From '{view.name or view.id}' no path leads to an end in the new version.",
+            "Connect the node in the new version.",
+        )
+    for node in skipped_nodes(after, found.old_graphs):
+        yield Blocker(
+            "node-added-before-token",
+            "",
+            node.node,
+            node.name,
+            "",
+            f"'{node.name or node.node}' stands behind the tokens of this instance, after '{node.after}': "
+            "it will not run.",
+            f"Accept that with --allow node-added-before-token:{node.node}, or let the instance finish.",
+            waivable=True,
+        )
+    for node in repeated_nodes(after, found.old_graphs):
+        yield Blocker(
+            "node-repeated",
+            "",
+            node.node,
+            node.name,
+            "",
+            f"'{node.name or node.node}' has run, and lies ahead again in the new version: it will run twice.",
+            f"Accept that with --allow node-repeated:{node.node}, or let the instance finish.",
+            waivable=True,
+        )
+    yield from _lost(before, after, found)
+
+
+def _lost(before: Running, after: Running, found: Retargeted) -> Iterator[Blocker]:
+    """Live tasks that are gone, and finished ones that changed: faults of ours, never of the model."""
+    now = {view.task: view for view in after.tasks()}
+    for view in before.tasks():
+        moved = now.get(view.task)
+        if view.state in _LIVE and view.id not in found.disarmed and (moved is None or moved.state != view.state):
+            yield _broken(view, "its task would be lost")
+        elif view.state in _FINISHED and (moved is None or dict(moved.data) != dict(view.data)):
+            yield _broken(view, "its finished work would change")
+
+
+def _broken(view: TaskView, what: str) -> Blocker:
+    return Blocker(
+        "check-failed",
+        view.task,
+        view.id,
+        view.name,
+        view.state,
+        f"Moving '{view.name or view.id}' failed its own check: {what}.",
+        "Let the instance finish on its version, and report this.",
+    )
+
+
+def _unexplained(source: SpecSource, request: Request) -> Iterator[Blocker]:
+    """Differences of the engine's specs that no change of the models explains."""
+    mentioned = _mentioned(request.diff.all_changes)
+    for element, keys in spec_differences(source, request.old.id, request.new.id).items():
+        if element not in mentioned and "*" not in mentioned:
+            yield Blocker(
+                "unexplained-engine-change",
+                "",
+                element,
+                None,
+                "",
+                f"The engine sees a difference at '{element}' ({', '.join(sorted(keys))}) that the comparison of "
+                "the models does not explain.",
+                "Do not migrate before this is understood; please report it with both models.",
+            )
+
+
+def _mentioned(changes: Iterable[Change]) -> set[str]:
+    found: set[str] = set()
+    for change in changes:
+        found |= {change.element.id, change.before.id}
+        if change.element.type in ("sequenceFlow", "boundaryEvent", "dataInputAssociation", "dataOutputAssociation"):
+            found |= set(_ends(change))
+        if change.element.type in _SHARED:
+            found.add("*")
+    return found
+
+
+#: Elements outside the nodes that the engine copies into every node that refers to them.
+_SHARED = frozenset(
+    {
+        "message", "signal", "error", "escalation", "lane", "decision", "rule", "input", "output",
+        "dataObject", "dataObjectReference", "dataStore", "dataStoreReference", "correlationProperty",
+        "correlationKey", "process", "participant", "collaboration", "itemDefinition",
+    }
+)  # fmt: skip
+
+
+def _ends(change: Change) -> Iterator[str]:
+    for value in (change.old, change.new):
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            yield from (str(each) for each in value.values() if isinstance(each, str))
+
+
+def _distinct(blockers: Iterable[Blocker]) -> list[Blocker]:
+    found: dict[tuple[str, str, str], Blocker] = {}
+    for blocker in blockers:
+        found.setdefault((blocker.rule, blocker.task, blocker.element), blocker)
+    return list(found.values())
+
+
+def _proposals(request: Request, before: Running, blockers: list[Blocker]) -> Iterator[Mapping]:
+    blocked = {blocker.element for blocker in blockers if blocker.rule in ("node-removed", "subprocess-removed")}
+    parents = {view.process for view in before.tasks() if view.id in blocked}
+    for change in request.diff.all_changes:
+        if change.kind == "renamed" and change.before.id in blocked | parents:
+            old, new = change.before.id, change.element.id
+            if old not in request.mapping:
+                yield Mapping(old, new, f"same kind, neighbours and content ({change.rule})")
+
+
+def _impacts(request: Request, before: Running) -> Iterator[TaskImpact]:
+    tasks = _by_element(before.tasks(), _LIVE | _FINISHED)
+    for change in request.diff.all_changes:
+        for view in tasks.get(change.before.id, ()):
+            where = "active" if view.state in _LIVE else "completed"
+            known = rule(change.rule)
+            yield TaskImpact(
+                view.task,
+                view.id,
+                view.name,
+                view.state,
+                change.rule,
+                known.severity_for(where),
+                known.consequence(where),
+            )
+
+
+def _pending(request: Request, skipped: list[str]) -> Iterator[str]:
+    for change in request.diff.changes:
+        if change.kind == "added" and change.element.type not in ("sequenceFlow", "lane", "textAnnotation"):
+            if change.element.id not in skipped:
+                yield change.element.id
+
+
+def _by_element(views: Iterable[TaskView], states: frozenset[str]) -> dict[str, list[TaskView]]:
+    found: dict[str, list[TaskView]] = {}
+    for view in views:
+        if view.state in states:
+            found.setdefault(view.id, []).append(view)
+    return found

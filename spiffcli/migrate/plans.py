@@ -1,0 +1,202 @@
+"""What a migration of one instance would do: a value that is printed, saved, gated on, and applied."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+Verdict = Literal["unchanged", "migratable", "needs-mapping", "blocked"]
+
+VERDICTS: tuple[Verdict, ...] = ("unchanged", "migratable", "needs-mapping", "blocked")
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """Why an instance cannot be moved as it is.
+
+    Attributes:
+        rule: Id of the rule that says so.
+        task: Id of the task inside the instance, or the empty string.
+        element: BPMN id of the node concerned.
+        state: State of the task, or the empty string.
+        fix: The way out.
+        waivable: Whether `--allow` or `--force` may override it.
+    """
+
+    rule: str
+    task: str
+    element: str
+    name: str | None
+    state: str
+    reason: str
+    fix: str
+    waivable: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """An entry of `blockers`."""
+        return {
+            "rule": self.rule,
+            "task": self.task or None,
+            "element": self.element,
+            "name": self.name,
+            "state": self.state or None,
+            "reason": self.reason,
+            "fix": self.fix,
+            "waivable": self.waivable,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A proposed `--map OLD=NEW`, and why. Never applied by itself."""
+
+    old: str
+    new: str
+    why: str
+
+    def to_json(self) -> dict[str, Any]:
+        """An entry of `mappings`."""
+        return {"old": self.old, "new": self.new, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskImpact:
+    """What a change means for one task of the instance.
+
+    Attributes:
+        task: Id of the task inside the instance.
+        element: BPMN id of its node.
+        consequence: In words.
+    """
+
+    task: str
+    element: str
+    name: str | None
+    state: str
+    rule: str
+    severity: str
+    consequence: str
+
+    def to_json(self) -> dict[str, Any]:
+        """An entry of `tasks`."""
+        return {
+            "task": self.task,
+            "id": self.element,
+            "name": self.name,
+            "state": self.state,
+            "rule": self.rule,
+            "severity": self.severity,
+            "consequence": self.consequence,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Waivers:
+    """What the user allows: rules, rules at single elements, or everything that may be waived.
+
+    Attributes:
+        allowed: `RULE` or `RULE:ELEMENT`, as given.
+        everything: Whether `--force` was given.
+    """
+
+    allowed: frozenset[str] = frozenset()
+    everything: bool = False
+
+    @classmethod
+    def of(cls, allow: Iterable[str] = (), *, force: bool = False) -> Waivers:
+        """Waivers from options."""
+        return cls(frozenset(allow), force)
+
+    def cover(self, blocker: Blocker) -> bool:
+        """Whether a blocker is waived."""
+        if not blocker.waivable:
+            return False
+        return self.everything or blocker.rule in self.allowed or f"{blocker.rule}:{blocker.element}" in self.allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a migration of one instance would do.
+
+    Attributes:
+        instance: Its id.
+        revision: Its revision when the plan was made.
+        source, target: Definition ids before and after.
+        from_label, to_label: The same as `key@version`.
+        tasks: Tasks whose node changed, and what that means.
+        blockers: Why not; empty for a plan that can be applied.
+        overridden: Blockers that were waived.
+        proposals: Mappings that would help.
+        mapping: Mappings that are applied.
+        moves: Live tasks as (task, old node, new node).
+        skipped: Ids of nodes that are new behind the tokens and will not run.
+        pending: Ids of nodes that are new ahead of the tokens.
+        armed, disarmed: Ids of boundary events put on and taken off live tasks.
+        history: Ids of finished nodes the new version lacks.
+        state: The new state; empty where blockers forbid it.
+        specs: Specs the new state needs that no definition has.
+    """
+
+    instance: str
+    revision: int
+    source: str
+    target: str
+    from_label: str
+    to_label: str
+    verdict: Verdict
+    tasks: tuple[TaskImpact, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+    overridden: tuple[Blocker, ...] = ()
+    proposals: tuple[Mapping, ...] = ()
+    mapping: tuple[tuple[str, str], ...] = ()
+    moves: tuple[tuple[str, str, str], ...] = ()
+    skipped: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    armed: tuple[str, ...] = ()
+    disarmed: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
+    state: bytes = field(default=b"", repr=False)
+    specs: tuple[bytes, ...] = field(default=(), repr=False)
+
+    @property
+    def applicable(self) -> bool:
+        """Whether it can be applied."""
+        return not self.blockers and bool(self.state)
+
+    @property
+    def hash(self) -> str:
+        """What it would do, as 16 hex digits."""
+        content = [
+            self.instance,
+            self.revision,
+            self.source,
+            self.target,
+            self.mapping,
+            sorted(blocker.rule + ":" + blocker.element for blocker in self.overridden),
+            hashlib.sha256(self.state).hexdigest(),
+        ]
+        return hashlib.sha256(orjson.dumps(content)).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        """An entry of `instances` in a `runner/impact/1` document."""
+        return {
+            "id": self.instance,
+            "from": self.from_label,
+            "to": self.to_label,
+            "revision": self.revision,
+            "verdict": self.verdict,
+            "tasks": [task.to_json() for task in self.tasks],
+            "blockers": [blocker.to_json() for blocker in self.blockers],
+            "overridden": [blocker.to_json() for blocker in self.overridden],
+            "mappings": [proposal.to_json() for proposal in self.proposals],
+            "moves": [{"task": task, "old": old, "new": new} for task, old, new in self.moves],
+            "skipped": list(self.skipped),
+            "pending": list(self.pending),
+            "armed": list(self.armed),
+            "disarmed": list(self.disarmed),
+            "history": list(self.history),
+        }

@@ -1,0 +1,47 @@
+"""The row of an instance from what it is in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from spiffcli.values import ActiveTask, Instance, TaskView
+
+if TYPE_CHECKING:
+    from spiffcli.engine import Running
+
+#: Kinds of nodes whose tasks only hold others; a reader looks for what they hold.
+_CONTAINERS = frozenset({"callActivity", "subProcess", "transaction", "adHocSubProcess"})
+
+
+def row_of(instance: Instance, running: Running, now: str, incident: str | None) -> Instance:
+    """`instance` brought up to date with `running` at the time `now`."""
+    state = running.state
+    ended = instance.ended
+    if state in ("completed", "cancelled"):
+        ended = ended or now
+    subscriptions = tuple(running.subscriptions()) if ended is None else ()
+    due = min((each.due for each in subscriptions if each.due is not None), default=None)
+    return replace(
+        instance,
+        state=state,
+        updated=now,
+        ended=ended,
+        active=tuple(_active(view) for view in running.active_tasks() if _means_something(view)),
+        subscriptions=subscriptions,
+        due=0.0 if ended is None and running.has_work() else due,
+        situation=running.situation(),
+        incident=incident if state == "error" else None,
+    )
+
+
+def _means_something(view: TaskView) -> bool:
+    if view.state == "ERROR":
+        return True
+    if view.type.endswith("Gateway"):
+        return view.type == "eventBasedGateway"
+    return view.state != "STARTED" or (view.type not in _CONTAINERS and view.loop is None)
+
+
+def _active(view: TaskView) -> ActiveTask:
+    return ActiveTask(view.task, view.id, view.name, view.state)
