@@ -1,0 +1,253 @@
+"""Documents, terms and blobs in the tables of a SQLite database: reading, writing, verifying."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from spiffcli.errors import CorruptStoreError
+from spiffcli.store.fields import check_id, conditions, matcher, plain, terms
+from spiffcli.store.protocol import INDEXES, AtMost, Condition, Document, Fields, OneOf, Problem
+from spiffcli.store.staging import check_revision, no_blob
+from spiffcli.values import digest
+
+if TYPE_CHECKING:
+    import sqlite3
+
+#: What a new database is made of.
+SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE documents (
+    kind TEXT, id TEXT, revision INTEGER NOT NULL, fields BLOB NOT NULL, body_hash TEXT,
+    PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
+-- Apart from their rows, so that a listing does not read over them.
+CREATE TABLE bodies (kind TEXT, id TEXT, content BLOB NOT NULL, PRIMARY KEY (kind, id));
+-- One row for each value a document can be found by. Values have no type of their own: see _stored.
+CREATE TABLE terms (kind TEXT, name TEXT, value, id TEXT, PRIMARY KEY (kind, name, value, id)) WITHOUT ROWID;
+CREATE INDEX terms_of_document ON terms (kind, id);
+CREATE TABLE blobs (hash TEXT PRIMARY KEY, content BLOB NOT NULL);
+"""
+
+# A statement takes at least 32,766 values; longer lists are looked up in Python.
+_MANY = 10_000
+
+#: SQLite has no truth values, and no NULL in a primary key.
+_MARKS = {None: b"null", True: b"true", False: b"false"}
+_NEVER = b"never stored"
+
+
+class Tables:
+    """The store's tables through one connection: a reader, and inside a transaction a writer."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._open = True
+
+    def end(self) -> None:
+        """Refuse everything from now on: the `with` block is over."""
+        self._open = False
+
+    def _run(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        if not self._open:
+            raise RuntimeError("The transaction is over")
+        return self._connection.execute(statement, values)
+
+    def get(self, kind: str, id: str, *, body: bool = True) -> Document | None:
+        """The document, or None."""
+        check_id(kind, id)
+        row = self._run(
+            "SELECT revision, fields, body_hash, content FROM documents LEFT JOIN bodies USING (kind, id)"
+            " WHERE kind = ? AND id = ?"
+            if body
+            else "SELECT revision, fields, NULL, NULL FROM documents WHERE kind = ? AND id = ?",
+            kind,
+            id,
+        ).fetchone()
+        if row is None:
+            return None
+        revision, fields, expected, content = row
+        if (digest(content) if content is not None else None) != expected:
+            raise CorruptStoreError(
+                f"The body of {kind} '{id}' is missing or damaged.",
+                hint="runner store check tells what else is damaged.",
+                kind=kind,
+                id=id,
+            )
+        return Document(kind, id, revision, _fields(kind, id, fields), content)
+
+    def find(self, kind: str, where: Mapping[str, Condition] | None = None) -> Iterator[Document]:
+        """Documents that meet every condition, by id."""
+        meets = matcher(kind, where)
+        clauses = [_clause(kind, *condition) for condition in conditions(kind, where)]
+        selection = "".join(f" AND {text}" for text, _ in clauses)
+        rows = self._run(
+            f"SELECT id, revision, fields FROM documents WHERE kind = ?{selection} ORDER BY id",
+            kind,
+            *(value for _, values in clauses for value in values),
+        ).fetchall()
+        found = (Document(kind, id, revision, _fields(kind, id, fields)) for id, revision, fields in rows)
+        return (document for document in found if meets(document.fields))
+
+    def blob(self, hash: str) -> bytes:
+        """The bytes under `hash`."""
+        row = self._run("SELECT content FROM blobs WHERE hash = ?", hash).fetchone()
+        if row is None:
+            raise no_blob(hash)
+        content: bytes = row[0]
+        if digest(content) != hash:
+            raise CorruptStoreError(f"The bytes under the hash {hash} are damaged.", hash=hash)
+        return content
+
+    def has_blob(self, hash: str) -> bool:
+        """Whether there are bytes under `hash`."""
+        return self._run("SELECT 1 FROM blobs WHERE hash = ?", hash).fetchone() is not None
+
+    def blobs(self) -> Iterator[str]:
+        """Hashes of all blobs, in order."""
+        return (hash for (hash,) in self._run("SELECT hash FROM blobs ORDER BY hash").fetchall())
+
+    def put(self, kind: str, id: str, fields: Fields, body: bytes | None = None, *, expected: int) -> int:
+        """Write a document and return its new revision."""
+        copy = plain(kind, id, fields)
+        self._check(kind, id, expected)
+        self._write(Document(kind, id, expected + 1, copy, body))
+        return expected + 1
+
+    def delete(self, kind: str, id: str, *, expected: int) -> None:
+        """Remove a document and its body."""
+        self._check(kind, id, expected)
+        for table in ("documents", "bodies", "terms"):
+            self._run(f"DELETE FROM {table} WHERE kind = ? AND id = ?", kind, id)
+
+    def restore(self, document: Document) -> None:
+        """Write a document with the revision it had elsewhere; only for `copy_store`."""
+        self._write(document)
+
+    def put_blob(self, content: bytes) -> str:
+        """Keep bytes under their hash and return it."""
+        hash = digest(content)
+        self._run(
+            "INSERT INTO blobs VALUES (?, ?) ON CONFLICT DO UPDATE SET content = excluded.content"
+            " WHERE content != excluded.content",  # damaged
+            hash,
+            content,
+        )
+        return hash
+
+    def delete_blob(self, hash: str) -> None:
+        """Forget the bytes under `hash`, if any."""
+        self._run("DELETE FROM blobs WHERE hash = ?", hash)
+
+    def set_format(self, number: int) -> None:
+        """Record the format the store is in."""
+        self._run("UPDATE meta SET value = ? WHERE name = 'format'", number)
+
+    def _check(self, kind: str, id: str, expected: int) -> None:
+        check_id(kind, id)
+        row = self._run("SELECT revision FROM documents WHERE kind = ? AND id = ?", kind, id).fetchone()
+        check_revision(kind, id, expected, row[0] if row else 0)
+
+    def _write(self, document: Document) -> None:
+        kind, id = document.kind, document.id
+        if document.body is not None:
+            self._run("INSERT OR REPLACE INTO bodies VALUES (?, ?, ?)", kind, id, document.body)
+        self._run(
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " revision = excluded.revision, fields = excluded.fields,"
+            " body_hash = ifnull(excluded.body_hash, body_hash)",
+            kind,
+            id,
+            document.revision,
+            orjson.dumps(document.fields),
+            digest(document.body) if document.body is not None else None,
+        )
+        self._run("DELETE FROM terms WHERE kind = ? AND id = ?", kind, id)
+        self._index(document)
+
+    def _index(self, document: Document) -> None:
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO terms VALUES (?, ?, ?, ?)",
+            [(document.kind, name, value, document.id) for name, value in _terms(document)],
+        )
+
+    def problems(self, *, repair: bool) -> list[Problem]:
+        """Everything `check` looks for."""
+        found = [Problem(f"the database file: {line}") for line in self._integrity()]
+        found += self._body_problems()
+        found += [
+            Problem(f"blob {hash} does not match its hash")
+            for hash, content in self._run("SELECT hash, content FROM blobs ORDER BY hash")
+            if digest(content) != hash
+        ]
+        return found + self._index_problems(repair)
+
+    def _integrity(self) -> list[str]:
+        return [line for (line,) in self._run("PRAGMA integrity_check") if line != "ok"]
+
+    def _body_problems(self) -> Iterator[Problem]:
+        for kind, id, expected, content in self._run(
+            "SELECT kind, id, body_hash, content FROM documents LEFT JOIN bodies USING (kind, id)"
+        ):
+            if content is None and expected is not None:
+                yield Problem(f"the body of {kind} '{id}' is missing")
+            elif content is not None and digest(content) != expected:
+                yield Problem(f"the body of {kind} '{id}' does not match its hash")
+        for kind, id in self._run("SELECT kind, id FROM bodies EXCEPT SELECT kind, id FROM documents"):
+            yield Problem(f"there is a body of {kind} '{id}', but no such document")
+
+    def _index_problems(self, repair: bool) -> list[Problem]:
+        documents, unreadable = [], []
+        for kind, id, revision, text in self._run("SELECT kind, id, revision, fields FROM documents"):
+            try:
+                documents.append(Document(kind, id, revision, _fields(kind, id, text)))
+            except CorruptStoreError as error:
+                unreadable.append(Problem(error.message.rstrip(".")))
+        expected = {(d.kind, name, value, d.id) for d in documents for name, value in _terms(d)}
+        stored = set(self._run("SELECT kind, name, value, id FROM terms"))
+        wrong = sorted({(kind, id) for kind, _, _, id in expected ^ stored})
+        if repair and wrong:
+            self._run("DELETE FROM terms")
+            for document in documents:
+                self._index(document)
+        return unreadable + [Problem(f"the index does not match {kind} '{id}'", repaired=repair) for kind, id in wrong]
+
+
+def _fields(kind: str, id: str, text: bytes) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise CorruptStoreError(f"The row of {kind} '{id}' is damaged: {error}.", kind=kind, id=id) from error
+    return fields
+
+
+def _terms(document: Document) -> list[tuple[str, Any]]:
+    return [(name, _stored(value)) for name in INDEXES[document.kind] for value in terms(document.fields, name)]
+
+
+def _stored(value: Any) -> Any:
+    return _MARKS[value] if value is None or isinstance(value, bool) else value
+
+
+def _clause(kind: str, name: str, condition: Condition) -> tuple[str, list[Any]]:
+    """SQL for a condition and its values; it may let through too much, never too little."""
+    if isinstance(condition, AtMost):
+        # Numbers come first in SQLite's order of values, so texts and marks are never below one.
+        test, values = "value <= ?", [condition.value]
+    elif isinstance(condition, OneOf) and len(condition.values) > _MANY:
+        return "TRUE", []
+    else:
+        wanted = condition.values if isinstance(condition, OneOf) else (condition,)
+        test, values = f"value IN ({', '.join('?' * len(wanted))})", [_bindable(v) for v in wanted]
+    return f"id IN (SELECT id FROM terms WHERE kind = ? AND name = ? AND {test})", [kind, name, *values]
+
+
+def _bindable(value: Any) -> Any:
+    """`value` as it is stored, or a value that never is where no field could hold it."""
+    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        return _NEVER
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
+        return _NEVER
+    return _stored(value)
