@@ -1,6 +1,7 @@
 """Where scripts run: a namespace of their own, from which only data goes back into the task."""
 
 from __future__ import annotations
+import __future__
 
 import builtins
 import signal
@@ -221,8 +222,11 @@ def _wrapped(value: Any) -> Any:
     return OfferedModule(value.__name__, {n: v for n, v in offered.items() if not isinstance(v, ModuleType)})
 
 
+#: What `from __future__ import annotations` leaves behind.
+_Feature: Final = type(__future__.annotations)
+
 #: Values that only make sense while a script runs. They are not data: nobody could store them.
-_TOOLS: Final = (ModuleType, OfferedModule, Annotation, Iterator, Pattern, Match, BaseException)
+_TOOLS: Final = (ModuleType, OfferedModule, Annotation, Iterator, Pattern, Match, BaseException, _Feature)
 _PLAIN: Final = frozenset({type(None), str, int, float, bool, list, dict, tuple, set, bytes})
 
 

@@ -164,6 +164,9 @@ _EXCEPTIONS: Final = (
 #: The built-ins of restricted scripts. Scripts cannot reach the dictionary itself.
 BUILTINS: Final[dict[str, Any]] = {
     **{name: getattr(builtins, name) for name in f"{_PLAIN_BUILTINS} {_EXCEPTIONS}".split()},
+    # Functions in C import what they need (`date.strftime` the module time) by way of the caller's built-ins. Scripts
+    # have no name for it, and the policy leaves no import statement in them.
+    "__import__": builtins.__import__,
     "bytes": guarded_class(bytes, make_bytes, bases=(bytes,)),
     "int": guarded_class(int, make_int, bases=(int,), from_bytes=int_from_bytes),
     "range": guarded_class(range, bounded_range),
