@@ -64,6 +64,7 @@ def check_script(
     source: str,
     *,
     expression: bool = False,
+    cell: bool = False,
     mode: ScriptMode = ScriptMode.RESTRICTED,
     functions: Iterable[str] = (),
 ) -> list[ScriptProblem]:
@@ -71,10 +72,13 @@ def check_script(
 
     Args:
         source: The script or expression.
-        expression: Whether it is an expression (condition, timer, cell of a decision table ...).
+        expression: Whether it is an expression (condition, timer, output of a decision table ...).
+        cell: Whether it is an input cell of a decision table, which may be half a comparison (`> 3`).
         mode: The mode it would run in.
         functions: Names that the engine module offers.
     """
-    from spiffcli.engine.scripting.compiling import check
+    from spiffcli.engine.scripting.compiling import check, check_cell
 
+    if cell:
+        return check_cell(source, mode, functions)
     return check(source, "eval" if expression else "exec", mode, functions)

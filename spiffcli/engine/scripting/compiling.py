@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -30,6 +31,9 @@ _PLAIN: Final = (
 )
 #: What remains of expressions when scripts are off.
 _ARITHMETIC: Final = (*_PLAIN, ast.Mult, ast.FloorDiv, ast.Mod)
+
+#: The question mark that stands for the input of a cell, outside of quotes.
+_INPUT_MARK: Final = re.compile(r"""("[^"]*"|'[^']*')|\?""")
 
 _OFF_HINT: Final = (
     "Run with --scripts restricted, or write the expression with names, items, comparisons and arithmetic."
@@ -103,6 +107,12 @@ def check(
     return sorted(problems, key=lambda problem: problem.line)
 
 
+def check_cell(source: str, mode: ScriptMode, functions: Iterable[str]) -> list[ScriptProblem]:
+    """Like `check` for an input cell of a decision table: a value to compare with, or the rest of a comparison."""
+    text = _INPUT_MARK.sub(lambda found: found[1] or "value", source)
+    return check(text if syntax_error(text) is None else f"value {text}", "eval", mode, functions)
+
+
 def parsed(source: str, kind: Kind) -> ast.AST:
     """The syntax tree of a script or expression.
 
@@ -112,6 +122,8 @@ def parsed(source: str, kind: Kind) -> ast.AST:
     if kind == "exec":
         return _careful(lambda: ast.parse(source, SCRIPT_FILE, "exec"))
     text = source.strip()
+    if not text:
+        raise _not_python(1, "the expression is empty")
     tree: ast.AST = _careful(lambda: ast.parse(text, SCRIPT_FILE, "eval"))
     before = source[: len(source) - len(source.lstrip())].count("\n")
     return ast.increment_lineno(tree, before) if before else tree

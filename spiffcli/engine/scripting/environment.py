@@ -17,7 +17,7 @@ from typing import IO, Any, Final, TypeVar
 from SpiffWorkflow.bpmn.script_engine import BasePythonScriptEngineEnvironment
 
 from spiffcli.engine.scripting.compiling import Compiled, Kind, ScriptRefusedError, compiled
-from spiffcli.engine.scripting.failure import failure_of_error, failure_of_problem
+from spiffcli.engine.scripting.failure import ScriptFailure, failure_of_error, failure_of_problem, hint_for_name
 from spiffcli.engine.scripting.guards import BUILTINS, GUARDS, writer
 from spiffcli.engine.scripting.limits import Checkpoint, Limits, always, run_limited
 from spiffcli.engine.scripting.modes import ScriptMode
@@ -30,7 +30,9 @@ Data = MutableMapping[str, Any]
 
 _MISSING: Final = object()
 #: Names that running code binds by itself.
-_NEVER_DATA: Final = frozenset({"_checkpoint_", "__annotations__", "__builtins__"})
+_NEVER_DATA: Final = frozenset(
+    {"_checkpoint_", "__annotations__", "__annotate__", "__conditional_annotations__", "__builtins__"}
+)
 
 
 class ScriptEnvironment(BasePythonScriptEngineEnvironment):
@@ -57,15 +59,18 @@ class ScriptEnvironment(BasePythonScriptEngineEnvironment):
 
     # What the engine calls
 
-    def evaluate(self, expression: str, context: Mapping[str, Any], external_context: Any = None) -> Any:
+    def evaluate(self, expression: str, context: Any, external_context: Any = None) -> Any:
         """The value of an expression.
 
         Raises:
             ScriptFailure: It cannot be evaluated; it belongs to no task yet.
         """
         code = self._compiled(expression, "eval")
-        namespace = self._namespace(context, external_context or {})
-        return self._limited(expression, code, namespace, lambda: eval(code.code, namespace))
+        if not isinstance(context, Mapping):  # correlation properties look into whatever a message carries
+            detail = f"there are no names to look up in a {type(context).__name__}"
+            raise ScriptFailure("TypeError", detail, source=expression, line=1)
+        namespace = {**self._given(external_context), **context, **self._own_names()}
+        return self._limited(expression, code, namespace, context, lambda: eval(code.code, namespace))
 
     def execute(self, script: str, context: Data, external_context: Any = None) -> bool:
         """Run a script, and put the names it bound into `context` when it succeeds.
@@ -76,32 +81,35 @@ class ScriptEnvironment(BasePythonScriptEngineEnvironment):
             ScriptFailure: It failed; it belongs to no task yet.
         """
         code = self._compiled(script, "exec")
-        given = external_context or {}
-        namespace = self._namespace(context, given)
-        self._limited(script, code, namespace, lambda: exec(code.code, namespace))
+        given = self._given(external_context)
+        namespace = {**given, **context, **self._own_names()}
+        self._limited(script, code, namespace, context, lambda: exec(code.code, namespace))
         self._put_back(namespace, context, given)
         return True
 
     # Steps
 
-    def _compiled(self, source: str, kind: Kind) -> Compiled:
+    def _compiled(self, source: Any, kind: Kind) -> Compiled:
+        if not isinstance(source, str):
+            detail = f"a script or expression is text, not {type(source).__name__}"
+            raise ScriptFailure("TypeError", detail)
         try:
             return compiled(source, kind, self.mode)
         except ScriptRefusedError as error:
             raise failure_of_problem(source, error.problems[0], kind=error.kind) from error
 
-    def _namespace(self, context: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-        namespace = {**self.globals, **given, **context, **self._own_names()}
-        for name in self._changeable:
-            if name not in context and name not in given:
-                namespace[name] = deepcopy(self.globals[name])
-        return namespace
+    def _given(self, external_context: Mapping[str, Any] | None) -> dict[str, Any]:
+        """What scripts get besides task data. Of lists and dictionaries they get a copy of their own."""
+        copies = {name: deepcopy(self.globals[name]) for name in self._changeable}
+        return {**self.globals, **copies, **(external_context or {})}
 
     def _own_names(self) -> Mapping[str, Any]:
         """Names that belong to the environment: never data, never lost."""
         raise NotImplementedError
 
-    def _limited(self, source: str, code: Compiled, namespace: dict[str, Any], call: Callable[[], T]) -> T:
+    def _limited(
+        self, source: str, code: Compiled, namespace: dict[str, Any], context: Mapping[str, Any], call: Callable[[], T]
+    ) -> T:
         try:
             if code.plain:
                 return call()
@@ -111,8 +119,17 @@ class ScriptEnvironment(BasePythonScriptEngineEnvironment):
                 raise
             raise failure_of_error(source, error) from error
         except BaseException as error:
-            names = [*namespace, *BUILTINS]
-            raise failure_of_error(source, error, time_s=self.limits.time_s, names=names, lost=self._lost) from error
+            failure = failure_of_error(source, error, time_s=self.limits.time_s)
+            failure.hint = failure.hint or self._hint(error, [*namespace, *BUILTINS], context)
+            raise failure from error
+
+    def _hint(self, error: BaseException, names: list[str], context: Mapping[str, Any]) -> str | None:
+        if isinstance(error, NameError):
+            return hint_for_name(error.name or "", names, self._lost)
+        if isinstance(error, TypeError) and "not callable" in str(error):
+            hidden = [name for name in context if name in self.globals or name in BUILTINS]
+            return f"The data of the task hides these functions: {', '.join(hidden)}." if hidden else None
+        return None
 
     def _run(self, namespace: dict[str, Any], call: Callable[[], T], check: Checkpoint) -> T:
         namespace["_checkpoint_"] = check
@@ -131,7 +148,7 @@ class ScriptEnvironment(BasePythonScriptEngineEnvironment):
                 continue
             if context.get(name, _MISSING) is value:
                 continue
-            if name not in context and self._is_offered(name, value, given):
+            if name not in context and given.get(name, _MISSING) is value:
                 continue
             if is_tool(value):
                 context.pop(name, None)
@@ -139,11 +156,6 @@ class ScriptEnvironment(BasePythonScriptEngineEnvironment):
             else:
                 context[name] = value
                 self._lost.pop(name, None)
-
-    def _is_offered(self, name: str, value: Any, given: Mapping[str, Any]) -> bool:
-        if name in given:
-            return value is given[name]
-        return name in self._changeable or self.globals.get(name, _MISSING) is value
 
     def _print(self, *values: object, sep: str | None = " ", end: str | None = "\n", flush: bool = False) -> None:
         """`print(...)` of scripts: to standard error, as standard output is for data."""

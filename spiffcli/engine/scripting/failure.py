@@ -80,32 +80,21 @@ def failure_of_problem(source: str, problem: ScriptProblem, *, kind: str = "Scri
     return ScriptFailure(kind, problem.message, source=source, line=problem.line, hint=problem.hint)
 
 
-def failure_of_error(
-    source: str,
-    error: BaseException,
-    *,
-    time_s: float = 0.0,
-    names: Iterable[str] = (),
-    lost: Mapping[str, str] | None = None,
-) -> ScriptFailure:
+def failure_of_error(source: str, error: BaseException, *, time_s: float = 0.0) -> ScriptFailure:
     """A script that ended with an exception.
 
     Args:
         source: The script or expression.
         error: What it raised.
         time_s: The time limit it ran under.
-        names: Names it could use, for suggestions.
-        lost: Why names that earlier scripts bound are gone, by name.
     """
     line = line_of_error(error)
     if isinstance(error, TimeLimitExceededError):
         detail = f"took longer than {time_s:g} s"
         return ScriptFailure("TimeLimit", detail, source=source, line=line, hint="Look for a loop that does not end.")
-    hint: str | None = getattr(error, "hint", None) if isinstance(error, ScriptRefusalError) else None
-    if isinstance(error, NameError):
-        hint = _hint_for_name(getattr(error, "name", None) or "", names, lost or {})
     kind = "ScriptRefused" if isinstance(error, ScriptRefusalError) else type(error).__name__
-    return ScriptFailure(kind, describe(error), source=source, line=line, hint=hint)
+    hint = getattr(error, "hint", None)  # a guard's, or that of an error of ours in a function of an engine module
+    return ScriptFailure(kind, describe(error), source=source, line=line, hint=hint if isinstance(hint, str) else None)
 
 
 def describe(error: BaseException) -> str:
@@ -128,10 +117,17 @@ def line_of_error(error: BaseException) -> int | None:
     return line
 
 
-def _hint_for_name(name: str, names: Iterable[str], lost: Mapping[str, str]) -> str | None:
+def hint_for_name(name: str, names: Iterable[str], lost: Mapping[str, str]) -> str | None:
+    """The way out where a script uses a name that nothing has.
+
+    Args:
+        name: The name.
+        names: Names it could have used, for suggestions.
+        lost: Why names that earlier scripts bound are gone, by name.
+    """
     if name in lost:
         return lost[name]
     if name in REFUSED_BUILTINS:
         return REFUSED_BUILTINS[name] or f"The built-in {name} is not available to scripts."
-    near = difflib.get_close_matches(name, [n for n in names if isinstance(n, str) and not n.startswith("_")], 3)
+    near = difflib.get_close_matches(name, [n for n in names if isinstance(n, str) and not n.startswith("_")], 3, 0.75)
     return f"Did you mean {' or '.join(near)}?" if near else None
