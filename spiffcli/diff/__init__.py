@@ -16,6 +16,7 @@ from spiffcli.diff.changes import (
     Severity,
     Summary,
 )
+from spiffcli.diff.compare import compare
 from spiffcli.diff.rules import Rule, bump_for, rule, rules
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Severity",
     "Summary",
     "bump_for",
+    "compare",
     "rule",
     "rules",
 ]

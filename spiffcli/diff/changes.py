@@ -178,7 +178,7 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """The `summary` object of a `runner/diff/1` document."""
-        counts: dict[str, Any] = {kind: n for kind, n in self.by_kind.items()}
+        counts: dict[str, Any] = {str(kind): n for kind, n in self.by_kind.items()}
         return counts | {"by_severity": dict(self.by_severity), "bump": self.bump}
 
 

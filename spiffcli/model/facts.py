@@ -6,14 +6,14 @@ reader puts into a field is compared and hashed without anybody having to rememb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool | None
 
-_HEADER = frozenset({"id", "key"})
+_APART = frozenset({"part", "identity"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,21 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class FieldPlan:
+    """A field that counts: its name, and whether it holds the id of another element."""
+
     name: str
     reference: bool
+    default: Any
 
 
 @cache
-def _plan(kind: Any) -> tuple[_Plan, ...]:
+def fields_of(kind: Any) -> tuple[FieldPlan, ...]:
+    """The fields of a class of elements that count in diffs and hashes, the id apart."""
     return tuple(
-        _Plan(field.name, bool(field.metadata.get("reference")))
+        FieldPlan(field.name, bool(field.metadata.get("reference")), field.default)
         for field in fields(kind)
-        if field.compare and field.name not in _HEADER and not field.metadata.get("part")
+        if field.compare and field.name != "id" and not field.metadata.keys() & _APART
     )
 
 
@@ -59,16 +63,16 @@ def facts(element: Any) -> dict[str, Fact]:
 
 def _collect(element: Any, prefix: str, line: int, found: dict[str, Fact]) -> None:
     kind: Any = type(element)
-    for plan in _plan(kind):
+    for plan in fields_of(kind):
         value = getattr(element, plan.name)
-        if value is None or value is False or value == () or value == {}:
+        if value is None or value == () or value == {} or (value is False and plan.default is False):
             continue
         path = f"{prefix}{plan.name}"
         if isinstance(value, Mapping):
             for key, text in value.items():
                 found[f"{path}[{key}]"] = Fact(text, line)
         elif isinstance(value, tuple) and is_dataclass(value[0]):
-            for key, item in _keyed(value):
+            for key, item in keyed(value):
                 _nested(item, f"{path}[{key}]", found)
         elif is_dataclass(value):
             _nested(value, path, found)
@@ -83,7 +87,8 @@ def _nested(item: Any, path: str, found: dict[str, Fact]) -> None:
         found[path] = Fact(True, item.line)
 
 
-def _keyed(items: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+def keyed(items: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    """Parts with what tells them apart; `#2`, `#3` ... is added where that is not unique."""
     seen: dict[str, int] = {}
     for position, item in enumerate(items):
         key = str(getattr(item, "key", position))
@@ -91,10 +96,7 @@ def _keyed(items: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
         yield key if n == 1 else f"{key}#{n}", item
 
 
-def texts(element: Any, rename: Callable[[str], str] | None = None) -> Iterator[tuple[str, str]]:
-    """Path and value of every fact as text, sorted; references renamed by `rename` where given."""
+def texts(element: Any) -> Iterator[tuple[str, str]]:
+    """Path and value of every fact as text, sorted."""
     for path, fact in sorted(facts(element).items()):
-        value = fact.value
-        if fact.reference and rename is not None:
-            value = rename(value)
-        yield path, repr(value)
+        yield path, repr(fact.value)

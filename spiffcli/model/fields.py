@@ -12,6 +12,9 @@ REFERENCE: Mapping[str, Any] = {"reference": True}
 #: Metadata of fields that hold elements of their own, compared one by one.
 PART: Mapping[str, Any] = {"part": True}
 
+#: Metadata of fields that take the place of an id.
+IDENTITY: Mapping[str, Any] = {"identity": True}
+
 
 def at_line() -> Any:
     return field(default=0, compare=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from spiffcli.model.elements import Layout
-from spiffcli.model.fields import at_line, derived, parts, texts
+from spiffcli.model.fields import IDENTITY, at_line, derived, parts, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class Form:
         fields: By path, in document order.
     """
 
-    key: str
+    key: str = field(metadata=IDENTITY)
     name: str | None = None
     dialect: str = "json"
     keywords: Mapping[str, str] = texts()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from spiffcli.diff.changes import SEVERITIES
+from collections.abc import Mapping
+
+from spiffcli.diff.changes import SEVERITIES, Severity
 from spiffcli.diff.rule import Class, Rule, Token
 
-_SEVERITIES = {severity: severity for severity in SEVERITIES}
+_SEVERITIES: Mapping[str, Severity] = {severity: severity for severity in SEVERITIES}
 
 
 def make(

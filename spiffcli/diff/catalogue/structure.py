@@ -50,6 +50,15 @@ RULES = (
         future="Callers that name the old key do not find the new process.",
     ),
     make(
+        "definition-id-changed",
+        "Two definitions with other keys were compared",
+        "warn info info warn",
+        "contract",
+        "decisions forms pools",
+        "A decision, form or collaboration is found by its key; one of another key is another definition.",
+        "`discount` was compared with `discount_2024`.",
+    ),
+    make(
         "process-not-executable",
         "The process can no longer be run",
         "error error error error",

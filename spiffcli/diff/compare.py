@@ -1,0 +1,214 @@
+"""The entry point: compares two models, or one definition of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from spiffcli.diff import naming
+from spiffcli.diff.align import Alignment, Translation, align_processes
+from spiffcli.diff.changes import Change, Dependency, Diff, ordered
+from spiffcli.diff.collecting import Collector, Sides
+from spiffcli.diff.definitions import (
+    compare_collaborations,
+    compare_decisions,
+    compare_forms,
+    compare_roots,
+    whole_collaboration,
+    whole_decision,
+    whole_form,
+)
+from spiffcli.diff.dependencies import compare_dependencies
+from spiffcli.diff.processes import compare_processes, whole_process
+from spiffcli.errors import NotFoundError
+from spiffcli.model import Collaboration, Decision, Form, Model, Node, Process
+
+Definition: TypeAlias = Process | Collaboration | Decision | Form
+
+
+def compare(
+    old: Model,
+    new: Model,
+    *,
+    old_process: str | None = None,
+    new_process: str | None = None,
+    dependencies: bool = False,
+    old_label: str = "old",
+    new_label: str = "new",
+) -> Diff:
+    """Everything that differs between two models.
+
+    Args:
+        old_process, new_process: Keys of the process, collaboration, decision or form to compare. With only
+            one, both sides have that key. Without any, everything is compared, matched by key.
+        dependencies: Whether to compare what the processes call, too.
+        old_label, new_label: What is compared, in the user's words.
+
+    Raises:
+        NotFoundError: A side does not hold the key.
+    """
+    old_key, new_key = old_process or new_process, new_process or old_process
+    if old_key is None or new_key is None:
+        changes, started = list(_compare_all(old, new)), (tuple(old.processes), tuple(new.processes))
+    else:
+        before, after = _definition(old, old_key, old_label), _definition(new, new_key, new_label)
+        changes, started = _compare_one(before, after), ((old_key,), (new_key,))
+    found: dict[str, Dependency] = {}
+    if dependencies:
+        found = compare_dependencies(old, new, started, _labelled(old_label, new_label), whole=old_key is None)
+    return Diff(old_label, new_label, ordered(changes), found)
+
+
+def _labelled(old_label: str, new_label: str) -> Any:
+    def compare_definitions(old: Definition, new: Definition) -> Diff:
+        return Diff(old_label, new_label, ordered(_compare_one(old, new)))
+
+    return compare_definitions
+
+
+def _definition(model: Model, key: str, label: str) -> Definition:
+    for kind in (model.processes, model.collaborations, model.decisions, model.forms):
+        if key in kind:
+            found: Definition = kind[key]
+            return found
+    held = [*model.processes, *model.collaborations, *model.decisions, *model.forms]
+    raise NotFoundError(
+        f"There is no process, decision or form {key} in {label}.",
+        hint=f"It holds {', '.join(held)}." if held else "It holds none at all.",
+        candidates=held,
+    )
+
+
+def _compare_one(old: Definition, new: Definition) -> list[Change]:
+    if isinstance(old, Process) and isinstance(new, Process):
+        found = align_processes(old, new)
+        return compare_processes(old, new, found, {old.id: new.id})
+    if isinstance(old, Collaboration) and isinstance(new, Collaboration):
+        return compare_collaborations(old, new, {})
+    if isinstance(old, Decision) and isinstance(new, Decision):
+        return compare_decisions(old, new)
+    if isinstance(old, Form) and isinstance(new, Form):
+        return compare_forms(old, new)
+    return [*_whole(old, added=False), *_whole(new, added=True)]
+
+
+def _whole(thing: Definition, *, added: bool) -> list[Change]:
+    if isinstance(thing, Process):
+        return whole_process(thing, added=added)
+    if isinstance(thing, Collaboration):
+        return whole_collaboration(thing, added=added)
+    if isinstance(thing, Decision):
+        return whole_decision(thing, added=added)
+    return whole_form(thing, added=added)
+
+
+@dataclass(slots=True)
+class _Processes:
+    """Paired processes of two models, their alignments, and nodes that went from one to another."""
+
+    pairs: list[tuple[Process, Process, Alignment]] = field(default_factory=list)
+    elements: dict[str, str] = field(default_factory=dict)
+    moved: list[tuple[Process, Node, Process, Node]] = field(default_factory=list)
+
+
+def _compare_all(old: Model, new: Model) -> Iterator[Change]:
+    found = _align_all(old, new)
+    moved = {node.id for _, node, _, _ in found.moved}
+    changes: list[Change] = []
+    for before, after, alignment in found.pairs:
+        changes += compare_processes(before, after, alignment, found.elements)
+    for process in _only(old.processes, new.processes):
+        changes += whole_process(process, added=False)
+    for process in _only(new.processes, old.processes):
+        changes += whole_process(process, added=True)
+    yield from (change for change in changes if not _is_half_of_move(change, moved))
+    yield from _moves(found)
+    yield from _compare_others(old, new, found.elements)
+
+
+def _is_half_of_move(change: Change, moved: set[str]) -> bool:
+    """Whether the change says at one of the two processes that a node came or went that really moved."""
+    kind: str = change.kind
+    return (
+        kind in ("added", "removed")
+        and change.element.id in moved
+        and change.rule == naming.node_rule(change.element, kind)
+    )
+
+
+def _align_all(old: Model, new: Model) -> _Processes:
+    found = _Processes()
+    for id, process in old.processes.items():
+        if id in new.processes:
+            alignment = align_processes(process, new.processes[id])
+            found.pairs.append((process, new.processes[id], alignment))
+            found.elements[id] = id
+            for pairs in (alignment.nodes, alignment.data, alignment.flows, alignment.lanes):
+                found.elements.update(pairs)
+    left = _unpaired(old, found, 0)
+    come = _unpaired(new, found, 1)
+    for id, (process, node) in left.items():
+        other = come.get(id)
+        if other is not None and other[1].type == node.type and other[0].id != process.id:
+            found.moved.append((process, node, *other))
+            found.elements[id] = id
+    return found
+
+
+def _unpaired(model: Model, found: _Processes, side: int) -> dict[str, tuple[Process, Node]]:
+    """Nodes without a partner that no other process has too, by id."""
+    paired: dict[str, Iterable[str]] = {}
+    for before, after, alignment in found.pairs:
+        if side:
+            paired[after.id] = set(alignment.nodes.values())
+        else:
+            paired[before.id] = alignment.nodes
+    result: dict[str, tuple[Process, Node]] = {}
+    several: set[str] = set()
+    for process in model.processes.values():
+        known = paired.get(process.id, ())
+        for id, node in process.nodes.items():
+            if id not in known:
+                if id in result:
+                    several.add(id)
+                result[id] = (process, node)
+    return {id: value for id, value in result.items() if id not in several}
+
+
+def _moves(found: _Processes) -> Iterator[Change]:
+    to_new = Translation(found.elements)
+    for old_process, old, new_process, new in found.moved:
+        sides = Sides(old_process.id, new_process.id, old_process.file, new_process.file, to_new)
+        collector = Collector(sides)
+        values = old_process.id, new_process.id
+        collector.note("node-moved-scope", "moved", old, new, "process", values)
+        collector.pair(old, new, naming.name_node_change)
+        yield from collector.changes
+
+
+def _only(some: Mapping[str, Any], others: Mapping[str, Any]) -> list[Any]:
+    return [thing for key, thing in some.items() if key not in others]
+
+
+def _compare_others(old: Model, new: Model, elements: Mapping[str, str]) -> Iterator[Change]:
+    for id, collaboration in old.collaborations.items():
+        if id in new.collaborations:
+            yield from compare_collaborations(collaboration, new.collaborations[id], elements)
+    for id, decision in old.decisions.items():
+        if id in new.decisions:
+            yield from compare_decisions(decision, new.decisions[id])
+    for key, form in old.forms.items():
+        if key in new.forms:
+            yield from compare_forms(form, new.forms[key])
+    kinds: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = (
+        (old.collaborations, new.collaborations),
+        (old.decisions, new.decisions),
+        (old.forms, new.forms),
+    )
+    for before, after in kinds:
+        for thing in _only(before, after):
+            yield from _whole(thing, added=False)
+        for thing in _only(after, before):
+            yield from _whole(thing, added=True)
+    yield from compare_roots(old.roots, new.roots)
