@@ -151,13 +151,14 @@ def test_a_trusted_script_cannot_leave_the_program(script: str) -> None:
 
 
 MEMORY = """
-import sys
-from spiffcli.engine.scripting import ScriptMode, ScriptFailure, make_script_engine
-environment = make_script_engine(ScriptMode.RESTRICTED, time_limit_s=20).environment
+from spiffcli.engine.scripting import ScriptFailure
+from spiffcli.engine.scripting.environment import RestrictedEnvironment
+from spiffcli.engine.scripting.limits import Limits
+environment = RestrictedEnvironment({}, Limits(time_s=60, memory_bytes=50_000_000))
 scripts = [
     "s = 'abcd'\\nwhile True: s += s",
     "x = [0]\\nwhile True: x.extend(x)",
-    "[list(range(9_000_000)) for _ in range(99)]",
+    "[list(range(900_000)) for _ in range(99)]",
 ]
 for script in scripts:
     try:

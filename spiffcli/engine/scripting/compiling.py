@@ -124,9 +124,8 @@ def parsed(source: str, kind: Kind) -> ast.AST:
     text = source.strip()
     if not text:
         raise _not_python(1, "the expression is empty")
-    tree: ast.AST = _careful(lambda: ast.parse(text, SCRIPT_FILE, "eval"))
     before = source[: len(source) - len(source.lstrip())].count("\n")
-    return ast.increment_lineno(tree, before) if before else tree
+    return _careful(lambda: ast.parse("\n" * before + text, SCRIPT_FILE, "eval"))
 
 
 @lru_cache(maxsize=_CACHED)
