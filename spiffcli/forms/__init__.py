@@ -10,16 +10,16 @@ from spiffcli.forms.answer_file import AnswerSource, parse_answers
 from spiffcli.forms.answers import assemble, coerce, free_form, validate
 from spiffcli.forms.instructions import render
 from spiffcli.forms.questions import questions
-from spiffcli.forms.schema import NOTHING, Choice, Count, Form, Nothing, Path, Question, check_form, read_form
+from spiffcli.forms.schema import NOTHING, Choice, Count, FieldPath, Form, Nothing, Question, check_form, read_form
 
 __all__ = [
     "NOTHING",
     "AnswerSource",
     "Choice",
     "Count",
+    "FieldPath",
     "Form",
     "Nothing",
-    "Path",
     "Question",
     "assemble",
     "check_form",

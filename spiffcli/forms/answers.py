@@ -14,7 +14,7 @@ from spiffcli.errors import AnswerError, ModelError
 from spiffcli.forms import rules
 from spiffcli.forms.levels import LevelReader
 from spiffcli.forms.questions import MOST_ENTRIES, field_type, overlay, questions
-from spiffcli.forms.schema import NOTHING, Choice, Count, Form, Nothing, Path, Question, check_form
+from spiffcli.forms.schema import NOTHING, Choice, Count, FieldPath, Form, Nothing, Question, check_form
 from spiffcli.forms.wording import faults_of
 from spiffcli.text import one_line, quoted, strip_controls
 
@@ -112,7 +112,7 @@ def _parse_choice(question: Question, text: str) -> Any:
         return matches[0].value
     if not matches and _is_yes_no(question) and text.casefold() in _YES | _NO:
         return text.casefold() in _YES
-    titles = ", ".join(one_line(choice.title) for choice in (matches or choices)[:12])
+    titles = ", ".join(quoted(choice.title) for choice in (matches or choices)[:12])
     if matches:
         raise _refusal(question, "enum", f"{quoted(text)} could be any of {titles}")
     more = " …" if len(choices) > 12 else ""
@@ -216,13 +216,13 @@ def _json(question: Question, text: str, kind: type, words: str) -> Any:
     return value
 
 
-def assemble(form: Form, data: Mapping[str, Any], answers: Mapping[Path, Any]) -> dict[str, Any]:
+def assemble(form: Form, data: Mapping[str, Any], answers: Mapping[FieldPath, Any]) -> dict[str, Any]:
     """The document that typed answers make, each under its path.
 
     Answers to questions that are no longer asked (a condition changed, a list became shorter) are left out.
     """
-    asked = {question.path for question in questions(form, data, answers)}
-    return overlay({}, {path: value for path, value in answers.items() if path in asked})
+    asked = (question.path for question in questions(form, data, answers))
+    return overlay({}, {path: answers[path] for path in asked if path in answers})
 
 
 def validate(
@@ -231,7 +231,7 @@ def validate(
     *,
     task: str,
     data: Mapping[str, Any] | None = None,
-    omitted: Collection[Path] = (),
+    omitted: Collection[FieldPath] = (),
 ) -> dict[str, Any]:
     """The answers with everything filled in that the form fills in, if the whole of it fits the form.
 
@@ -269,7 +269,7 @@ def validate(
 
 
 def _filled(
-    form: Form, answers: Mapping[str, Any], data: Mapping[str, Any], omitted: frozenset[Path]
+    form: Form, answers: Mapping[str, Any], data: Mapping[str, Any], omitted: frozenset[FieldPath]
 ) -> dict[str, Any]:
     filler = _Filler(form, LevelReader(form.name, form.schema), omitted)
     try:
@@ -287,9 +287,9 @@ class _Filler:
 
     form: Form
     reader: LevelReader
-    omitted: frozenset[Path]
+    omitted: frozenset[FieldPath]
 
-    def object(self, rule: Mapping[str, Any], value: Mapping[str, Any], known: Any, path: Path) -> dict[str, Any]:
+    def object(self, rule: Mapping[str, Any], value: Mapping[str, Any], known: Any, path: FieldPath) -> dict[str, Any]:
         result = dict(value)
         while True:
             level = self.reader.current(rule, result)
@@ -316,7 +316,7 @@ class _Filler:
         is_group = field_type(rule) == "object" and self.reader.fixed(rule).properties
         return {} if required and is_group else NOTHING
 
-    def _inside(self, rule: Mapping[str, Any], value: Any, known: Any, path: Path) -> Any:
+    def _inside(self, rule: Mapping[str, Any], value: Any, known: Any, path: FieldPath) -> Any:
         if isinstance(value, dict) and "properties" in rule:
             return self.object(rule, value, known, path)
         if isinstance(value, list) and isinstance(rule.get("items"), Mapping):

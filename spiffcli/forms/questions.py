@@ -13,8 +13,8 @@ from spiffcli.forms.schema import (
     NOTHING,
     Choice,
     Count,
+    FieldPath,
     Form,
-    Path,
     Question,
     QuestionType,
     check_form,
@@ -39,7 +39,9 @@ _TYPES: Mapping[str, QuestionType] = {
 }
 
 
-def questions(form: Form, data: Mapping[str, Any], answers: Mapping[Path, Any] | None = None) -> tuple[Question, ...]:
+def questions(
+    form: Form, data: Mapping[str, Any], answers: Mapping[FieldPath, Any] | None = None
+) -> tuple[Question, ...]:
     """What to ask, in order.
 
     Call it again after every answer: a list of entries grows with its count, and conditional fields come
@@ -64,7 +66,7 @@ def questions(form: Form, data: Mapping[str, Any], answers: Mapping[Path, Any] |
         raise ModelError(f"The form {form.name} cannot be read: {fault}.", file=form.name) from fault
 
 
-def overlay(data: Mapping[str, Any], answers: Mapping[Path, Any]) -> dict[str, Any]:
+def overlay(data: Mapping[str, Any], answers: Mapping[FieldPath, Any]) -> dict[str, Any]:
     """`data` with `answers` put in their places; neither is changed."""
     document: Any = dict(data)
     for path, value in answers.items():
@@ -73,7 +75,7 @@ def overlay(data: Mapping[str, Any], answers: Mapping[Path, Any]) -> dict[str, A
     return result
 
 
-def _put(container: Any, path: Path, value: Any) -> Any:
+def _put(container: Any, path: FieldPath, value: Any) -> Any:
     if not path:
         return _resized(container, value) if isinstance(value, Count) else value
     step, rest = path[0], path[1:]
@@ -99,7 +101,7 @@ def _resized(container: Any, length: int) -> list[Any]:
 class _Place:
     """A field on its way to becoming a question."""
 
-    path: Path
+    path: FieldPath
     rule: Mapping[str, Any]
     ui: Mapping[str, Any]
     known: Any  # what the task's data hold here, or NOTHING
@@ -113,11 +115,11 @@ class _Asker:
 
     form: Form
     reader: LevelReader
-    answers: Mapping[Path, Any] | None
+    answers: Mapping[FieldPath, Any] | None
     now: Mapping[str, Any]  # the task's data under the answers so far: what conditions look at
 
     def of_object(
-        self, schema: Mapping[str, Any], ui: Mapping[str, Any], known: Any, path: Path = (), suffix: str = ""
+        self, schema: Mapping[str, Any], ui: Mapping[str, Any], known: Any, path: FieldPath = (), suffix: str = ""
     ) -> Iterator[Question]:
         level = self._level(schema, ui, path)
         preset = schema.get("default")
@@ -130,11 +132,11 @@ class _Asker:
                 value = _field(preset, name)
             yield from self._of_field(_Place((*path, name), rule, rule_ui, value, name in level.required, suffix))
 
-    def _level(self, schema: Mapping[str, Any], ui: Mapping[str, Any], path: Path) -> Level:
+    def _level(self, schema: Mapping[str, Any], ui: Mapping[str, Any], path: FieldPath) -> Level:
         now = _at(self.now, path)
         return self.reader.current(schema, now if isinstance(now, Mapping) else {}, self._pending(schema, ui, path))
 
-    def _pending(self, schema: Mapping[str, Any], ui: Mapping[str, Any], path: Path) -> set[str]:
+    def _pending(self, schema: Mapping[str, Any], ui: Mapping[str, Any], path: FieldPath) -> set[str]:
         if self.answers is None:
             return set()
         depth = len(path)
@@ -282,7 +284,7 @@ def _field(container: Any, name: str) -> Any:
     return container.get(name, NOTHING) if isinstance(container, Mapping) else NOTHING
 
 
-def _at(container: Any, path: Path) -> Any:
+def _at(container: Any, path: FieldPath) -> Any:
     for step in path:
         if isinstance(step, int):
             container = container[step] if isinstance(container, list) and step < len(container) else None

@@ -12,7 +12,7 @@ from spiffcli.forms import rules
 from spiffcli.forms.json_text import read_json
 
 #: Where a field is: names of fields and numbers of entries, from the outside in.
-Path: TypeAlias = tuple[str | int, ...]
+FieldPath: TypeAlias = tuple[str | int, ...]
 
 QuestionType = Literal["string", "integer", "number", "boolean", "array", "object", "count", "any"]
 
@@ -101,7 +101,7 @@ class Question:
         form: The form it belongs to, where the references of `rule` lead.
     """
 
-    path: Path
+    path: FieldPath
     title: str
     type: QuestionType
     required: bool
@@ -135,7 +135,7 @@ class Question:
         return not any(str(c.value) in numbers or c.title.strip() in numbers for c in self.choices)
 
 
-def path_name(path: Path) -> str:
+def path_name(path: FieldPath) -> str:
     """A path as text: `address.street`, `items[0].product`."""
     text = ""
     for step in path:

@@ -180,7 +180,7 @@ def expects(question: Question) -> str:
     if question.pattern and not question.description and not question.example:
         words.append(f"matching {one_line(question.pattern)}")
     if question.example:
-        words.append(f"such as {one_line(question.example)}")
+        words.append(f"such as {quoted(question.example)}")
     return ", ".join(word for word in words if word)
 
 

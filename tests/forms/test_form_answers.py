@@ -94,10 +94,10 @@ def test_typed_text_becomes_the_value_it_means(rule: dict[str, Any], text: str, 
         ({"type": "number"}, "3,5", "'3,5' is not a number; write the decimals after a point (type)"),
         ({"type": "number"}, "nan", "'nan' is not a number (type)"),
         ({"type": "number"}, "9e999", "'9e999' is too large a number (type)"),
-        ({"type": "boolean"}, "maybe", "'maybe' is not one of yes, no (enum)"),
-        ({"type": "boolean"}, "1", "'1' is not one of yes, no (enum)"),
-        (ARTICLES, "4", "'4' is not one of Mug, 350 ml, Bowl, Bag (enum)"),
-        (ARTICLES, "b", "'b' could be any of Bowl, Bag (enum)"),
+        ({"type": "boolean"}, "maybe", "'maybe' is not one of 'yes', 'no' (enum)"),
+        ({"type": "boolean"}, "1", "'1' is not one of 'yes', 'no' (enum)"),
+        (ARTICLES, "4", "'4' is not one of 'Mug, 350 ml', 'Bowl', 'Bag' (enum)"),
+        (ARTICLES, "b", "'b' could be any of 'Bowl', 'Bag' (enum)"),
         ({"type": "string", "minLength": 3}, "ab", "the text is too short: 2 of at least 3 characters (minLength)"),
         ({"type": "string", "maxLength": 3}, "abcd", "the text is too long: 4 of at most 3 characters (maxLength)"),
         ({"type": "string", "pattern": "^[0-9]+$"}, "a1", "'a1' does not match the pattern ^[0-9]+$ (pattern)"),
@@ -114,7 +114,7 @@ def test_typed_text_becomes_the_value_it_means(rule: dict[str, Any], text: str, 
         ({"type": "array", "items": {"type": "integer"}, "minItems": 2}, "1",
          "too few entries: 1 of at least 2 (minItems)"),
         ({"type": "array", "uniqueItems": True}, "1, 1", "an entry stands in the list twice (uniqueItems)"),
-        ({"type": "array", "items": {"enum": ["a", "b"]}}, "a, 3", "'3' is not one of a, b (enum)"),
+        ({"type": "array", "items": {"enum": ["a", "b"]}}, "a, 3", "'3' is not one of 'a', 'b' (enum)"),
         ({"type": "object"}, "{'a': 1}",
          "this is not valid JSON: Expecting property name enclosed in double quotes at column 2 (type)"),
         ({"type": "object"}, "[]", "this is JSON, but not an object (type)"),
@@ -409,7 +409,7 @@ def test_a_question_says_what_it_expects(rule: dict[str, Any], words: str) -> No
 
 
 def test_an_example_or_a_description_is_better_than_a_pattern() -> None:
-    assert expects(ask({"type": "string", "pattern": "^C"}, ui={"ui:placeholder": "C-1"})) == "such as C-1"
+    assert expects(ask({"type": "string", "pattern": "^C"}, ui={"ui:placeholder": "C-1"})) == "such as 'C-1'"
     assert expects(ask({"type": "string", "pattern": "^C", "description": "Starts with C."})) == ""
 
 

@@ -1,0 +1,214 @@
+"""The command `runner`: its global options, the table of its commands, and the one place where errors end.
+
+Exit codes: 0 done; 1 refused because of a state, or a gate was hit; 2 wrong input, usage or environment; 3 a bug;
+130 interrupted; 141 whoever read the output went away.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from spiffcli import __version__
+from spiffcli.cli.lazy import Entry, LazyGroup, Sections
+from spiffcli.cli.options import Invocation
+
+if TYPE_CHECKING:
+    from spiffcli.errors import RunnerError
+
+BUG = 3
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+READER_GONE = 141  # 128 + SIGPIPE
+
+SECTIONS: Sections = {
+    "Specs": {
+        "add": Entry("spiffcli.cli.specs:add", "Add BPMN, DMN and form files as a deployment."),
+        "list_specs": Entry("spiffcli.cli.specs:list_specs", "List what was added, with versions."),
+        "show_spec": Entry("spiffcli.cli.specs:show_spec", "Show one version of a spec."),
+        "delete_spec": Entry("spiffcli.cli.specs:delete_spec", "Delete a version nothing runs on."),
+    },
+    "Instances": {
+        "run": Entry("spiffcli.cli.running:run", "Start or continue an instance."),
+        "list_instances": Entry("spiffcli.cli.instances:list_instances", "List instances and where they wait."),
+        "show": Entry("spiffcli.cli.instances:show", "Show one instance with its tasks and data."),
+        "tasks": Entry("spiffcli.cli.instances:tasks", "List the tasks that wait for somebody."),
+        "complete": Entry("spiffcli.cli.running:complete", "Complete one task."),
+        "send": Entry("spiffcli.cli.running:send", "Send a message or a signal."),
+        "tick": Entry("spiffcli.cli.running:tick", "Fire the timers that are due."),
+        "retry": Entry("spiffcli.cli.running:retry", "Try a failed instance again."),
+        "cancel": Entry("spiffcli.cli.instances:cancel", "Stop an instance for good."),
+        "delete": Entry("spiffcli.cli.instances:delete", "Delete an instance and its history."),
+        "history": Entry("spiffcli.cli.instances:history", "Show what happened to an instance."),
+    },
+    "Compare and migrate": {
+        "diff_spec": Entry("spiffcli.cli.compare:diff_spec", "Compare two specs."),
+        "diff_workflow": Entry("spiffcli.cli.compare:diff_workflow", "Say what a spec would mean for instances."),
+        "migrate": Entry("spiffcli.cli.compare:migrate", "Move instances to another version."),
+        "rollback": Entry("spiffcli.cli.compare:rollback", "Undo the last migration of an instance."),
+    },
+    "Store and tool": {
+        "init": Entry("spiffcli.cli.store_commands:init", "Create a store in the current folder."),
+        "store": Entry("spiffcli.cli.store_commands:store", "Check and repair the store."),
+        "schema": Entry("spiffcli.cli.store_commands:schema", "Print the JSON Schema of an output."),
+        "completion": Entry("spiffcli.cli.completion:completion", "Print the completion script for a shell."),
+    },
+}
+
+
+class _ReaderGoneError(Exception):
+    """Whoever read our output closed it. (Click would end the program itself, with another exit code.)"""
+
+
+class _Root(LazyGroup):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as fault:
+            raise _ReaderGoneError from fault
+
+
+@click.group(
+    cls=_Root,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Run 'runner COMMAND --help' for more about a command. Hyphens in names are fine: 'diff-spec'.",
+)
+@click.option("-e", "--engine", metavar="MODULE", help="Engine module. [RUNNER_ENGINE]")
+@click.option("--store", metavar="URL", help="Store: tinydb:DIR or sqlite:FILE. [RUNNER_STORE]")
+@click.option("--tenant", metavar="T", help="Tenant to work in. [RUNNER_TENANT]")
+@click.option("--scripts", metavar="MODE", help="restricted, trusted or off. [RUNNER_SCRIPTS]")
+@click.option("-v", "--verbose", count=True, help="Say more; -vv says even more.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but results, warnings and errors.")
+@click.version_option(__version__, "--version", prog_name="runner", message="%(prog)s %(version)s")
+@click.pass_obj
+def cli(invocation: Invocation, /, verbose: int, quiet: bool, **flags: str | None) -> None:
+    """Run BPMN workflows, see what changed in a model, and move running instances to it."""
+    invocation.verbosity = -1 if quiet else verbose
+    invocation.flags = flags
+
+
+def main() -> NoReturn:
+    """Run the program with the arguments of the process and end it with an exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str], command: click.Command = cli) -> int:
+    """Run `command` with `arguments`; every error ends here.
+
+    Returns:
+        The exit code. A result is on standard output, everything else on standard error.
+    """
+    with_json = _wants_json(arguments)
+    try:
+        code = _guarded(lambda: _invoke(command, arguments), arguments, with_json)
+        return _guarded(lambda: _flushed(code), arguments, with_json)
+    except KeyboardInterrupt:  # a second one, while the first was being reported
+        return INTERRUPTED
+
+
+def _invoke(command: click.Command, arguments: Sequence[str]) -> int:
+    result = command.main(list(arguments), prog_name="runner", standalone_mode=False, obj=Invocation())
+    return result if isinstance(result, int) else 0
+
+
+def _guarded(action: Callable[[], int], arguments: Sequence[str], with_json: bool) -> int:
+    from spiffcli.errors import RunnerError
+
+    try:
+        return action()
+    except RunnerError as error:
+        _report(error, with_json)
+        return error.exit_code
+    except click.ClickException as error:
+        _report(_usage(error), with_json)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        _say("Interrupted.")
+        return INTERRUPTED
+    except (_ReaderGoneError, BrokenPipeError):
+        _silence()
+        return READER_GONE
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            _report(_unwritten(error), with_json)  # the store reports its own; this is standard output
+            return 2
+        from spiffcli.cli.bugs import report_bug
+
+        _report(report_bug(error, arguments), with_json)
+        return BUG
+
+
+def _flushed(code: int) -> int:
+    """Write out what is still buffered now, while a failure can be reported."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        raise _unwritten(fault) from fault
+    return code
+
+
+def _unwritten(fault: OSError) -> RunnerError:
+    from spiffcli.errors import InputError
+
+    _silence()
+    return InputError(f"The result cannot be written: {fault.strerror}.")
+
+
+def _silence() -> None:
+    """Make sure that Python's own last flush has nobody to complain about."""
+    import os
+
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):  # standard output is not a file (a test's buffer): nothing to flush
+        return
+
+
+def _usage(error: click.ClickException) -> RunnerError:
+    from spiffcli.errors import InputError
+    from spiffcli.text import one_line
+
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "runner"
+    return InputError(one_line(error.format_message()), hint=f"Try '{command} --help'.")
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether errors are to be JSON. Looked up here, since wrong usage is found before `--format` is parsed."""
+    given = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    followed = any(given[place : place + 2] == ["--format", "json"] for place in range(len(given)))
+    return followed or "--format=json" in given
+
+
+def _report(error: RunnerError, with_json: bool) -> None:
+    from spiffcli.cli.output import json_text
+
+    _say(json_text({"schema": "runner/error/1", "error": error.to_json()}) if with_json else _in_words(error))
+
+
+def _in_words(error: RunnerError) -> str:
+    from spiffcli.cli.output import paint
+    from spiffcli.text import strip_controls
+
+    where = error.where()
+    prefix = f"{where}: " if where and where not in error.message else ""
+    element = f" (element {error.element})" if error.element and error.element not in error.message else ""
+    text = f"{paint('Error:', 'red', sys.stderr, bold=True)} {strip_controls(prefix + error.message + element)}"
+    return f"{text}\n{strip_controls(error.hint)}" if error.hint else text
+
+
+def _say(text: str) -> None:
+    from spiffcli.cli.output import write
+
+    try:
+        write(sys.stderr, text + "\n")
+    except OSError:  # nobody listens; the exit code still says it
+        return

@@ -1,0 +1,300 @@
+"""Where settings come from: flags before environment variables before the project's configuration file.
+
+This module alone reads the environment of the process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from spiffcli.errors import ConfigError
+
+ScriptMode = Literal["restricted", "trusted", "off"]
+
+SCRIPT_MODES: tuple[ScriptMode, ...] = get_args(ScriptMode)
+
+#: The engine module that is used where none is named.
+DEFAULT_ENGINE = "spiffcli.engines.spiff"
+
+#: Name of the folder that holds the default store of a project.
+STORE_FOLDER = ".runner"
+
+CONFIG_FILE = "runner.toml"
+_PROJECT_FILE = "pyproject.toml"
+
+#: Settings that lead to code being imported or decide what scripts may do. From a file, which may have come
+#: with somebody else's models, they count only for commands that add or run.
+CODE_SETTINGS = frozenset({"engine", "services", "scripts"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set, decided.
+
+    Attributes:
+        store: URL of the store.
+        engine: Name of the engine module.
+        tenant: Tenant every command is about; the empty string is the default tenant.
+        scripts: What scripts of models may do.
+        services: Names of modules that hold business code.
+        user: Who is doing this, as recorded with deployments and instances.
+        tuning: Whether the engine is tuned for large processes.
+        fallback_default_tenant: Whether references are looked up in the default tenant at last.
+        answers: File of answers for human tasks, or None.
+        folder: Where engine and service modules are looked up: the folder of the file, else the current one.
+        file: The configuration file, or None.
+        origins: Where each setting that is not a default came from, in words.
+        file_code: Settings of the file that name code and are not in force; see `for_running`.
+    """
+
+    store: str
+    user: str
+    folder: Path
+    engine: str = DEFAULT_ENGINE
+    tenant: str = ""
+    scripts: ScriptMode = "restricted"
+    services: tuple[str, ...] = ()
+    tuning: bool = True
+    fallback_default_tenant: bool = True
+    answers: str | None = None
+    file: Path | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
+    file_code: Mapping[str, Any] = field(default_factory=dict)
+
+    def for_running(self) -> Settings:
+        """The settings for a command that adds or runs: what the file says about code is in force too."""
+        origins = {**self.origins, **dict.fromkeys(self.file_code, str(self.file))}
+        return replace(self, **self.file_code, origins=origins, file_code={})
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the environment says about the terminal and about logs.
+
+    Attributes:
+        color: Whether colours are welcome (`NO_COLOR` is not set and the terminal is not a dumb one).
+        log_folder: Where reports about bugs are written, or None for the system's temporary folder.
+    """
+
+    color: bool = True
+    log_folder: str | None = None
+
+
+def load_surroundings(environ: Mapping[str, str] | None = None) -> Surroundings:
+    """What `environ` (default: of the process) says about the terminal and about logs."""
+    environ = os.environ if environ is None else environ
+    color = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    return Surroundings(color=color, log_folder=environ.get("RUNNER_LOG_DIR") or None)
+
+
+def load_settings(
+    flags: Mapping[str, Any], environ: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Settings:
+    """Decide every setting.
+
+    Args:
+        flags: Values from the command line by name of the setting; None means not given.
+        environ: Environment variables (default: those of the process); an empty one counts as not set.
+        cwd: The current folder (default: that of the process).
+
+    Raises:
+        ConfigError: A value cannot be used, or the configuration file is broken or has a key nobody knows.
+    """
+    environ = os.environ if environ is None else environ
+    cwd = _current_folder() if cwd is None else cwd.absolute()
+    file, in_file = _read_file(cwd)
+    safe_in_file = {name: value for name, value in in_file.items() if name not in CODE_SETTINGS}
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for source, origin in (
+        (flags, "the command line"),
+        (_from_environ(environ), "the environment variable {variable}"),
+        (safe_in_file, str(file)),
+    ):
+        for name, value in source.items():
+            if value is not None and name not in values:
+                origins[name] = origin.replace("{variable}", _VARIABLES[name])
+                values[name] = _checked(name, value, origins[name], None)
+    values.setdefault("store", _default_store(cwd))
+    values.setdefault("user", _system_user(environ))
+    file_code = {name: in_file[name] for name in CODE_SETTINGS & in_file.keys() - values.keys()}
+    return Settings(folder=file.parent if file else cwd, file=file, origins=origins, file_code=file_code, **values)
+
+
+_VARIABLES: Mapping[str, str] = {
+    "engine": "RUNNER_ENGINE",
+    "store": "RUNNER_STORE",
+    "tenant": "RUNNER_TENANT",
+    "scripts": "RUNNER_SCRIPTS",
+    "services": "RUNNER_SERVICES",
+    "user": "RUNNER_USER",
+    "tuning": "RUNNER_ENGINE_TUNING",
+    "fallback_default_tenant": "RUNNER_FALLBACK_DEFAULT_TENANT",
+    "answers": "RUNNER_ANSWERS",
+}
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    found = {name: environ.get(variable, "") for name, variable in _VARIABLES.items()}
+    return {name: value for name, value in found.items() if value}
+
+
+# Values.
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text")
+    return value
+
+
+def _word(value: Any) -> str:
+    if not _text(value).strip():
+        raise TypeError("a text that is not empty")
+    return str(value)
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
+    if not isinstance(value, str) or value.lower() not in words:
+        raise TypeError("on or off")
+    return words[value.lower()]
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [name.strip() for name in value.split(",") if name.strip()]
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
+        raise TypeError("a list of module names")
+    return tuple(value)
+
+
+def _script_mode(value: Any) -> str:
+    if value not in SCRIPT_MODES:
+        raise TypeError(" or ".join(SCRIPT_MODES))
+    return str(value)
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "engine": _word,
+    "store": _word,
+    "tenant": _text,
+    "scripts": _script_mode,
+    "services": _names,
+    "user": _word,
+    "tuning": _switch,
+    "fallback_default_tenant": _switch,
+    "answers": _word,
+}
+
+
+def _checked(name: str, value: Any, origin: str, file: Path | None) -> Any:
+    try:
+        return _READERS[name](value)
+    except TypeError as fault:
+        shown = f"{value!r}" if name != "store" else "what is given"  # a database URL may hold a password
+        message = f"The setting {name} from {origin} must be {fault}, not {shown}."
+        raise ConfigError(message, file=str(file) if file else None, setting=name) from None
+
+
+# The configuration file.
+
+
+def _read_file(cwd: Path) -> tuple[Path | None, dict[str, Any]]:
+    """The nearest `runner.toml`, or `pyproject.toml` with `[tool.runner]`, in `cwd` or above it."""
+    for folder in (cwd, *cwd.parents):
+        file = folder / CONFIG_FILE
+        if file.is_file():
+            return file, _settings_of(file, _parse(file, _content(file)))
+        project = folder / _PROJECT_FILE
+        if project.is_file():
+            content = _content(project)
+            if re.search(rb"tool\s*\.\s*[\"']?runner", content) or b"[tool]" in content:  # parsed only where it may pay
+                table = _parse(project, content).get("tool", {}).get("runner")
+                if table is not None:
+                    return project, _settings_of(project, table)
+    return None, {}
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as fault:
+        raise ConfigError(f"The configuration {file} cannot be read: {fault.strerror}.", file=str(file)) from fault
+
+
+def _parse(file: Path, content: bytes) -> dict[str, Any]:
+    import tomllib  # only where there is such a file
+
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError as fault:
+        raise ConfigError(f"The configuration {file} is not text in UTF-8.", file=str(file)) from fault
+    except tomllib.TOMLDecodeError as fault:
+        at = re.search(r"line (\d+)", str(fault))
+        line = int(at[1]) if at else None
+        raise ConfigError(f"The configuration {file} is not valid TOML: {fault}.", file=str(file), line=line) from fault
+
+
+def _settings_of(file: Path, table: Any) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise ConfigError(f"[tool.runner] in {file} is not a table.", file=str(file))
+    for name in table:
+        if name not in _READERS:
+            raise _unknown_key(file, name)
+    values = {name: _checked(name, value, str(file), file) for name, value in table.items()}
+    if "store" in values:
+        values["store"] = _beside(file, values["store"])
+    if "answers" in values:
+        values["answers"] = str(file.parent / values["answers"])
+    return values
+
+
+def _unknown_key(file: Path, name: str) -> ConfigError:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.replace("-", "_"), _READERS, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"The settings are {', '.join(sorted(_READERS))}."
+    return ConfigError(f"{file} has a setting nobody knows: {name}.", hint=hint, file=str(file), setting=name)
+
+
+def _beside(file: Path, url: str) -> str:
+    """A store URL whose relative path is meant from the folder of the file."""
+    scheme, colon, place = url.partition(":")
+    if colon and scheme in ("tinydb", "sqlite") and not place.startswith("~"):
+        return f"{scheme}:{file.parent / place}"
+    return url
+
+
+# Defaults.
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as fault:
+        raise ConfigError("The current folder does not exist any more.", hint="Change to another folder.") from fault
+
+
+def _default_store(cwd: Path) -> str:
+    folders = (folder / STORE_FOLDER for folder in (cwd, *cwd.parents))
+    return f"tinydb:{next((folder for folder in folders if folder.is_dir()), cwd / STORE_FOLDER)}"
+
+
+def _system_user(environ: Mapping[str, str]) -> str:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        if environ.get(variable):
+            return environ[variable]
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):  # not Unix, or a user without a name (some containers)
+        return "unknown"
