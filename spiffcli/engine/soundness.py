@@ -54,7 +54,10 @@ def dead_ends(running: Running) -> list[str]:
             continue
         ends = {workflow.spec.end.name, "End"}
         stuck.extend(
-            str(task.id) for task in live_tasks(workflow) if not ends & reachable([task.task_spec], include_start=True)
+            str(task.id)
+            for task in live_tasks(workflow)
+            # The join the engine puts behind boundary events ends by itself; the token goes on from the activity.
+            if is_model_node(task.task_spec) and not ends & reachable([task.task_spec])
         )
     return stuck
 

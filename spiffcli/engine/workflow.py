@@ -22,6 +22,10 @@ from SpiffWorkflow.util.deep_merge import DeepMerge
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine.registry import Registry
+from spiffcli.errors import InputError
+
+#: Levels of called processes and sub-processes inside each other, after which a process calls itself without end.
+MAX_CALL_DEPTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,16 @@ class RunnerWorkflow(BpmnWorkflow):
         return f"{workflow.definition}#{task_spec.spec}"
 
     def create_subprocess(self, my_task: Task, spec_name: str) -> Any:
-        """Start the called process or sub-process under `spec_name`, which is a key here."""
+        """Start the called process or sub-process under `spec_name`, which is a key here.
+
+        Raises:
+            InputError: Calls are nested too deeply: a process calls itself without end.
+        """
+        if my_task.workflow.depth >= MAX_CALL_DEPTH:
+            raise InputError(
+                f"calls are nested {MAX_CALL_DEPTH} levels deep; the process calls itself without end.",
+                hint="Mend the condition that decides about the call.",
+            )
         self.use_spec(spec_name)
         subprocess = super().create_subprocess(my_task, spec_name)
         adopt(subprocess, spec_name)

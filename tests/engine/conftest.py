@@ -12,6 +12,7 @@ from spiffcli.engine import DefinitionSpecs, Engine, EngineConfig, Event, Runnin
 from spiffcli.engine.clock import ManualClock
 from spiffcli.engine.retarget import Retargeted, retarget
 from spiffcli.engine.scripting import ScriptMode, make_script_engine
+from spiffcli.engine.tuning import install
 from spiffcli.errors import NotFoundError
 from spiffcli.values import Resource, TaskView, digest
 
@@ -20,10 +21,11 @@ class World:
     """Definitions by id, and instances of them."""
 
     def __init__(self) -> None:
+        install()
         self.log: list[Any] = []
         self.clock = ManualClock(1_800_000_000.0)
         config = EngineConfig.spiff().extended(functions={"log": self.log.append})
-        scripts = make_script_engine(ScriptMode.RESTRICTED, functions=config.functions)
+        scripts = make_script_engine(ScriptMode.TRUSTED, functions=config.functions)
         self.engine = Engine(config, scripts, self.clock)
         self._definitions: dict[str, DefinitionSpecs] = {}
         self._content: dict[str, bytes] = {}
@@ -86,9 +88,7 @@ class World:
         assert running.send(Event(kind, name, payload))
         return self.advance(running)
 
-    def drive(
-        self, running: Running, answers: Callable[[TaskView], Mapping[str, Any]] = lambda task: {}
-    ) -> Running:
+    def drive(self, running: Running, answers: Callable[[TaskView], Mapping[str, Any]] = lambda task: {}) -> Running:
         """Complete open tasks, saving and loading in between, until none is open."""
         while open_tasks := running.human_tasks():
             self.complete(running, open_tasks[0].id, answers(open_tasks[0]))
