@@ -9,7 +9,7 @@ from spiffcli.catalog import Catalog
 from spiffcli.catalog.references import looks_like_path, split_path
 from spiffcli.errors import NotFoundError
 from spiffcli.model import Model, load
-from spiffcli.values import Definition, Resource
+from spiffcli.values import Definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,21 @@ def side(catalog: Catalog | None, ref: str, *, dependencies: bool) -> Side:
 def stored_side(catalog: Catalog, definition: Definition, *, dependencies: bool) -> Side:
     """The side of a stored definition."""
     resources = list(catalog.resources(definition))
+    model = load(resources)
     if dependencies:
-        for called in catalog.dependencies(definition):
-            resources += _missing(resources, catalog.resources(called))
-    return Side(definition.label, load(resources), definition.key, definition)
+        # What is pinned to another deployment is not among the files of this one.
+        missing = [called for called in catalog.dependencies(definition) if not _holds(model, called)]
+        for called in missing:
+            resources += [each for each in catalog.resources(called) if each.name == called.file]
+        model = load(resources) if missing else model
+    return Side(definition.label, model, definition.key, definition)
 
 
-def _missing(have: list[Resource], more: tuple[Resource, ...]) -> list[Resource]:
-    known = {resource.hash for resource in have} | {resource.name for resource in have}
-    return [resource for resource in more if resource.hash not in known and resource.name not in known]
+def _holds(model: Model, definition: Definition) -> bool:
+    held = {
+        "process": model.processes,
+        "collaboration": model.collaborations,
+        "decision": model.decisions,
+        "form": model.forms,
+    }
+    return definition.key in held[definition.kind]
