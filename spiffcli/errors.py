@@ -92,6 +92,10 @@ class StoreError(RunnerError):
     """The document store cannot be opened, read or written (permissions, disk full, not a store ...)."""
 
 
+class NoStoreError(StoreError):
+    """There is no store at this place yet."""
+
+
 class StoreFormatError(StoreError):
     """The store was written by a newer version of the program, or by something else."""
 

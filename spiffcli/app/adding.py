@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spiffcli.catalog import Catalog, Deploy, DeploymentPlan, Note
+from spiffcli.catalog.plans import Name, SpecBytes
 from spiffcli.engine.scripting import ScriptMode, check_script
 from spiffcli.model import Model, Node, Process
 from spiffcli.values import Deployment
@@ -32,8 +33,14 @@ class Added:
     scripts: int
 
 
-def add(catalog: Catalog, engine: Engine, mode: ScriptMode, request: Deploy, *, dry_run: bool = False) -> Added:
+def add(
+    catalog: Catalog, engine: Engine, mode: ScriptMode, request: Deploy, *, into: Callable[[], Catalog] | None
+) -> Added:
     """Deploy what `request` names.
+
+    Args:
+        catalog: What is there already.
+        into: Gives the catalog to store it in, once all is known to be well; None for a dry run.
 
     Raises:
         ModelError: A file cannot be read or executed; nothing was stored.
@@ -42,14 +49,12 @@ def add(catalog: Catalog, engine: Engine, mode: ScriptMode, request: Deploy, *, 
     plan = catalog.plan_deployment(request)
     specs = engine_specs(engine, plan)
     scripts = list(model_scripts(plan.model))
-    notes = (*plan.notes, *_script_notes(scripts, mode, engine.config.functions))
-    deployment = None if dry_run else catalog.deploy(plan, lambda _plan: engine_specs(engine, _plan, specs))
+    notes = (*plan.notes, *_problems(plan.model), *_script_notes(scripts, mode, engine.config.functions))
+    deployment = None if into is None else into().deploy(plan, lambda again: engine_specs(engine, again, specs))
     return Added(deployment, plan, notes, len(scripts))
 
 
-def engine_specs(
-    engine: Engine, plan: DeploymentPlan, known: Mapping[tuple[str, str], Mapping[str, bytes]] | None = None
-) -> dict[tuple[str, str], Mapping[str, bytes]]:
+def engine_specs(engine: Engine, plan: DeploymentPlan, known: SpecBytes | None = None) -> SpecBytes:
     """The engine form of every definition that is new.
 
     Raises:
@@ -57,7 +62,7 @@ def engine_specs(
     """
     known = known or {}
     parser = engine.parser(plan.contents.request.resources)
-    specs: dict[tuple[str, str], Mapping[str, bytes]] = {}
+    specs: dict[Name, Mapping[str, bytes]] = {}
     for planned in plan.new:
         if planned.name in known:
             specs[planned.name] = known[planned.name]
@@ -119,15 +124,29 @@ def _node_scripts(process: Process, node: Node) -> Iterator[ModelScript]:
             yield ModelScript(source, what, node.id, node.label, process.file, node.line)
 
 
+def _problems(model: Model) -> Iterator[Note]:
+    """What is wrong in the files and can be read past."""
+    for problem in model.problems:
+        yield Note(
+            "model-problem",
+            problem.message,
+            warning=True,
+            file=problem.file,
+            element=problem.element,
+            line=problem.line,
+        )
+
+
 def _script_notes(scripts: list[ModelScript], mode: ScriptMode, functions: Mapping[str, object]) -> Iterator[Note]:
     for script in scripts:
         source = script.source.strip() if script.is_expression else script.source
         for problem in check_script(source, expression=script.is_expression, mode=mode, functions=functions):
-            hint = f" {problem.hint}" if problem.hint else ""
+            place = f"the {script.what} of '{script.label}' would fail in its line {problem.line}"
             yield Note(
                 "script-refused",
-                f"The {script.what} of '{script.label}' will not run, line {problem.line}: {problem.message}.{hint}",
+                " ".join(filter(None, (f"With --scripts {mode}, {place}: {problem.message}.", problem.hint))),
                 warning=True,
                 file=script.file,
                 element=script.element,
+                line=script.line or None,
             )

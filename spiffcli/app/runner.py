@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spiffcli.config import Settings, load_settings
-from spiffcli.errors import ConfigError, InputError, RunnerError
+from spiffcli.errors import InputError, NoStoreError
 from spiffcli.values import Definition, HistoryEntry, Instance, TaskView
 
 if TYPE_CHECKING:
@@ -164,6 +164,7 @@ class Runner:
         collaboration: str | None = None,
         name: str | None = None,
         tag: str | None = None,
+        move_tag: bool = False,
         binding: str = "deployment",
         force_new: bool = False,
         dry_run: bool = False,
@@ -171,11 +172,13 @@ class Runner:
         """Deploy files: BPMN models, decisions and forms.
 
         Forms that the models name and that are not among `files` are taken from beside them, or from a folder
-        `forms` beside them.
+        `forms` beside them. The store is created if it is not there, but not before all is known to be well.
 
         Args:
             process: Id of the process the user means; the others are registered too.
             collaboration: Id of a collaboration instead.
+            tag: Tag for the new version.
+            move_tag: Take the tag from the version that has it.
             binding: How calls are bound that do not say so themselves.
             force_new: Make new versions of what has not changed, too.
             dry_run: Look, and store nothing.
@@ -202,12 +205,27 @@ class Runner:
             main_kind="collaboration" if collaboration is not None else "process",
             name=name,
             tag=tag,
+            move_tag=move_tag,
             binding=binding,
             force_new=force_new,
             source=Source(files=tuple(resource.name for resource in resources)),
         )
+        into = None if dry_run else self._created_catalog
+        return add(self._catalog_or_empty(), self.engine, ScriptMode(self.settings.scripts), request, into=into)
+
+    def _catalog_or_empty(self) -> Catalog:
+        """The catalog; one in memory where there is no store yet."""
+        from spiffcli.catalog import Catalog
+        from spiffcli.store import open_store
+
+        try:
+            return self.catalog
+        except NoStoreError:
+            return Catalog(open_store("memory:"), tenant=self.settings.tenant)
+
+    def _created_catalog(self) -> Catalog:
         self.init()
-        return add(self.catalog, self.engine, ScriptMode(self.settings.scripts), request, dry_run=dry_run)
+        return self.catalog
 
     def specs(self, key: str | None = None, *, latest: bool = False) -> list[Definition]:
         """Processes and collaborations by key and version."""
@@ -333,9 +351,7 @@ class Runner:
     def _catalog_if_any(self) -> Catalog | None:
         try:
             return self.catalog
-        except ConfigError:
-            raise
-        except RunnerError:
+        except NoStoreError:
             return None
 
     def diff_between(self, old: Definition, new: Definition) -> Diff:

@@ -225,6 +225,7 @@ def _notes(model: Model, processes: list[Process]) -> Iterator[Note]:
                 f"Process '{process.id}' is not executable, so it becomes no definition.",
                 file=process.file,
                 element=process.id,
+                line=process.line or None,
             )
     for process in processes:
         for text in order_notes(process):

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from spiffcli.catalog.closures import Closures
 from spiffcli.catalog.definitions import definitions
 from spiffcli.catalog.documents import definition_from, deployment_from, layout_of
-from spiffcli.catalog.keys import KeyRecord, read_key
+from spiffcli.catalog.keys import KeyRecord, key_id, read_key
 from spiffcli.catalog.plans import (
     DEPLOYMENT,
     Call,
@@ -111,9 +111,11 @@ class _Planner:
         return None
 
     def _record(self, tenant: str, kind: DefinitionKind, key: str) -> KeyRecord:
-        record = read_key(self._reader, tenant, kind, key)
-        self._records[record.id] = record
-        return record
+        # Each key is read once: the plan must rest on one state of it, the one noted down in `seen`.
+        id = key_id(tenant, kind, key)
+        if id not in self._records:
+            self._records[id] = read_key(self._reader, tenant, kind, key)
+        return self._records[id]
 
     def _pinned(self, call: Call, found: KeyRecord) -> str:
         where = "" if found.tenant == self._scope.tenant else f" of {tenant_name(found.tenant)}"
@@ -139,7 +141,7 @@ class _Planner:
         )
 
     def _note(self, rule: str, candidate: Candidate, call: Call, text: str, *, warning: bool = False) -> None:
-        self._notes.append(Note(rule, text, warning, candidate.file, call.element))
+        self._notes.append(Note(rule, text, warning, candidate.file, call.element, call.line))
 
     # Versions
 

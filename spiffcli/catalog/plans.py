@@ -61,10 +61,11 @@ class Note:
 
     Attributes:
         rule: Stable name: `not-executable`, `order-of-flows`, `form-missing`, `pinned`, `resolved-later`,
-            `layout-only`, `same-as`, `unchanged`, `file-removed`, `suspended`.
+            `layout-only`, `same-as`, `unchanged`, `file-removed`, `suspended`, `script-refused`, `model-problem`.
         warning: Whether it may be a mistake.
         file: Name of the resource, or None.
         element: Id of the element, or None.
+        line: Line in `file`, counted from 1, or None.
     """
 
     rule: str
@@ -72,6 +73,13 @@ class Note:
     warning: bool = False
     file: str | None = None
     element: str | None = None
+    line: int | None = None
+
+    def where(self) -> str:
+        """`file:line`, `file` or the empty string."""
+        if self.file is None:
+            return ""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from spiffcli.errors import StoreError, StoreFormatError
+from spiffcli.errors import NoStoreError, StoreFormatError
 from spiffcli.store.protocol import FORMAT, Transaction
 
 Step: TypeAlias = Callable[[Transaction], None]
@@ -46,6 +46,6 @@ def upgrade(transaction: Transaction, found: int, place: str) -> None:
         STEPS[number](transaction)
 
 
-def nothing_there(place: str) -> StoreError:
+def nothing_there(place: str) -> NoStoreError:
     """The error for a store that was expected and is not there."""
-    return StoreError(f"There is no store at {place}.", hint="runner init creates one.")
+    return NoStoreError(f"There is no store at {place}.", hint="'runner init' or the first 'runner add' creates one.")
