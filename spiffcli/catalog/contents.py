@@ -34,7 +34,6 @@ def examine(request: Deploy) -> Contents:
         ModelError: A file cannot be read; a key comes twice; `main` is not there or not executable; no file
             holds anything that can be run.
         InputError: There are no files, or two with one name; a tag or binding is not one.
-
     """
     from spiffcli.model import load
 

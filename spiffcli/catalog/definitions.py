@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from spiffcli.catalog.deployments import resources as deployment_resources
 from spiffcli.catalog.documents import definition_from, deployment_from, with_tags
 from spiffcli.catalog.keys import KeyRecord, key_records, read_key, write_key
-from spiffcli.catalog.references import LATEST, ByName, ByTag, ByVersion, check_tag, parse_ref
+from spiffcli.catalog.references import LATEST, ByName, ByTag, ByVersion, Ref, check_tag, parse_ref
 from spiffcli.catalog.scope import Scope, tenant_name
 from spiffcli.errors import AmbiguousError, CorruptStoreError, DuplicateError, NotFoundError, StateError
 from spiffcli.store.protocol import Condition, Document, Reader, Transaction, one_of
@@ -19,6 +19,8 @@ from spiffcli.values import Definition, DefinitionKind, Resource
 
 if TYPE_CHECKING:
     from spiffcli.model import Model
+
+T = TypeVar("T")
 
 #: Kinds in the order in which a bare key is looked up.
 KINDS: tuple[DefinitionKind, ...] = ("process", "collaboration", "decision", "form")
@@ -41,6 +43,18 @@ class Counts:
 
     states: Mapping[str, int] = field(default_factory=dict)
     waiting_at: Mapping[str, int] = field(default_factory=dict)
+
+
+def consistently(read: Callable[[], T]) -> T:
+    """What `read` finds, which goes from a key to a definition and can be overtaken by a deletion in between.
+
+    Raises:
+        CorruptStoreError: The second attempt, too, finds a key that names a definition that is not there.
+    """
+    try:
+        return read()
+    except CorruptStoreError:
+        return read()
 
 
 def definition(reader: Reader, scope: Scope, id: str) -> Definition:
@@ -71,20 +85,9 @@ def find(reader: Reader, scope: Scope, text: str, kinds: Sequence[DefinitionKind
         NotFoundError: None; `data["candidates"]` has near matches.
         AmbiguousError: An id prefix of several; `data["candidates"]` has their ids.
         InputError: `text` is not a reference.
-
     """
     ref = parse_ref(text)
-    if not isinstance(ref, ByName):
-        record = _find_key(reader, scope, ref.key, kinds)
-        if record is not None:
-            return _get(reader, _version_id(reader, record, ref))
-    found = reader.get("definition", text)
-    if found is not None and found.fields["kind"] in kinds and scope.sees(definition_from(found)):
-        return definition_from(found)
-    record = _find_key(reader, scope, text, kinds)
-    if record is not None:
-        return _get(reader, record.latest_id)
-    return _get(reader, _by_prefix(reader, scope, text, kinds))
+    return consistently(lambda: _find(reader, scope, text, ref, kinds))
 
 
 def startable(reader: Reader, scope: Scope, text: str, kinds: Sequence[DefinitionKind] = STARTABLE) -> Definition:
@@ -108,10 +111,7 @@ def latest(reader: Reader, scope: Scope, key: str, kind: DefinitionKind = "proce
         StateError: It is suspended; the message names the newest version that is not.
         NotFoundError: The key has no versions.
     """
-    record = _find_key(reader, scope, key, (kind,))
-    if record is None:
-        _not_found(reader, scope, key, (kind,))
-    found = _get(reader, record.latest_id)
+    found = consistently(lambda: _latest(reader, scope, key, kind))
     refuse_suspended(reader, found)
     return found
 
@@ -244,6 +244,27 @@ def dependencies(reader: Reader, definition: Definition) -> tuple[Definition, ..
                 found[target.id] = target
                 waiting.append(target)
     return tuple(found.values())
+
+
+def _find(reader: Reader, scope: Scope, text: str, ref: Ref, kinds: Sequence[DefinitionKind]) -> Definition:
+    if not isinstance(ref, ByName):
+        record = _find_key(reader, scope, ref.key, kinds)
+        if record is not None:
+            return _get(reader, _version_id(reader, record, ref))
+    found = reader.get("definition", text)
+    if found is not None and found.fields["kind"] in kinds and scope.sees(definition_from(found)):
+        return definition_from(found)
+    record = _find_key(reader, scope, text, kinds)
+    if record is not None:
+        return _get(reader, record.latest_id)
+    return _get(reader, _by_prefix(reader, scope, text, kinds))
+
+
+def _latest(reader: Reader, scope: Scope, key: str, kind: DefinitionKind) -> Definition:
+    record = _find_key(reader, scope, key, (kind,))
+    if record is None:
+        _not_found(reader, scope, key, (kind,))
+    return _get(reader, record.latest_id)
 
 
 def _find_key(reader: Reader, scope: Scope, key: str, kinds: Sequence[DefinitionKind]) -> KeyRecord | None:

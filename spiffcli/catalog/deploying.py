@@ -39,7 +39,6 @@ def deploy(
         ConflictError: There are such definitions, and nobody to ask.
         ModelError: As `plan_deployment`.
         DuplicateError: As `plan_deployment`.
-
     """
     if not _holds(tx, plan):
         before = {each.name for each in plan.new}

@@ -105,7 +105,8 @@ class Catalog:
 
         scope = self.scope if request.tenant is None else self.scope.for_tenant(request.tenant)
         created = self.clock() if request.now is None else request.now
-        return plan_deployment(self.reader, scope, examine(request), created)
+        contents = examine(request)
+        return definitions.consistently(lambda: plan_deployment(self.reader, scope, contents, created))
 
     def deploy(self, plan: DeploymentPlan, specs: SpecBytes | SpecSource | None = None) -> Deployment:
         """Store what was planned, in one transaction; planned anew there if somebody else came first.
@@ -165,7 +166,6 @@ class Catalog:
             NotFoundError: None; `data["candidates"]` has near matches.
             AmbiguousError: An id prefix of several.
             InputError: `ref` is not a reference.
-
 
 
         """

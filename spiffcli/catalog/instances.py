@@ -130,7 +130,6 @@ def save(
         ConflictError: Somebody else saved it in between.
         NotFoundError: Somebody else deleted it in between, or the definition it moves to.
         DuplicateError: It moves to another key, where its natural id is taken.
-
     """
     expected = instance.revision if expected is None else expected
     before = tx.get("instance", instance.id, body=False)

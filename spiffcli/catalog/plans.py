@@ -37,7 +37,6 @@ class Deploy:
         binding: How references are bound that do not say so themselves: `deployment`, `latest`.
         bindings: Bindings that go before what the model says, by `ELEMENT` or `PROCESS#ELEMENT`.
         force_new: Make a new version of everything, changed or not.
-
     """
 
     resources: tuple[Resource, ...]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from spiffcli.catalog import Deploy, DeploymentPlan
 from spiffcli.errors import AmbiguousError, ConflictError, DuplicateError, InputError, ModelError, NotFoundError
-from spiffcli.store import DocumentStore
+from spiffcli.store import Document, DocumentStore
 from spiffcli.values import Resource, Source
 
 from .bench import Bench, specs_of
@@ -339,3 +340,37 @@ def test_a_collaboration_becomes_a_definition_when_it_is_asked_for(bench: Bench)
 def test_a_decision_alone_can_be_deployed(bench: Bench) -> None:
     made = bench.add(dmn("price.dmn", "price"))
     assert [(each.kind, each.key) for each in made.definitions] == [("decision", "price")]
+
+
+class Overtaken:
+    """The store, in which something happens as soon as the first definition is read."""
+
+    def __init__(self, store: DocumentStore, happens: Callable[[], object]) -> None:
+        self._store = store
+        self._happens: Callable[[], object] | None = happens
+
+    def get(self, kind: str, id: str, *, body: bool = True) -> Document | None:
+        if kind == "definition" and self._happens is not None:
+            happens, self._happens = self._happens, None
+            happens()
+        return self._store.get(kind, id, body=body)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_a_deployment_in_the_middle_of_planning_is_noticed(bench: Bench, store: DocumentStore) -> None:
+    others = bpmn("order.bpmn", process("order", script="b = 1"))
+    bench.add(ORDER)
+    slow = Bench(Overtaken(store, lambda: bench.add(others)))  # type: ignore[arg-type]
+    made = slow.add(bpmn("order.bpmn", process("order", script="c = 1")))
+    assert [(each.version, each.new) for each in made.definitions] == [(3, True)]
+    bench.assert_sound()
+
+
+def test_a_deletion_in_the_middle_of_a_lookup_is_not_taken_for_damage(bench: Bench, store: DocumentStore) -> None:
+    for script in ("a = 1", "b = 1"):
+        bench.add(bpmn("order.bpmn", process("order", script=script)))
+    plan = bench.catalog.plan_deletion("order@2")
+    slow = Bench(Overtaken(store, lambda: bench.catalog.delete(plan)))  # type: ignore[arg-type]
+    assert slow.catalog.latest("order").version == 1
