@@ -70,14 +70,22 @@ def made_up(id: str) -> bool:
 
 def align_processes(old: Process, new: Process) -> Alignment:
     """Pair the elements of two processes."""
-    matcher = Matcher(graph_of(old), graph_of(new))
-    matcher.run()
-    found = Alignment(nodes=matcher.pairs, why=matcher.why)
+    found = _align_nodes(old, new)
     _align_flows(old, new, found)
     _align_lanes(old, new, found)
     _align_data(old, new, found)
     _align_artifacts(old.artifacts, new.artifacts, found, found.nodes, found.data, found.flows)
     return found
+
+
+def _align_nodes(old: Process, new: Process) -> Alignment:
+    if all(id in new.nodes and not made_up(id) for id in old.nodes):
+        return Alignment(nodes={id: id for id in old.nodes})
+    if all(id in old.nodes and not made_up(id) for id in new.nodes):
+        return Alignment(nodes={id: id for id in new.nodes})
+    matcher = Matcher(graph_of(old), graph_of(new))
+    matcher.run()
+    return Alignment(nodes=matcher.pairs, why=matcher.why)
 
 
 def _align_flows(old: Process, new: Process, found: Alignment) -> None:
@@ -117,8 +125,21 @@ def _align_data(old: Process, new: Process, found: Alignment) -> None:
     items.by(_data_name, _data_name, in_order=False)
     to_new = Translation(found.nodes, found.data)
     items.by(
-        lambda item: (item.type, item.name, to_new(item.scope), item.item),
-        lambda item: (item.type, item.name, item.scope, item.item),
+        lambda item: (item.type, item.name, to_new(item.scope), to_new(item.object)) if item.object else None,
+        lambda item: (item.type, item.name, item.scope, item.object) if item.object else None,
+    )
+    to_new = Translation(found.nodes, found.data)
+    old_users, new_users = _users(old), _users(new)
+    items.by(
+        lambda item: frozenset(to_new(id) for id in old_users.get(item.id, ())) or None,
+        lambda item: frozenset(new_users.get(item.id, ())) or None,
+    )
+    items.by(_data_name, _data_name)
+    to_new = Translation(found.nodes, found.data)
+    items.by(
+        lambda item: (item.type, to_new(item.scope), item.item, item.name),
+        lambda item: (item.type, item.scope, item.item, item.name),
+        in_order=False,
     )
     to_new = Translation(found.nodes, found.data)
     links = _Pairing(old.associations, new.associations, found.associations)
@@ -128,6 +149,19 @@ def _align_data(old: Process, new: Process, found: Alignment) -> None:
         lambda link: (link.type, link.node, link.source, link.target),
     )
     links.by(lambda link: (link.type, to_new(link.node), to_new(_outer_end(link))), _outer_link)
+
+
+def _users(process: Process) -> dict[str, set[str]]:
+    """What refers to each data item: references to an object, nodes with an association to it."""
+    found: dict[str, set[str]] = {}
+    for item in process.data.values():
+        if item.object:
+            found.setdefault(item.object, set()).add(item.id)
+    for link in process.associations.values():
+        end = _outer_end(link)
+        if end:
+            found.setdefault(end, set()).add(f"{link.type} {link.node}")
+    return found
 
 
 def _data_name(item: DataItem) -> Hashable | None:

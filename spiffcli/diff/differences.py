@@ -53,7 +53,7 @@ def _compare(old: Any, new: Any, prefix: str, to_new: Callable[[str | None], str
                 yield Difference(f"{prefix}{plan.name}", before, after, old.line, new.line)
         elif before != after:
             yield from _field(f"{prefix}{plan.name}", before, after, old.line, new.line, to_new)
-        elif is_dataclass(before) or (isinstance(before, tuple) and before and is_dataclass(before[0])):
+        elif plan.nested and before:
             # Equal as written, but a reference inside can mean something else now.
             yield from _field(f"{prefix}{plan.name}", before, after, old.line, new.line, to_new)
 

@@ -298,7 +298,7 @@ class _ProcessReader:
             if name in ends:
                 ends[name].append(local_name(text_of(child).strip()))
             elif name == "transformation":
-                transformation = verbatim(text_of(child))
+                transformation = (verbatim(text_of(child)) or "").strip() or None
             elif name == "assignment":
                 assignments.append(" -> ".join(text_of(part).strip() for part in child))
         _keep(common, frozenset({"sourceRef", "targetRef", "transformation", "assignment"}))

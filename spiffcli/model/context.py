@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -10,39 +10,19 @@ from lxml import etree
 from spiffcli.model.details import Correlation
 from spiffcli.model.snapshot import Problem, RootElement
 from spiffcli.model.vendors import Draft, put, read_attributes, read_extensions
-from spiffcli.model.xml import attributes_of, line_of, local_name, one_line, outline, split_tag, text_of, verbatim
+from spiffcli.model.xml import (
+    DEFAULTS,
+    attributes_of,
+    line_of,
+    local_name,
+    one_line,
+    outline,
+    split_tag,
+    text_of,
+    verbatim,
+)
 
 Key = tuple[str, str]
-
-#: Values that attributes of BPMN have anyway when they are not written.
-DEFAULTS: Mapping[str, frozenset[str]] = {
-    name: frozenset(values.split())
-    for name, values in {
-        "isForCompensation": "false",
-        "startQuantity": "1",
-        "completionQuantity": "1",
-        "isCollection": "false",
-        "isClosed": "false",
-        "parallelMultiple": "false",
-        "instantiate": "false",
-        "eventGatewayType": "Exclusive",
-        "gatewayDirection": "Unspecified",
-        "isSequential": "false",
-        "behavior": "All",
-        "testBefore": "false",
-        "implementation": "##unspecified ##Unspecified ##WebService",
-        "processType": "None",
-        "ordering": "Parallel",
-        "cancelRemainingInstances": "true",
-        "associationDirection": "None",
-        "method": "##Compensate ##compensate",
-        "waitForCompletion": "true",
-        "isImmediate": "true",
-        "isUnlimited": "true",
-        "minimum": "0",
-        "maximum": "1",
-    }.items()
-}
 
 _NOT_ROOTS = frozenset(
     {"process", "choreography", "collaboration", "conversation", "globalConversation", "globalChoreographyTask"}

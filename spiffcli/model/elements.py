@@ -24,7 +24,7 @@ from spiffcli.model.details import (
     Service,
     VariableMapping,
 )
-from spiffcli.model.fields import REFERENCE, at_line, derived, parts, reference_to, texts
+from spiffcli.model.fields import NESTED, REFERENCE, at_line, derived, parts, reference_to, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Node:
     attached_to: str | None = reference_to()
     interrupting: bool | None = None
     triggered_by_event: bool = False
-    events: tuple[EventDefinition, ...] = ()
+    events: tuple[EventDefinition, ...] = field(default=(), metadata=NESTED)
     loop: Loop | None = None
     script: Script | None = None
     pre_script: str | None = None

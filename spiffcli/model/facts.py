@@ -33,10 +33,17 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class FieldPlan:
-    """A field that counts: its name, and whether it holds the id of another element."""
+    """A field that counts.
+
+    Attributes:
+        reference: Whether it holds the id of another element.
+        nested: Whether something inside it can.
+        default: Value where nothing is said.
+    """
 
     name: str
     reference: bool
+    nested: bool
     default: Any
 
 
@@ -44,7 +51,7 @@ class FieldPlan:
 def fields_of(kind: Any) -> tuple[FieldPlan, ...]:
     """The fields of a class of elements that count in diffs and hashes, the id apart."""
     return tuple(
-        FieldPlan(field.name, bool(field.metadata.get("reference")), field.default)
+        FieldPlan(field.name, "reference" in field.metadata, "nested" in field.metadata, field.default)
         for field in fields(kind)
         if field.compare and field.name != "id" and not field.metadata.keys() & _APART
     )

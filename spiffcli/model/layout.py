@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from lxml import etree
 
@@ -32,7 +33,7 @@ def read_layout(root: etree._Element) -> dict[str, tuple[Shape, ...]]:
 def _planes(root: etree._Element) -> Iterator[etree._Element]:
     for diagram in root:
         if split_tag(diagram.tag)[1] in ("BPMNDiagram", "DMNDI"):
-            yield from (child for child in diagram.iter() if _is_plane(child))
+            yield from (child for child in diagram if _is_plane(child))
 
 
 def _is_plane(element: etree._Element) -> bool:
@@ -50,7 +51,7 @@ def _shape(item: etree._Element, plane: str | None) -> Shape:
     for child in item:
         kind = split_tag(child.tag)[1]
         if kind == "waypoint":
-            points += (_number(child, "x"), _number(child, "y"))
+            points += (_number(child.get("x")), _number(child.get("y")))
         elif kind == "Bounds":
             points = _bounds(child)
         elif kind in ("BPMNLabel", "DMNLabel"):
@@ -68,12 +69,14 @@ def _shape(item: etree._Element, plane: str | None) -> Shape:
 
 
 def _bounds(box: etree._Element) -> tuple[float, ...]:
-    return _number(box, "x"), _number(box, "y"), _number(box, "width"), _number(box, "height")
+    get = box.get
+    return _number(get("x")), _number(get("y")), _number(get("width")), _number(get("height"))
 
 
-def _number(element: etree._Element, name: str) -> float:
+@lru_cache(maxsize=4096)
+def _number(text: str | None) -> float:
     try:
-        return round(float(element.get(name, "0")), 2)
+        return round(float(text or 0), 2)
     except (ValueError, OverflowError):
         return 0.0
 

@@ -345,6 +345,11 @@ def _setting(element: etree._Element, draft: Draft) -> None:
     put(draft.settings, shown(element.tag), _value(element))
 
 
+def _form_content(element: etree._Element, draft: Draft) -> None:
+    """A form kept inside the process, by its id."""
+    draft.settings[f"{shown(element.tag)} {element.get('id', '')}"] = text_of(element).strip()
+
+
 def _value(element: etree._Element) -> str:
     if len(element) or (element.attrib and text_of(element).strip()):
         return canonical(element)
@@ -417,6 +422,7 @@ _ELEMENTS: Mapping[str, Callable[[etree._Element, Draft], None]] = {
     "variableName": _event_text("variable"),
     "processVariableCorrelation": _process_correlation,
     "userTask": _setting,
+    "userTaskForm": _form_content,
     "versionTag": _setting,
     "adHoc": _setting,
     "taskMetadataValues": _setting,
