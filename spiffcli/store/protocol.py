@@ -29,8 +29,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-#: Version of the layout of every store; a newer one is refused, an older one migrated on open.
-FORMAT = 1
+from spiffcli.store.version import FORMAT as FORMAT
 
 Scalar: TypeAlias = str | int | float | bool | None
 Fields: TypeAlias = Mapping[str, Any]

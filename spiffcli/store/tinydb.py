@@ -18,7 +18,7 @@ from spiffcli.store.formats import check_format, nothing_there, upgrade
 from spiffcli.store.locking import PATIENCE, Holder, Turns, hold_file, hold_named, try_file, unusable
 from spiffcli.store.protocol import FORMAT, Condition, Document, Problem, Transaction
 from spiffcli.store.staging import StagedTransaction, no_blob
-from spiffcli.store.tinydb_commit import Commits, make_folder
+from spiffcli.store.tinydb_commit import Commits, make_folder, sync
 from spiffcli.store.tinydb_layout import (
     FOLDERS,
     FORMAT_FILE,
@@ -226,7 +226,7 @@ class TinyDbStore:
 
     def _shards(self, kind: str) -> list[Path]:
         try:
-            return list((self._root / "index" / kind).iterdir())
+            return [path for path in (self._root / "index" / kind).iterdir() if path.suffix == ".json"]
         except FileNotFoundError:
             return []
 
@@ -275,7 +275,7 @@ class TinyDbStore:
         return check_format(found.get("format"), str(self._root))
 
     def _create(self) -> None:
-        make_folder(self._root / LOCKS)
+        sync(make_folder(self._root / LOCKS))
         lock = self._root / LOCKS / _STORE_LOCK
         holder = Holder("create", "creating the store")
         with hold_file(lock, holder, wait=self._patience, subject=f"The store {self._root} is", keep=True):

@@ -10,7 +10,6 @@ import orjson
 from spiffcli.errors import CorruptStoreError
 from spiffcli.store.protocol import INDEXES, Document, Problem
 from spiffcli.store.tinydb_layout import (
-    SHARDS,
     TABLE,
     Row,
     Rows,
@@ -48,8 +47,10 @@ def inspect(root: Path) -> Findings:
     """Read everything in the store at `root`. The caller holds its lock."""
     findings = Findings()
     for kind in INDEXES:
-        for number in range(SHARDS):
-            _inspect_shard(root, f"{kind}/{number:02x}", findings)
+        names = {path.name for path in _files(root / "documents" / kind)}
+        names |= {path.name.removesuffix(".json") for path in _files(root / "index" / kind)}
+        for name in sorted(names):
+            _inspect_shard(root, f"{kind}/{name}", findings)
     _inspect_blobs(root, root / "blobs", findings)
     return findings
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from spiffcli.store.locking import unusable
 from spiffcli.store.tinydb_layout import PENDING, REDO
 
 _CHECKSUM = 64  # hex digits
+_THREADS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +117,27 @@ class Commits:
         return Record(tuple((name, target) for name, target in values["moves"]), tuple(values["removals"]))
 
     def _prepare(self, record: Record, files: Mapping[str, bytes]) -> None:
+        """Write the new files aside and make the folders they move to; all of it is on the disk then."""
+        written = [self._pending]
         for name, target in record.moves:
-            write_synced(self._pending / name, files[target])
+            written.append(self._pending / name)
+            written[-1].write_bytes(files[target])
         for folder in {(self._root / target).parent for _, target in record.moves}:
-            make_folder(folder)
-        sync_folder(self._pending)
+            written += make_folder(folder)
+        sync(written)
 
     def _write_record(self, record: Record) -> None:
         payload = orjson.dumps({"moves": record.moves, "removals": record.removals})
         # In place, since the checksum tells a torn one: a new file would need its folder synced as well.
-        write_synced(self._redo, hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+        self._redo.write_bytes(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+        sync([self._redo])
 
     def _abandon(self, record: Record) -> None:
         with suppress(OSError):
             # The record first: one that stays must find its files.
             if not self.is_clean():
-                write_synced(self._redo, b"")
+                self._redo.write_bytes(b"")
+                sync([self._redo])
             for name, _ in record.moves:
                 (self._pending / name).unlink(missing_ok=True)
 
@@ -141,37 +148,55 @@ class Commits:
         for path in record.removals:
             (self._root / path).unlink(missing_ok=True)
         targets = (*(target for _, target in record.moves), *record.removals)
-        for folder in {(self._root / path).parent for path in targets}:
-            if folder.is_dir():
-                sync_folder(folder)
+        folders = {(self._root / path).parent for path in targets}
+        sync([folder for folder in folders if folder.is_dir()])
         os.truncate(self._redo, 0)
 
 
-def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and wait until it is on the disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder and those above it where they are missing; returns what is to be synced for it."""
+    if folder.is_dir():
+        return []
+    above = make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    return [*above, folder.parent]
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, durably; do nothing where it exists."""
-    if not folder.is_dir():
-        make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        sync_folder(folder.parent)
+def sync(paths: Collection[Path]) -> None:
+    """Wait until files, and the names in folders, are on the disk.
+
+    Several at once take hardly longer than one, since the file system writes its journal for all of them.
+
+    Raises:
+        OSError: The system could not write one of them.
+    """
+    waiting = list(dict.fromkeys(paths))
+    errors: list[OSError] = []
+
+    def work() -> None:
+        while not errors:
+            try:
+                _sync(waiting.pop())
+            except IndexError:  # nothing left
+                return
+            except OSError as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(min(len(waiting), _THREADS) - 1)]
+    for thread in threads:
+        thread.start()
+    work()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    if sys.platform == "win32":  # there is no such thing
+def _sync(path: Path) -> None:
+    windows = sys.platform == "win32"
+    if windows and path.is_dir():  # there is no such thing
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
