@@ -5,26 +5,55 @@
 | `overrides` | | replacing attributes and taking it back |
 | `trees` | fixes | walks over deep task trees |
 | `parsing` | fixes | parsing of long models |
-| `prediction` | fixes | long chains are predicted, cycles without a choice too |
+| `prediction` | fixes, speed | prediction without recursion; and with a horizon |
+| `joins`, `flows` | fixes | gateways that wait for what may still come, and for nothing else |
 | `timing` | fixes | time comes from `engine.clock` |
+| `live`, `order`, `nesting` | speed | an index of unfinished tasks and sub-processes |
+| `queries` | speed | the engine's questions answered from that index |
+| `instances` | speed | multi-instance tasks |
+| `quiet` | speed | logging that costs nothing when nobody listens |
 
 Each override says which fault of the engine it mends. They rest on internals of SpiffWorkflow 3.2.
 """
 
 from __future__ import annotations
 
-from spiffcli.engine.tuning import parsing, prediction, timing, trees
-from spiffcli.engine.tuning.overrides import Overrides
+from spiffcli.engine.tuning import (
+    instances,
+    joins,
+    live,
+    nesting,
+    order,
+    parsing,
+    prediction,
+    queries,
+    quiet,
+    timing,
+    trees,
+)
 
-_FIXES = (trees.FIXES, timing.FIXES, parsing.FIXES, prediction.FIXES)
-_SPEED: tuple[Overrides, ...] = ()
+_FIXES = (trees.FIXES, timing.FIXES, parsing.FIXES, prediction.FIXES, joins.FIXES)
+_SPEED = (
+    prediction.SPEED,
+    order.SPEED,
+    nesting.SPEED,
+    live.SPEED,
+    queries.SPEED,
+    instances.SPEED,
+    quiet.SPEED,
+)
 
 
 def install(*, enabled: bool = True) -> None:
-    """Install what makes the engine right and, where `enabled`, what makes it fast. Calling it again is harmless."""
+    """Install what makes the engine right and, where `enabled`, what makes it fast.
+
+    Calling it again is harmless; calling it with another `enabled` changes over, also while instances are in memory.
+    """
     install_fixes()
     if enabled:
         install_speed()
+    else:
+        uninstall_speed()
 
 
 def install_fixes() -> None:

@@ -20,6 +20,8 @@ class Overrides:
     def __init__(self) -> None:
         self._replacements: list[tuple[Any, str, Any]] = []
         self._saved: list[tuple[Any, str, Any]] = []
+        #: Another object each time the group is put in place; marks what was noted under its watch.
+        self.epoch = object()
 
     @property
     def applied(self) -> bool:
@@ -44,8 +46,11 @@ class Overrides:
         """Put every replacement in place; nothing happens the second time."""
         if self.applied:
             return
+        self.epoch = object()
         for owner, name, value in self._replacements:
-            self._saved.append((owner, name, vars(owner).get(name, _ABSENT)))
+            # A class must get back what it had itself, or nothing where it inherited.
+            own = vars(owner).get(name, _ABSENT) if isinstance(owner, type) else getattr(owner, name)
+            self._saved.append((owner, name, own))
             setattr(owner, name, value)
 
     def revert(self) -> None:

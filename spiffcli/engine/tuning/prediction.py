@@ -25,13 +25,19 @@ FIXES = Overrides()
 #: at 8 and more, fail at 6; 12 parallel blocks in a row start with some 60 tasks instead of 32,765.
 HORIZON = 12
 
+#: What the engine needs to run a task: its successors, and theirs where they are boundary events.
+_NEEDED = 2
+
 _horizon = sys.maxsize
 
 
 def set_horizon(levels: int | None) -> None:
-    """Predict at most this many levels from now on; None predicts all that is certain, as the engine does."""
+    """Predict at most this many levels from now on; None predicts all that is certain, as the engine does.
+
+    What the engine decides does not depend on it. It needs two levels; fewer are raised to two.
+    """
     global _horizon  # a switch for the whole program, like the overrides themselves
-    _horizon = sys.maxsize if levels is None else levels
+    _horizon = sys.maxsize if levels is None else max(levels, _NEEDED)
 
 
 @FIXES.method(TaskSpec)
@@ -58,18 +64,19 @@ def reach(task: Any) -> None:
     # The engine does not predict below tasks that it adds at run time (`triggered`), nor may we.
     if task._state != TaskState.FUTURE or task.triggered:
         return
-    if _horizon == sys.maxsize:
-        if is_unexplored(task):
-            _grow(task, TaskState.NOT_FINISHED_MASK, 0, _horizon)
-        return
+    # Without a horizon there is nothing to fill up, unless the instance was saved with one.
+    depth_to_check = _NEEDED if _horizon == sys.maxsize else _horizon
     pending = [(task, 0)]
     while pending:
         ahead, depth = pending.pop()
-        if ahead._children:
-            if depth < _horizon - 1:
-                pending.extend((child, depth + 1) for child in ahead.children if is_certain(child))
-        elif is_unexplored(ahead):
+        if not ahead._children:
             _grow(ahead, TaskState.NOT_FINISHED_MASK, 0, _horizon - depth)
+        elif depth < depth_to_check - 1:
+            for child in ahead.children:
+                if is_certain(child):
+                    pending.append((child, depth + 1))
+                elif is_unexplored(child):
+                    child.task_spec._predict_hook(child)
 
 
 def is_certain(task: Any) -> bool:
@@ -78,8 +85,8 @@ def is_certain(task: Any) -> bool:
 
 
 def is_unexplored(task: Any) -> bool:
-    """Whether what follows a task that is certain to come has not been predicted."""
-    return bool(not task._children and task.task_spec._outputs and is_certain(task))
+    """Whether what follows a possible task has not been predicted, though what it follows is certain to come."""
+    return bool(task._state & TaskState.PREDICTED_MASK and not task._children and not task.triggered)
 
 
 def _grow(root: Any, mask: int, looked_ahead: int, levels: int) -> None:

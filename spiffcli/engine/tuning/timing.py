@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from datetime import UTC, datetime, timedelta, tzinfo
 from types import SimpleNamespace
@@ -50,16 +51,23 @@ def stamp(workflow: Any) -> float:
 
 @FIXES.method(Task)
 def _set_state(self: Any, value: int) -> None:
-    """Fault: two changes can have the same time, after which their order is unknown."""
-    logger = SpiffWorkflow.task.logger
+    """Fault: two changes can have the same time, after which their order is unknown; every change was described in
+    full, with all task data, for a log that nobody may read.
+    """
     if value == self._state:
-        logger.debug(f"State set to {TaskState.get_name(value)}", extra=self.collect_log_extras())
+        _log(self, logging.DEBUG, "State set to", value)
         return
     time = stamp(self.workflow)
     elapsed = time - self.last_state_change
     self.last_state_change = time
     self._state = value
-    logger.info(f"State changed to {TaskState.get_name(value)}", extra=self.collect_log_extras({"elapsed": elapsed}))
+    _log(self, logging.INFO, "State changed to", value, {"elapsed": elapsed})
+
+
+def _log(task: Any, level: int, what: str, state: int, extras: dict[str, Any] | None = None) -> None:
+    logger = SpiffWorkflow.task.logger
+    if logger.isEnabledFor(level):
+        logger.log(level, f"{what} {TaskState.get_name(state)}", extra=task.collect_log_extras(extras))
 
 
 def _event_value(definition: Any, my_task: Any, start: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from SpiffWorkflow.bpmn.util.task import BpmnTaskIterator
+from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
 from SpiffWorkflow.specs.base import TaskSpec
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskIterator, TaskState
@@ -84,7 +85,11 @@ def _drop_children(self: Any, force: bool = False) -> None:
 
 @FIXES.method(Workflow)
 def _remove_task(self: Any, task_id: UUID) -> None:
-    """Fault: one call per level. Descendants are removed, and reported as removed, before their parents."""
+    """Fault: one call per level; besides, what is removed still waited for events, and the sub-processes it had
+    started went on without it until the engine stumbled over them.
+
+    Descendants are removed, and reported as removed, before their parents.
+    """
     task = self.tasks[task_id]
     pending = [(task, iter(tuple(task._children)))]
     while pending:
@@ -97,7 +102,32 @@ def _remove_task(self: Any, task_id: UUID) -> None:
         pending.pop()
         task.parent._children.remove(task.id)
         self.tasks.pop(task.id)
+        _forget(task)
         self._task_removed_notify(task)
+
+
+def _forget(removed: Any) -> None:
+    """Drop the subscriptions of a removed task, and its sub-process with all there is in it."""
+    top: Any = getattr(removed.workflow, "top_workflow", None)
+    pending = [] if top is None else [removed]
+    while pending:
+        task = pending.pop()
+        top.event_manager.remove_task(task)
+        sub = top.subprocesses.pop(task.id, None)
+        if sub is not None:
+            pending.extend(sub.tasks.values())
+
+
+_engine_delete_subprocess = BpmnWorkflow.delete_subprocess
+
+
+@FIXES.method(BpmnWorkflow)
+def delete_subprocess(self: Any, my_task: Any) -> list[Any]:
+    """Fault: events in the deleted sub-process were still waited for, and could be caught by nobody."""
+    deleted: list[Any] = _engine_delete_subprocess(self, my_task)
+    for task in deleted:
+        self.event_manager.remove_task(task)
+    return deleted
 
 
 def _spec_ancestors(self: Any) -> list[Any]:
