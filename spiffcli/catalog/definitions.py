@@ -60,11 +60,14 @@ def consistently(read: Callable[[], T]) -> T:
 def definition(reader: Reader, scope: Scope, id: str) -> Definition:
     """The definition with exactly this id, with its specs and references.
 
+    Definitions of the default tenant can be read whether or not they are looked up there: what runs on one, or is
+    bound to one, goes on when falling back is switched off.
+
     Raises:
-        NotFoundError: There is none that `scope` sees.
+        NotFoundError: There is none, or it belongs to another tenant.
     """
     found = get_definition(reader, id)
-    if found is None or not scope.sees(found):
+    if found is None or not scope.with_fallback(True).sees(found):
         raise NotFoundError(f"There is no definition with the id '{id}'.", candidates=[])
     return found
 

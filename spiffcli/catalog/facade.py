@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -269,6 +268,8 @@ class Catalog:
         Raises:
             NotFoundError: The tenant itself has no such definition.
         """
+        import uuid
+
         from spiffcli.catalog.suspending import Scheduled, schedule
 
         with self._write() as tx:
