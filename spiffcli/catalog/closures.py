@@ -23,11 +23,11 @@ class Closures:
     changed must never make a new version.
     """
 
-    def __init__(self, reader: Reader, algorithm: str | None = None) -> None:
+    def __init__(self, reader: Reader, algorithm: str) -> None:
         """Read from `reader`.
 
         Args:
-            algorithm: Prefix of today's own hashes; None trusts the stored ones.
+            algorithm: Prefix of today's own hashes, without the colon.
         """
         self._reader = reader
         self._algorithm = algorithm
@@ -83,7 +83,7 @@ class Closures:
         return self._stored[id]
 
     def _is_own_current(self, stored: Definition) -> bool:
-        return self._algorithm is None or stored.own_hash.startswith(f"{self._algorithm}:")
+        return stored.own_hash.startswith(f"{self._algorithm}:")
 
     def _own_hash(self, stored: Definition) -> str:
         if self._is_own_current(stored):

@@ -165,18 +165,6 @@ def load(reader: Reader, tenant: str, id: str) -> tuple[Instance, bytes]:
     return instance_from(document), document.body or b""
 
 
-def get(reader: Reader, tenant: str, id: str) -> Instance:
-    """An instance without its state.
-
-    Raises:
-        NotFoundError: There is none with this id in the tenant.
-    """
-    document = reader.get("instance", id, body=False)
-    if document is None or document.fields["tenant"] != tenant:
-        _no_instance(id)
-    return instance_from(document)
-
-
 def resolve(reader: Reader, scope: Scope, text: str) -> Instance:
     """The instance a user means: by its id, its natural id, or a unique beginning of its id.
 

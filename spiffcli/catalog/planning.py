@@ -206,10 +206,8 @@ class _Planner:
         return removed
 
 
-def _own_algorithm(contents: Contents) -> str | None:
-    for candidate in contents.candidates.values():
-        return candidate.own_hash.partition(":")[0]
-    return None
+def _own_algorithm(contents: Contents) -> str:
+    return contents.candidates[contents.main].own_hash.partition(":")[0]
 
 
 def _with_references(

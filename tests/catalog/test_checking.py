@@ -11,7 +11,7 @@ from spiffcli.catalog.keys import read_key
 from spiffcli.store import DocumentStore, Transaction
 
 from .bench import Bench
-from .models import bpmn, process
+from .models import bpmn, dmn, form, process
 
 Damage = Callable[[Transaction, Any], None]
 
@@ -140,3 +140,38 @@ def test_a_history_without_an_instance_is_named_and_kept(full: Bench) -> None:
     (problem,) = check(full.store, repair=True)
     assert problem.what == "The history nobody belongs to no instance."
     assert not problem.repaired
+
+
+def test_two_definitions_of_one_number_are_named(full: Bench) -> None:
+    one, two = full.catalog.find("order@1"), full.catalog.find("order@2")
+    row = full.store.get("definition", two.id)
+    assert row is not None
+    with full.store.transaction() as tx:
+        tx.put("definition", two.id, {**row.fields, "version": 1}, expected=row.revision)
+    text = "\n".join(problem.what for problem in check(full.store))
+    assert "are both order@1" in text
+    assert one.id in text
+
+
+def test_a_natural_id_two_instances_claim_is_named_and_left_alone(full: Bench) -> None:
+    holder = full.catalog.instance("4711")
+    other = full.start("order")
+    row = full.store.get("instance", other.id)
+    assert row is not None
+    with full.store.transaction() as tx:
+        tx.put("instance", other.id, {**row.fields, "natural_id": "4711"}, expected=row.revision)
+    (problem,) = check(full.store, repair=True)
+    assert problem.what == f"The natural id '4711' of instance {other.id} is reserved for {holder.id}."
+    assert not problem.repaired
+
+
+def test_keys_of_decisions_and_forms_are_rebuilt_too(full: Bench) -> None:
+    full.add(dmn("price.dmn", "price"), form("ask.json"))
+    with full.store.transaction() as tx:
+        for id in ("/decision/price", "/form/ask.json"):
+            row = tx.get("key", id)
+            assert row is not None
+            tx.delete("key", id, expected=row.revision)
+    assert [problem.repaired for problem in check(full.store, repair=True)] == [True, True]
+    full.assert_sound()
+    assert full.catalog.find("price").version == 1

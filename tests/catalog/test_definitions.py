@@ -209,3 +209,31 @@ def test_a_key_document_that_names_nothing_is_damage(bench: Bench, store: Docume
         tx.delete("definition", definition.id, expected=definition.revision)
     with pytest.raises(CorruptStoreError, match=definition.id):
         bench.catalog.find("order")
+
+
+def test_a_key_without_versions_has_no_latest(bench: Bench) -> None:
+    add_versions(bench, "order", 1)
+    bench.catalog.delete(bench.catalog.plan_deletion("order"))
+    with pytest.raises(NotFoundError, match="no process 'order'"):
+        bench.catalog.latest("order")
+
+
+def test_what_runs_on_the_default_tenant_goes_on_without_falling_back(bench: Bench, store: DocumentStore) -> None:
+    add_versions(bench, "order", 1)
+    acme = Bench(store, tenant="acme")
+    instance = acme.start("order")
+    strict = acme.catalog.with_scope(fallback=False)
+    assert strict.definition(instance.definition).label == "order@1"
+    with pytest.raises(NotFoundError):
+        strict.find("order")
+    assert strict.with_scope(tenant="").find("order").label == "order@1"
+
+
+def test_a_suspension_of_what_is_gone_by_then_does_nothing(bench: Bench) -> None:
+    add_versions(bench, "order", 2)
+    plan = bench.catalog.schedule("suspend", "order@2", bench.time)
+    assert bench.catalog.scheduled() == [plan]
+    bench.catalog.delete(bench.catalog.plan_deletion("order@2"))
+    ((_, changed),) = bench.catalog.run_scheduled()
+    assert changed.definitions == ()
+    assert bench.catalog.scheduled() == []

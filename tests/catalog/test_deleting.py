@@ -136,3 +136,12 @@ def test_what_is_not_there_cannot_be_deleted(bench: Bench) -> None:
         bench.catalog.plan_deletion("order")
     with pytest.raises(NotFoundError):
         bench.catalog.plan_deployment_deletion("nothing")
+
+
+def test_deleting_what_is_gone_already_changes_nothing(bench: Bench) -> None:
+    bench.add(bpmn("o.bpmn", process("order")))
+    plan = bench.catalog.plan_deletion("order")
+    bench.catalog.delete(plan)
+    bench.catalog.delete(plan)
+    assert bench.catalog.definitions() == []
+    bench.assert_sound()

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from spiffcli.catalog import Deploy, DeploymentPlan
-from spiffcli.errors import AmbiguousError, ConflictError, DuplicateError, InputError, ModelError, NotFoundError
+from spiffcli.errors import (
+    AmbiguousError,
+    ConflictError,
+    CorruptStoreError,
+    DuplicateError,
+    InputError,
+    ModelError,
+    NotFoundError,
+)
 from spiffcli.store import Document, DocumentStore
 from spiffcli.values import Resource, Source
 
@@ -311,6 +319,59 @@ def test_a_hash_of_an_older_algorithm_is_computed_anew_and_makes_no_version(benc
     bench.add(bpmn("t.bpmn", process("tax", script="y = 1")))
     bench.add(bpmn("t.bpmn", process("tax")))
     assert bench.notes("same-as") == ["tax@3 has the same content as version 1."]
+
+
+def test_hashes_of_every_kind_can_be_computed_anew(bench: Bench, store: DocumentStore) -> None:
+    from spiffcli.catalog.documents import definition_body, definition_fields
+
+    trade = bpmn(
+        "trade.bpmn",
+        '<collaboration id="trade"><participant id="pool" processRef="buyer"/></collaboration>',
+        process("buyer", decisions=("price",), forms=("ask.json",)),
+    )
+    files = (trade, dmn("price.dmn", "price"), form("ask.json"))
+    bench.add(*files, main="trade", main_kind="collaboration")
+    with store.transaction() as tx:
+        for stored in map(bench.catalog.find, ("trade", "buyer", "price", "ask.json")):
+            old = replace(stored, hash="c0:", own_hash="m0:")
+            tx.put("definition", old.id, definition_fields(old), definition_body(old), expected=old.revision)
+    made = bench.add(*files, main="trade", main_kind="collaboration")
+    assert not any(each.new for each in made.definitions)
+
+
+def test_what_a_stored_definition_is_bound_to_may_not_be_missing(bench: Bench, store: DocumentStore) -> None:
+    bench.add(bpmn("o.bpmn", process("order", calls=("tax",)), process("tax")))
+    tax = bench.catalog.find("tax")
+    with store.transaction() as tx:
+        tx.delete("definition", tax.id, expected=tax.revision)
+    with pytest.raises(CorruptStoreError, match=f"{tax.id} is referred to but missing"):
+        bench.add(bpmn("shop.bpmn", process("shop", calls=("order",))))
+
+
+def test_a_missing_deployment_is_damage(bench: Bench, store: DocumentStore) -> None:
+    made = bench.add(ORDER)
+    with store.transaction() as tx:
+        tx.delete("deployment", made.id, expected=1)
+    with pytest.raises(CorruptStoreError, match=made.id):
+        bench.catalog.model(bench.catalog.find("order"))
+    bench.add(bpmn("order.bpmn", process("order", script="y = 1")))
+    assert bench.versions("order") == [1, 2]
+
+
+def test_a_drawing_in_another_order_than_the_flows_is_told(bench: Bench) -> None:
+    shape = (
+        '<bpmndi:BPMNShape id="{0}_s" bpmnElement="{0}"><dc:Bounds x="1" y="{1}" width="1" height="1"/>'
+        "</bpmndi:BPMNShape>"
+    )
+    gateway = (
+        '<process id="order" isExecutable="true"><startEvent id="s"/><exclusiveGateway id="g"/><endEvent id="a"/>'
+        '<endEvent id="b"/><sequenceFlow id="f0" sourceRef="s" targetRef="g"/><sequenceFlow id="f1" sourceRef="g" '
+        'targetRef="a"/><sequenceFlow id="f2" sourceRef="g" targetRef="b"/></process><bpmndi:BPMNDiagram id="d1">'
+        f'<bpmndi:BPMNPlane id="p1" bpmnElement="order">{shape.format("a", 90)}{shape.format("b", 10)}'
+        "</bpmndi:BPMNPlane></bpmndi:BPMNDiagram>"
+    )
+    bench.add(bpmn("order.bpmn", gateway))
+    assert len(bench.notes("order-of-flows")) == 1
 
 
 def test_a_collaboration_becomes_a_definition_when_it_is_asked_for(bench: Bench) -> None:

@@ -262,3 +262,11 @@ def test_many_instances_change_together_or_not_at_all(running: Bench) -> None:
         for id in (one.id, two.id):
             together.save(replace(together.instance(id), user="bob"), b"new")
     assert {each.user for each in running.catalog.instances()} == {"bob"}
+
+
+def test_an_instance_that_was_deleted_cannot_be_saved(running: Bench) -> None:
+    instance = running.start("order")
+    running.catalog.delete_instance(instance.id)
+    with pytest.raises(NotFoundError, match=instance.id):
+        running.catalog.save(instance, b"late")
+    assert running.catalog.instances() == []
