@@ -6,23 +6,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from spiffcli.catalog.facade import Catalog
-from spiffcli.catalog.instances import Filter, Situation
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spiffcli.catalog.facade import Catalog
+    from spiffcli.catalog.instances import Filter, Situation
     from spiffcli.catalog.plans import Deploy, DeploymentPlan, Note, PlannedDefinition
 
 __all__ = ["Catalog", "Deploy", "DeploymentPlan", "Filter", "Note", "PlannedDefinition", "Situation"]
 
-_PLANS = frozenset({"Deploy", "DeploymentPlan", "Note", "PlannedDefinition"})
+_MODULES = {
+    "Catalog": "facade",
+    "Filter": "instances",
+    "Situation": "instances",
+    "Deploy": "plans",
+    "DeploymentPlan": "plans",
+    "Note": "plans",
+    "PlannedDefinition": "plans",
+}
 
 
-def __getattr__(name: str) -> object:
-    # Most commands deploy nothing, and lists are to appear at once.
-    if name in _PLANS:
-        from spiffcli.catalog import plans
+def __getattr__(name: str) -> Any:
+    # Loaded on use: listing definitions needs none of it.
+    if name not in _MODULES:
+        raise AttributeError(f"module 'spiffcli.catalog' has no attribute {name!r}")
+    from importlib import import_module
 
-        return getattr(plans, name)
-    raise AttributeError(f"module 'spiffcli.catalog' has no attribute {name!r}")
+    return getattr(import_module(f"spiffcli.catalog.{_MODULES[name]}"), name)

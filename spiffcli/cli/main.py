@@ -26,10 +26,13 @@ READER_GONE = 141  # 128 + SIGPIPE
 
 SECTIONS: Sections = {
     "Specs": {
-        "add": Entry("spiffcli.cli.specs:add", "Add BPMN, DMN and form files as a deployment."),
-        "list_specs": Entry("spiffcli.cli.specs:list_specs", "List what was added, with versions."),
+        "add": Entry("spiffcli.cli.adding:add", "Add BPMN, DMN and form files as a deployment."),
+        "list_specs": Entry("spiffcli.cli.listing:list_specs", "List what was added, with versions."),
         "show_spec": Entry("spiffcli.cli.specs:show_spec", "Show one version of a spec."),
         "delete_spec": Entry("spiffcli.cli.specs:delete_spec", "Delete a version nothing runs on."),
+        "suspend": Entry("spiffcli.cli.specs:suspend", "Let a version start no more instances."),
+        "activate": Entry("spiffcli.cli.specs:activate", "Let a suspended version start instances again."),
+        "tag": Entry("spiffcli.cli.specs:tag", "Give a version a name, for KEY@TAG."),
     },
     "Instances": {
         "run": Entry("spiffcli.cli.running:run", "Start or continue an instance."),
@@ -51,9 +54,9 @@ SECTIONS: Sections = {
         "rollback": Entry("spiffcli.cli.compare:rollback", "Undo the last migration of an instance."),
     },
     "Store and tool": {
-        "init": Entry("spiffcli.cli.store_commands:init", "Create a store in the current folder."),
-        "store": Entry("spiffcli.cli.store_commands:store", "Check and repair the store."),
-        "schema": Entry("spiffcli.cli.store_commands:schema", "Print the JSON Schema of an output."),
+        "init": Entry("spiffcli.cli.stores:init", "Create a store in the current folder."),
+        "store": Entry("spiffcli.cli.stores:store", "Check, repair, copy and measure the store."),
+        "schema": Entry("spiffcli.cli.schemas:schema", "Print the JSON Schema of an output."),
         "completion": Entry("spiffcli.cli.completion:completion", "Print the completion script for a shell."),
     },
 }

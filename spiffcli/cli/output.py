@@ -102,6 +102,18 @@ def table_text(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> s
     return "".join(_aligned(columns, widths, line) for line in lines)
 
 
+def emit_lines(rows: Sequence[Sequence[object]]) -> None:
+    """Write aligned columns without a head, the same on a terminal and elsewhere: one line for each row."""
+    write(sys.stdout, lines_text(rows))
+
+
+def lines_text(rows: Sequence[Sequence[object]]) -> str:
+    """Rows of the same length as aligned lines."""
+    lines = [[one_line(str(cell)) for cell in row] for row in rows]
+    widths = [max(map(_cells, cells)) for cells in zip(*lines, strict=True)]
+    return "".join(_aligned([Column("")] * len(widths), widths, line) for line in lines)
+
+
 def _aligned(columns: Sequence[Column], widths: Sequence[int], line: Sequence[str]) -> str:
     cells = []
     for column, width, cell in zip(columns, widths, line, strict=True):

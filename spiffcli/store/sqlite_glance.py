@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
@@ -11,7 +12,7 @@ import orjson
 from spiffcli.store.version import FORMAT
 
 
-def rows(path: str, kind: str) -> list[tuple[str, dict[str, Any]]] | None:
+def rows(path: str, kind: str) -> list[tuple[str, Mapping[str, Any]]] | None:
     """Id and fields of all documents of a kind; None if the file is not a store at rest."""
     if set(path) & set("?#%"):
         return None  # these mean something in the name of a database

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -10,7 +11,7 @@ import orjson
 from spiffcli.store.version import FORMAT
 
 
-def rows(root: str, kind: str) -> list[tuple[str, dict[str, Any]]] | None:
+def rows(root: str, kind: str) -> list[tuple[str, Mapping[str, Any]]] | None:
     """Id and fields of all documents of a kind; None if the folder is not a store at rest."""
     try:
         if orjson.loads(_content(f"{root}/format.json")) != {"store": "runner", "format": FORMAT}:
