@@ -36,6 +36,11 @@ def compare_processes(old: Process, new: Process, found: Alignment, others: Mapp
         renamed=lambda node: naming.node_rule(node, "id-changed"),
     )
     _compare_rest(collector, old, new, found)
+    for before, after in _pairs(old.flows, new.flows, found.flows):
+        # A flow that leaves another node now has a place among that node's flows.
+        if to_new(before.source) != after.source and before.order != after.order:
+            orders = before.order, after.order
+            collector.note("flow-retargeted", "rewired", before, after, "order", orders)
     for before, after in _pairs(old.nodes, new.nodes, found.nodes):
         _order_and_joins(collector, before, after, found.flows)
     variable_changes(collector, old, new, found.nodes)
