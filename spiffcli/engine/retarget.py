@@ -126,6 +126,7 @@ class _Retargeting:
         target_specs = source.specs(target)
         self.new_main, self.new_hashes = target_specs.main, target_specs.hashes
         self.changed_paths: set[str] = set()
+        self.cut: set[str] = set()
 
     def run(self) -> Retargeted:
         scopes = list(self._scopes())
@@ -188,6 +189,7 @@ class _Retargeting:
                 self._note_move(task_id, task, name, old)
             elif task["state"] & _PREDICTED:
                 remove.append(task_id)
+                self.cut.add(task["parent"])
             elif task["state"] & _HISTORY:
                 self._keep_as_history(task, name, names)
             elif old["task_specs"][name]["typename"] == "BoundaryEvent" and task["state"] == TaskState.WAITING:
@@ -306,8 +308,8 @@ class _Retargeting:
                 self.result.data_objects.append(name)
 
     def _settle_task(self, task: Task) -> None:
-        ahead = {task.task_spec.name} | {t.task_spec.name for t in _predicted(task)}
-        if ahead & self.changed_paths:
+        ahead = [task, *_predicted(task)]
+        if any(each.task_spec.name in self.changed_paths or str(each.id) in self.cut for each in ahead):
             self._predict_again(task)
         self._arm_boundaries(task)
 

@@ -305,3 +305,12 @@ def test_a_finished_task_moved_ahead_of_the_token_is_found(world: World, tmp_pat
     result = world.migrate(running, "v2")
     moved = world.migrated(running, "v2")
     assert [node.node for node in repeated_nodes(moved, result.old_graphs)] == ["a"]
+
+
+def test_a_task_ahead_that_became_another_kind_runs(world: World, tmp_path: Path) -> None:
+    first, second = reordered(tmp_path, "ab", "one"), reordered(tmp_path, "ab", "two")
+    second.write_text(second.read_text().replace('<userTask id="b"/>', '<manualTask id="b"/>'))
+    world.deploy("v1", first)
+    world.deploy("v2", second)
+    moved = world.drive(checked(world, world.start("v1")))
+    assert (moved.state, world.log) == ("completed", ["U:a", "U:b"])

@@ -1,0 +1,198 @@
+"""Random processes, random progress, random edits: what is called migratable must be right.
+
+A migrated instance, run to its end, must have done what a fresh instance of the new version does under the same
+answers, less what it had done before, wherever what it had done is a part of that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from spiffcli.diff.compare import compare
+from spiffcli.engine import DefinitionSpecs, Engine, EngineConfig, Event, Running
+from spiffcli.engine.clock import ManualClock
+from spiffcli.engine.scripting import ScriptMode, make_script_engine
+from spiffcli.engine.tuning import install
+from spiffcli.errors import IncidentError, ModelError
+from spiffcli.migrate.planning import Request, make_plan
+from spiffcli.migrate.plans import Plan, Waivers
+from spiffcli.values import Definition, Instance, Resource, Source, digest
+
+from .models import Document, edited
+
+#: Live instances that are planned and driven; `RUNNER_FUZZ_EXAMPLES` for a longer run.
+EXAMPLES = int(os.environ.get("RUNNER_FUZZ_EXAMPLES", "300"))
+BUDGET = 300
+NOW = 1_800_000_000.0
+
+install()
+
+
+class Bench:
+    """Two versions of one random process, and instances of them."""
+
+    def __init__(self, old: Document, new: Document) -> None:
+        self.clock = ManualClock(NOW)
+        scripts = make_script_engine(ScriptMode.TRUSTED, service=lambda name, parameters, data: 1)
+        self.engine = Engine(EngineConfig.spiff(), scripts, self.clock)
+        self._content: dict[str, bytes] = {}
+        self._specs = {"v1": self._parsed(old), "v2": self._parsed(new)}
+        self.diff = compare(old.load(), new.load(), old_process=old.process, new_process=new.process, dependencies=True)
+
+    def _parsed(self, document: Document) -> DefinitionSpecs:
+        resource = Resource("random.bpmn", "bpmn", document.render().encode())
+        parsed = self.engine.parser([resource]).process(document.process)
+        self._content.update({digest(content): content for content in parsed.specs.values()})
+        return DefinitionSpecs(parsed.key, {name: digest(content) for name, content in parsed.specs.items()})
+
+    def specs(self, definition: str) -> DefinitionSpecs:
+        return self._specs[definition]
+
+    def content(self, hash: str) -> bytes:
+        return self._content[hash]
+
+    def resolve(self, caller: str, element: str, key: str) -> str:
+        raise AssertionError("these processes call nothing")
+
+    def start(self, definition: str) -> Running:
+        return self.advance(self.engine.start(definition, self.engine.cache(self), {"x": 1}))
+
+    def advance(self, running: Running) -> Running:
+        for _ in running.advance(budget=BUDGET):
+            pass
+        return running
+
+    def reload(self, running: Running) -> Running:
+        snapshot = running.snapshot()
+        self._content.update(snapshot.specs)
+        return self.engine.restore(snapshot.state, self.engine.cache(self))
+
+    def step(self, running: Running) -> bool:
+        """Do the next thing a person or the world would do; False when there is nothing."""
+        open_tasks = running.human_tasks()
+        if open_tasks:
+            running.complete(open_tasks[0].task, {})
+        else:
+            waiting = [each for each in running.subscriptions() if each.task]
+            if not waiting:
+                return False
+            first = waiting[0]
+            if first.kind == "timer":
+                self.clock.set(max(self.clock.now(), (first.due or 0.0) + 1))
+            elif not running.send(Event(first.kind, first.name, {}), task_id=first.task):
+                return False
+        self.advance(running)
+        return True
+
+    def finish(self, running: Running) -> Running:
+        for _ in range(BUDGET):
+            if not self.step(running):
+                return running
+            running = self.reload(running)
+        raise IncidentError("endless")
+
+    def plan(self, running: Running, waivers: Waivers) -> Plan:
+        snapshot = running.snapshot()
+        self._content.update(snapshot.specs)
+        request = Request(
+            _instance(), snapshot.state, _definition("v1", 1), _definition("v2", 2), self.diff, {}, waivers
+        )
+        plan = make_plan(self.engine, self, request)
+        self._content.update({digest(content): content for content in plan.specs})
+        return plan
+
+    def planned(self, plan: Plan) -> Running:
+        return self.engine.restore(plan.state, self.engine.cache(self))
+
+
+def _definition(id: str, version: int) -> Definition:
+    return Definition(id, "", "process", "proc", version, "proc", "", "", "", "", "", "", Source())
+
+
+def _instance() -> Instance:
+    return Instance("i", "", "v1", "proc", 1, "running", "", "")
+
+
+def done(running: Running) -> Counter[str]:
+    """How often each node that does work has been completed."""
+    return Counter(
+        task.id
+        for task in running.tasks()
+        if task.state == "COMPLETED" and task.type != "internal" and not task.type.endswith("Gateway")
+    )
+
+
+@dataclass
+class Tally:
+    counts: Counter[str]
+
+
+TALLY = Tally(Counter())
+
+
+def fresh(bench: Bench) -> Counter[str] | None:
+    """What a new instance of the new version does; None where it does not end."""
+    try:
+        running = bench.finish(bench.start("v2"))
+    except IncidentError:
+        return None
+    return done(running) if running.state == "completed" else None
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(pair=edited(most=3), progress=st.integers(0, 8), force=st.booleans())
+def test_what_is_called_migratable_is_right(pair: tuple[Document, Document], progress: int, force: bool) -> None:
+    old, new = pair
+    try:
+        bench = Bench(old, new)
+        running = bench.start("v1")
+        for _ in range(progress):
+            if running.state != "running" or not bench.step(running):
+                break
+            running = bench.reload(running)
+    except (IncidentError, ModelError):
+        event("not runnable")
+        return
+    if running.state != "running":
+        event("finished before it was migrated")
+        return
+    before = done(running)
+    plan = bench.plan(running, Waivers(everything=force))
+    TALLY.counts[plan.verdict] += 1
+    event(f"{plan.verdict}{' (forced)' if plan.overridden else ''}")
+    if not plan.applicable:
+        assert plan.blockers
+        assert all(blocker.reason and blocker.fix for blocker in plan.blockers)
+        return
+    expected = fresh(Bench(old, new))
+    bench.clock.set(max(bench.clock.now(), NOW))
+    try:
+        moved = bench.finish(bench.planned(plan))
+    except IncidentError:
+        assert expected is None, "the migrated instance fails where a fresh one does not"
+        return
+    if expected is None:
+        return
+    assert moved.state == "completed", _tree(moved)
+    common = not before - expected
+    if common and not plan.overridden:
+        assert done(moved) - before == expected - before, (before, done(moved), expected)
+
+
+def _tree(running: Running) -> list[tuple[str, str]]:
+    return [(task.id, task.state) for task in running.tasks() if task.state not in ("COMPLETED", "CANCELLED")]
+
+
+def test_the_fuzz_meets_both_verdicts() -> None:
+    """Runs after the other: a fuzz that never migrates, or never refuses, proves nothing."""
+    rates: Mapping[str, Any] = TALLY.counts
+    print(dict(rates))
+    assert rates["migratable"] > EXAMPLES / 20
+    assert rates["blocked"] + rates["needs-mapping"] > 0
