@@ -99,13 +99,16 @@ def model_scripts(model: Model) -> Iterator[ModelScript]:
     """Every script and condition of the executable processes of a model."""
     for process in model.processes.values():
         if process.executable:
-            for node in process.nodes.values():
-                yield from _node_scripts(process, node)
-            for flow in process.flows.values():
-                if flow.condition and not _is_default_anyway(process, flow.source):
-                    yield ModelScript(
-                        flow.condition, "condition", flow.id, flow.name or flow.id, process.file, flow.line
-                    )
+            yield from process_scripts(process)
+
+
+def process_scripts(process: Process) -> Iterator[ModelScript]:
+    """Every script and condition of a process."""
+    for node in process.nodes.values():
+        yield from _node_scripts(process, node)
+    for flow in process.flows.values():
+        if flow.condition and not _is_default_anyway(process, flow.source):
+            yield ModelScript(flow.condition, "condition", flow.id, flow.name or flow.id, process.file, flow.line)
 
 
 def _is_default_anyway(process: Process, source: str | None) -> bool:

@@ -18,11 +18,10 @@ from spiffcli.catalog.instances import OPEN_STATES, delete_rows
 from spiffcli.catalog.keys import key_records, read_key, write_key
 from spiffcli.catalog.scope import Scope
 from spiffcli.catalog.starting import with_starts
+from spiffcli.catalog.words import some
 from spiffcli.errors import StateError
 from spiffcli.store.protocol import Document, Reader, Transaction
 from spiffcli.values import Definition, Deployment, Instance
-
-_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,14 @@ class Deletion:
     ended: tuple[Instance, ...]
     others: int
     callers: tuple[Definition, ...]
+
+    def check(self, *, cascade: bool = False) -> None:
+        """Nothing, if it may happen.
+
+        Raises:
+            StateError: Instances run (without `cascade`), or other definitions are bound to it.
+        """
+        _refuse(self, cascade)
 
 
 def plan_deletion(reader: Reader, tenant: str, chosen: Sequence[Definition]) -> Deletion:
@@ -119,7 +126,7 @@ def _refuse(deletion: Deletion, cascade: bool) -> None:
     if deletion.callers:
         callers = [each.label for each in deletion.callers]
         raise StateError(
-            f"{names} cannot be deleted: {_some(callers)} {_is_are(callers)} bound to it.",
+            f"{names} cannot be deleted: {some(callers)} {_is_are(callers)} bound to it.",
             hint="Delete those first.",
             callers=[each.id for each in deletion.callers],
         )
@@ -133,7 +140,7 @@ def _refuse(deletion: Deletion, cascade: bool) -> None:
         ids = [each.id for each in deletion.running]
         noun = "instance uses" if len(ids) == 1 else "instances use"
         raise StateError(
-            f"{names} cannot be deleted: {len(ids)} running {noun} it: {_some(ids)}.",
+            f"{names} cannot be deleted: {len(ids)} running {noun} it: {some(ids)}.",
             hint="Migrate or finish them, or delete them as well with --cascade.",
             count=len(ids),
             instances=ids,
@@ -182,11 +189,6 @@ def _mend_keys(tx: Transaction, tenant: str, gone: set[str]) -> None:
         whole = read_key(tx, tenant, record.kind, record.key)
         versions = definitions(tx, Scope(tenant, fallback=False), record.key, (record.kind,))
         write_key(tx, replace(whole, deployment=versions[-1].deployment if versions else None))
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def _is_are(names: Sequence[str]) -> str:

@@ -42,6 +42,7 @@ _SAID = frozenset({"unchanged"})
 @pass_invocation
 def add(
     invocation: Invocation,
+    /,
     bpmn: tuple[str, ...],
     dmn: tuple[str, ...],
     form: tuple[str, ...],

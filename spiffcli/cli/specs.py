@@ -1,0 +1,256 @@
+"""Commands about one spec: show, delete, suspend, activate, tag."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spiffcli.cli.options import Invocation, format_option, pass_invocation
+from spiffcli.cli.output import emit_json, emit_lines, emit_text, lines_text, paint, talk
+from spiffcli.cli.suggesting import complete_specs
+
+if TYPE_CHECKING:
+    from spiffcli.app.describing import Description
+    from spiffcli.catalog.deleting import Deletion
+    from spiffcli.catalog.suspending import Suspended
+    from spiffcli.values import Definition, Reference
+
+_SHOWN = 10
+
+_ref = click.argument("ref", shell_complete=complete_specs)
+
+
+@click.command(epilog="Example: runner show_spec order_product@2")
+@_ref
+@format_option()
+@pass_invocation
+def show_spec(invocation: Invocation, ref: str, format: str) -> None:
+    """Show everything about the spec REF: versions, what it calls, its tasks and scripts.
+
+    REF is an id or its beginning, KEY (the latest version), KEY@VERSION or KEY@TAG. Decisions and forms have
+    keys too.
+    """
+    from spiffcli.app import Runner
+    from spiffcli.app.describing import describe
+
+    with Runner(invocation.settings()) as runner:
+        description = describe(runner.catalog, ref)
+    if format == "json":
+        emit_json(description.to_json())
+    else:
+        emit_text("\n".join(_sections(description)))
+
+
+def _sections(shown: Description) -> Iterator[str]:
+    definition = shown.definition
+    yield paint(f"{definition.label}  {definition.name}", "", bold=True) + "\n" + _block(list(_facts(shown)))
+    yield from _section("Versions", [_version(each, definition) for each in shown.versions])
+    yield from _section("Calls", [_call(each, shown) for each in definition.references])
+    yield from _section("Nodes", [[str(count), type] for type, count in shown.nodes.items()])
+    yield from _section("Tasks for people", [[each.id, each.name or "", each.form or ""] for each in shown.tasks])
+    yield from _section("Scripts", [[each.element, each.what, f"{each.file}:{each.line}"] for each in shown.scripts])
+    yield from _section("Problems", [[problem] for problem in shown.problems])
+
+
+def _section(title: str, rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    if rows:
+        yield paint(title, "", bold=True) + "\n" + _block(rows)
+
+
+def _block(rows: Sequence[Sequence[object]]) -> str:
+    return lines_text([["", *row] for row in rows])
+
+
+def _facts(shown: Description) -> Iterator[list[str]]:
+    definition, deployment, source = shown.definition, shown.deployment, shown.definition.source
+    named = f" '{deployment.name}'" if deployment.name else ""
+    yield ["id", definition.id]
+    yield ["kind", definition.kind]
+    yield ["file", definition.file]
+    yield ["added", f"{definition.created} by {definition.user or 'unknown'}, deployment {deployment.id}{named}"]
+    if source.commit:
+        changed = ", with changes" if source.dirty else ""
+        yield ["commit", f"{source.commit} on {source.branch or 'no branch'}{changed}"]
+    if definition.tags:
+        yield ["tags", " ".join(f"#{tag}" for tag in definition.tags)]
+    if definition.suspended:
+        yield ["state", "suspended: no instance can be started"]
+    yield ["hash", definition.hash]
+
+
+def _version(version: Definition, shown: Definition) -> list[str]:
+    marks = [f"#{tag}" for tag in version.tags] + (["suspended"] if version.suspended else [])
+    marks += ["(this one)"] if version.id == shown.id else []
+    return [version.id, version.label, version.created, " ".join(marks)]
+
+
+def _call(reference: Reference, shown: Description) -> list[str]:
+    target = shown.targets.get(reference.target or "")
+    if target is not None:
+        bound = f"{target.label}, chosen when it was added" if reference.pinned else target.label
+    elif reference.target is not None:
+        bound = "deleted"
+    else:
+        bound = "missing" if reference.binding == "deployment" else f"looked up when entered ({reference.binding})"
+    return [reference.element, reference.kind, reference.key, bound]
+
+
+@click.command(epilog="Example: runner delete_spec order_product@1 --cascade --yes")
+@_ref
+@click.option("--cascade", is_flag=True, help="Delete its instances as well, running or ended.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@format_option()
+@pass_invocation
+@click.pass_context
+def delete_spec(ctx: click.Context, invocation: Invocation, /, ref: str, cascade: bool, yes: bool, format: str) -> None:
+    """Delete the version REF, and its deployment with it if nothing else is left of that.
+
+    It is refused while instances run on it (see --cascade) and while another spec calls it. Version numbers are
+    never given again.
+    """
+    from spiffcli.app import Runner
+
+    with Runner(invocation.settings()) as runner:
+        planned = runner.catalog.plan_deletion(ref)
+        planned.check(cascade=cascade)
+        if not yes and not _agreed(planned, cascade):
+            talk("Nothing was deleted.")
+            ctx.exit(1)
+        deleted = runner.catalog.delete(planned, cascade=cascade)
+    if format == "json":
+        emit_json(_deleted_json(deleted, cascade))
+    else:
+        emit_text(f"Deleted {_deletion_in_words(deleted, cascade)}.")
+
+
+def _agreed(deletion: Deletion, cascade: bool) -> bool:
+    """Whether the person at the terminal agrees.
+
+    Raises:
+        InputError: There is nobody to ask.
+    """
+    if sys.stdin.isatty():
+        return click.confirm(f"Delete {_deletion_in_words(deletion, cascade)}?", err=True)
+    from spiffcli.errors import InputError
+
+    raise InputError(
+        f"This would delete {_deletion_in_words(deletion, cascade)}, and there is nobody to ask.",
+        hint="Say --yes if that is what you want.",
+        specs=[each.id for each in deletion.definitions],
+        instances=_instances(deletion, cascade),
+    )
+
+
+def _instances(deletion: Deletion, cascade: bool) -> list[str]:
+    return [each.id for each in (*deletion.running, *deletion.ended)] if cascade else []
+
+
+def _deletion_in_words(deletion: Deletion, cascade: bool) -> str:
+    labels = ", ".join(each.label for each in deletion.definitions)
+    ids = _instances(deletion, cascade)
+    if not ids:
+        return labels
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    noun = "instance" if len(ids) == 1 else "instances"
+    return f"{labels} and {len(ids)} {noun} ({len(deletion.running)} running): {', '.join(ids[:_SHOWN])}{more}"
+
+
+def _deleted_json(deletion: Deletion, cascade: bool) -> dict[str, Any]:
+    return {
+        "schema": "runner/deleted/1",
+        "specs": [_short(each) for each in deletion.definitions],
+        "deployments": list(deletion.deployments),
+        "instances": _instances(deletion, cascade),
+    }
+
+
+def _short(definition: Definition) -> dict[str, Any]:
+    return {"id": definition.id, "kind": definition.kind, "key": definition.key, "version": definition.version}
+
+
+@click.command(epilog="Example: runner suspend order_product@2 --instances")
+@_ref
+@click.option("--all-versions", is_flag=True, help="Suspend every version of the key.")
+@click.option("--instances", is_flag=True, help="Suspend the instances that run on it too.")
+@format_option()
+@pass_invocation
+def suspend(invocation: Invocation, /, ref: str, all_versions: bool, instances: bool, format: str) -> None:
+    """Let the version REF start no more instances, and not be entered by calls.
+
+    Its instances go on, unless they are suspended too.
+    """
+    _set_suspended(invocation, "suspend", ref, all_versions, instances, format)
+
+
+@click.command(epilog="Example: runner activate order_product@2 --instances")
+@_ref
+@click.option("--all-versions", is_flag=True, help="Activate every version of the key.")
+@click.option("--instances", is_flag=True, help="Activate its suspended instances too.")
+@format_option()
+@pass_invocation
+def activate(invocation: Invocation, /, ref: str, all_versions: bool, instances: bool, format: str) -> None:
+    """Let the suspended version REF start instances again."""
+    _set_suspended(invocation, "activate", ref, all_versions, instances, format)
+
+
+def _set_suspended(
+    invocation: Invocation, action: str, ref: str, all_versions: bool, instances: bool, format: str
+) -> None:
+    from spiffcli.app import Runner
+
+    with Runner(invocation.settings()) as runner:
+        catalog, user = runner.catalog, runner.settings.user
+        change = catalog.suspend if action == "suspend" else catalog.activate
+        changed = change(ref, whole_key=all_versions, instances=instances, user=user)
+        specs = [catalog.definition(id) for id in changed.definitions]
+    if format == "json":
+        emit_json(_suspended_json(action, specs, changed))
+    else:
+        _show_suspended("suspended" if action == "suspend" else "active", ref, specs, changed)
+
+
+def _suspended_json(action: str, specs: Sequence[Definition], changed: Suspended) -> dict[str, Any]:
+    return {
+        "schema": "runner/suspended/1",
+        "action": action,
+        "specs": [_short(each) for each in specs],
+        "instances": list(changed.instances),
+    }
+
+
+def _show_suspended(state: str, ref: str, specs: Sequence[Definition], changed: Suspended) -> None:
+    rows = [[each.id, each.label, state] for each in specs] + [[id, "instance", state] for id in changed.instances]
+    if rows:
+        emit_lines(rows)
+    else:
+        talk(f"{ref} is {state} already.")
+
+
+@click.command(epilog="Example: runner tag order_product@2 stable --move")
+@_ref
+@click.argument("name")
+@click.option("--move", is_flag=True, help="Take the tag from the version that has it.")
+@click.option("--remove", is_flag=True, help="Take the tag off REF.")
+@format_option()
+@pass_invocation
+def tag(invocation: Invocation, /, ref: str, name: str, move: bool, remove: bool, format: str) -> None:
+    """Give the version REF the tag NAME, by which KEY@NAME finds it.
+
+    A tag is on one version of a key at a time. It begins with a letter.
+    """
+    from spiffcli.app import Runner
+    from spiffcli.catalog.listing import entry
+    from spiffcli.cli.listing import spec_lines
+
+    with Runner(invocation.settings()) as runner:
+        catalog = runner.catalog
+        tagged = catalog.untag(ref, name) if remove else catalog.tag(ref, name, move=move)
+        row = runner.store.get("definition", tagged.id, body=False)
+    entries = [] if row is None else [entry(row.id, row.fields)]
+    if format == "json":
+        emit_json({"schema": "runner/specs/1", "specs": entries})
+    else:
+        emit_lines(spec_lines(entries))
