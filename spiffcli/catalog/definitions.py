@@ -13,6 +13,7 @@ from spiffcli.catalog.documents import definition_from, deployment_from, with_ta
 from spiffcli.catalog.keys import KeyRecord, key_records, read_key, write_key
 from spiffcli.catalog.references import LATEST, ByName, ByTag, ByVersion, Ref, check_tag, parse_ref
 from spiffcli.catalog.scope import Scope, tenant_name
+from spiffcli.catalog.words import some
 from spiffcli.errors import AmbiguousError, CorruptStoreError, DuplicateError, NotFoundError, StateError
 from spiffcli.store.protocol import Condition, Document, Reader, Transaction, one_of
 from spiffcli.values import Definition, DefinitionKind, Resource
@@ -29,7 +30,6 @@ KINDS: tuple[DefinitionKind, ...] = ("process", "collaboration", "decision", "fo
 STARTABLE: tuple[DefinitionKind, ...] = ("process", "collaboration")
 
 _ID_PREFIX = re.compile(r"[0-9a-f][0-9a-f-]*")
-_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,10 +348,7 @@ def _kinds_in_words(kinds: Sequence[DefinitionKind]) -> str:
 
 
 def _list_hint(words: str, names: Sequence[str]) -> str | None:
-    if not names:
-        return None
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{words}: {', '.join(names[:_SHOWN])}{more}"
+    return f"{words}: {some(names)}" if names else None
 
 
 def _get(reader: Reader, id: str | None) -> Definition:

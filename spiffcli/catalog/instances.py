@@ -22,6 +22,7 @@ from spiffcli.catalog.documents import (
 )
 from spiffcli.catalog.keys import key_records
 from spiffcli.catalog.scope import Scope
+from spiffcli.catalog.words import some
 from spiffcli.errors import AmbiguousError, ConflictError, DuplicateError, NotFoundError, StateError
 from spiffcli.store.protocol import Condition, Document, Reader, Transaction, at_most, one_of
 from spiffcli.values import HistoryEntry, Instance, InstanceState
@@ -179,7 +180,7 @@ def resolve(reader: Reader, scope: Scope, text: str) -> Instance:
     if not found:
         _no_instance(text)
     if len(found) > 1:
-        listed = ", ".join(f"{each.id} ({each.key}@{each.version})" for each in found[:10])
+        listed = some([f"{each.id} ({each.key}@{each.version})" for each in found])
         raise AmbiguousError(
             f"'{text}' means {len(found)} instances.",
             hint=f"Give more of the id: {listed}",

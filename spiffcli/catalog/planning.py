@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from spiffcli.catalog.binding import Binder
 from spiffcli.catalog.closures import Closures
 from spiffcli.catalog.definitions import definitions
 from spiffcli.catalog.documents import definition_from, deployment_from, layout_of
 from spiffcli.catalog.keys import KeyRecord, key_id, read_key
 from spiffcli.catalog.plans import (
-    DEPLOYMENT,
-    Call,
     Candidate,
     Contents,
     DeploymentPlan,
@@ -20,10 +19,11 @@ from spiffcli.catalog.plans import (
     Note,
     PlannedDefinition,
 )
-from spiffcli.catalog.scope import Scope, tenant_name
-from spiffcli.errors import DuplicateError, ModelError
+from spiffcli.catalog.scope import Scope
+from spiffcli.catalog.words import some
+from spiffcli.errors import DuplicateError
 from spiffcli.store.protocol import Reader
-from spiffcli.values import Definition, DefinitionKind, Reference
+from spiffcli.values import Definition, DefinitionKind, Deployment, Reference
 
 
 def plan_deployment(reader: Reader, scope: Scope, contents: Contents, created: float) -> DeploymentPlan:
@@ -48,6 +48,7 @@ class _Planner:
         self._candidates = contents.candidates
         self._records: dict[str, KeyRecord] = {}
         self._notes = list(contents.notes)
+        self._binder = Binder(contents, scope, self._look_up)
         self._closures = Closures(reader, _own_algorithm(contents))
 
     def plan(self) -> DeploymentPlan:
@@ -73,35 +74,10 @@ class _Planner:
             seen={id: record.revision for id, record in self._records.items()},
         )
 
-    # References
-
     def _bind(self, candidate: Candidate) -> tuple[Reference, ...]:
-        told: set[Name] = set()
-        bound = []
-        for call in candidate.calls:
-            first = (call.kind, call.key) not in told
-            told.add((call.kind, call.key))
-            bound.append(self._bind_call(candidate, call, tell=first))
-        return tuple(bound)
-
-    def _bind_call(self, candidate: Candidate, call: Call, *, tell: bool) -> Reference:
-        inside = self._candidates.get((call.kind, call.key))
-        found = None if inside is not None and call.binding == DEPLOYMENT else self._look_up(call.kind, call.key)
-        if call.binding != DEPLOYMENT:
-            if tell and found is None and inside is None:
-                self._note("resolved-later", candidate, call, _missing_later(call), warning=True)
-            return Reference(call.element, call.kind, call.key, call.binding, None)
-        if inside is not None:
-            return Reference(call.element, call.kind, call.key, DEPLOYMENT, inside.id)
-        if found is not None:
-            if tell:
-                self._note("pinned", candidate, call, self._pinned(call, found))
-            return Reference(call.element, call.kind, call.key, DEPLOYMENT, found.latest_id, pinned=True)
-        if call.kind != "form":
-            raise self._missing(candidate, call)
-        if tell:
-            self._note("form-missing", candidate, call, _missing_form(candidate, call), warning=True)
-        return Reference(call.element, call.kind, call.key, DEPLOYMENT, None)
+        references, notes = self._binder.bind(candidate)
+        self._notes.extend(notes)
+        return references
 
     def _look_up(self, kind: DefinitionKind, key: str) -> KeyRecord | None:
         for tenant in self._scope.tenants(key):
@@ -116,32 +92,6 @@ class _Planner:
         if id not in self._records:
             self._records[id] = read_key(self._reader, tenant, kind, key)
         return self._records[id]
-
-    def _pinned(self, call: Call, found: KeyRecord) -> str:
-        where = "" if found.tenant == self._scope.tenant else f" of {tenant_name(found.tenant)}"
-        return (
-            f"{call.kind.capitalize()} '{call.key}' is not among the files: "
-            f"bound to {call.key}@{found.latest}{where}, the latest version there is."
-        )
-
-    def _missing(self, candidate: Candidate, call: Call) -> ModelError:
-        there = self._contents.model.processes.get(call.key) if call.kind == "process" else None
-        if there is not None:
-            problem, hint = f"is in {there.file} but not executable", 'Set isExecutable="true" on it.'
-        else:
-            problem = f"is neither among the files nor in {tenant_name(self._scope.tenant)}"
-            option = "-d" if call.kind == "decision" else "-b"
-            hint = f"Give its file too ({option} FILE), add it first, or bind it later (--binding latest)."
-        return ModelError(
-            f"'{call.element}' of {candidate.kind} '{candidate.key}' needs {call.kind} '{call.key}', which {problem}.",
-            hint=hint,
-            file=candidate.file,
-            line=call.line,
-            element=call.element,
-        )
-
-    def _note(self, rule: str, candidate: Candidate, call: Call, text: str, *, warning: bool = False) -> None:
-        self._notes.append(Note(rule, text, warning, candidate.file, call.element, call.line))
 
     # Versions
 
@@ -190,20 +140,38 @@ class _Planner:
                 raise DuplicateError(f"Tag '{tag}' is on {key}@{holder}.", hint="Move it with --move.", holder=holder)
 
     def _removed(self) -> tuple[str, ...]:
-        main = self._contents.main
-        record = self._record(self._scope.tenant, *main)
+        kind, key = self._contents.main
+        record = self._record(self._scope.tenant, kind, key)
         document = self._reader.get("deployment", record.deployment) if record.deployment else None
         if document is None:
             return ()
         before = deployment_from(document)
-        removed = _missing_files(
-            (entry.name for entry in before.resources),
-            (resource.name for resource in self._contents.request.resources),
-        )
-        for name in removed:
-            text = f"{name} belonged to the last deployment of '{main[1]}' ({before.created}) and is not in this one."
-            self._notes.append(Note("file-removed", text, warning=True, file=name))
-        return removed
+        removed = self._missing_files(before)
+        if removed:
+            text = (
+                f"The last deployment of '{key}' ({before.created}) had files that this one has not: {some(removed)}."
+            )
+            self._notes.append(Note("file-removed", text, warning=True, element=key))
+        return tuple(removed)
+
+    def _missing_files(self, before: Deployment) -> list[str]:
+        """Files of a deployment that are missing now, by what they define, or else by their name.
+
+        A model that moves to another file is no loss, nor is a file given from another folder.
+        """
+        defined: dict[str, list[Name]] = {}
+        for entry in before.definitions:
+            row = self._reader.get("definition", entry.id, body=False)
+            if row is not None:
+                defined.setdefault(_base(definition_from(row).file), []).append((entry.kind, entry.key))
+        names = {_base(resource.name) for resource in self._contents.request.resources}
+        missing = []
+        for resource in before.resources:
+            held = defined.get(_base(resource.name))
+            there = _base(resource.name) in names if held is None else set(held) <= set(self._candidates)
+            if not there:
+                missing.append(resource.name)
+        return missing
 
 
 def _own_algorithm(contents: Contents) -> str:
@@ -220,18 +188,5 @@ def _with_references(
     return replace(planned, references=bound)
 
 
-def _missing_files(before: Iterable[str], now: Iterable[str]) -> tuple[str, ...]:
-    # By file name alone: the same files are often given from another folder.
-    there = {PurePosixPath(name).name for name in now}
-    return tuple(sorted(name for name in before if PurePosixPath(name).name not in there))
-
-
-def _missing_later(call: Call) -> str:
-    return (
-        f"{call.kind.capitalize()} '{call.key}' is not there yet; '{call.element}' looks for it "
-        f"({call.binding}) when it is entered."
-    )
-
-
-def _missing_form(candidate: Candidate, call: Call) -> str:
-    return f"Form '{call.key}', which '{call.element}' of '{candidate.key}' shows, is missing."
+def _base(name: str) -> str:
+    return PurePosixPath(name).name

@@ -109,6 +109,16 @@ def test_a_missing_decision_is_an_error_and_a_missing_form_a_warning(bench: Benc
     assert note.element == "order_asks_ask"
 
 
+def test_a_process_with_much_to_tell_tells_it_in_one_note(bench: Bench) -> None:
+    bench.add(*(dmn(f"d{n}.dmn", f"d{n}") for n in range(12)))
+    names = tuple(f"f{n}.json" for n in range(3))
+    bench.add(bpmn("order.bpmn", process("order", decisions=tuple(f"d{n}" for n in range(12)), forms=names)))
+    (pinned,) = bench.notes("pinned")
+    assert "d0@1, d1@1" in pinned
+    assert "d9@1 and 2 more, the latest there are" in pinned
+    assert bench.notes("form-missing") == ["Process 'order' shows forms that are missing: f0.json, f1.json, f2.json."]
+
+
 def test_a_form_added_later_is_found(bench: Bench) -> None:
     bench.add(bpmn("order.bpmn", process("order", forms=("ask.json",))))
     caller = bench.catalog.find("order")

@@ -258,7 +258,11 @@ def test_w18_a_file_missing_in_a_redeployment_is_noticed(bench: Bench) -> None:
     assert bench.plan.removed == ()
     bench.add(order(), main="order")
     assert bench.plan.removed == ("tax.bpmn",)
-    assert "tax.bpmn belonged to the last deployment of 'order'" in bench.notes("file-removed")[0]
+    assert bench.notes("file-removed")[0].endswith("had files that this one has not: tax.bpmn.")
+    bench.add(bpmn("all.bpmn", process("order", calls=("tax",)), process("tax")), main="order")
+    assert bench.plan.removed == ()
+    bench.add(order(), main="order")
+    assert bench.plan.removed == ("all.bpmn",)
     bench.add(Resource("elsewhere/order.bpmn", "bpmn", order().content), main="order")
     assert bench.plan.removed == ()
 
@@ -308,7 +312,7 @@ def test_w21_a_partial_deployment_is_pinned_to_what_is_there(bench: Bench) -> No
     bench.add(order(), main="order")
     assert bench.versions("order") == [1, 2]
     assert bench.notes("pinned") == [
-        "Process 'tax' is not among the files: bound to tax@2, the latest version there is."
+        "Process 'order' is bound to tax@2, the latest there is: the files given do not hold it."
     ]
     (reference,) = bench.catalog.find("order").references
     assert (reference.binding, reference.pinned) == ("deployment", True)

@@ -1,0 +1,108 @@
+"""What the references of the files are bound to when they are added, and what to tell about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from spiffcli.catalog.keys import KeyRecord
+from spiffcli.catalog.plans import DEPLOYMENT, Call, Candidate, Contents, Note
+from spiffcli.catalog.scope import Scope, tenant_name
+from spiffcli.catalog.words import some
+from spiffcli.errors import ModelError
+from spiffcli.values import DefinitionKind, Reference
+
+#: Finds the key a reference means in the tenants that are looked in; None where none has it.
+LookUp: TypeAlias = Callable[[DefinitionKind, str], KeyRecord | None]
+
+
+@dataclass(slots=True)
+class _Told:
+    """What there is to tell of one process, each key once."""
+
+    pinned: dict[str, Call] = field(default_factory=dict)
+    missing: dict[str, Call] = field(default_factory=dict)
+    later: dict[str, Call] = field(default_factory=dict)
+
+
+class Binder:
+    """Binds references: to the deployment, else to the latest there is, else not yet."""
+
+    def __init__(self, contents: Contents, scope: Scope, look_up: LookUp) -> None:
+        self._contents = contents
+        self._scope = scope
+        self._look_up = look_up
+
+    def bind(self, candidate: Candidate) -> tuple[tuple[Reference, ...], list[Note]]:
+        """The references of a candidate, with the ids of other candidates as targets; and notes.
+
+        Raises:
+            ModelError: A process or decision is neither in the files nor in the catalog.
+        """
+        told = _Told()
+        references = tuple(self._bind(candidate, call, told) for call in candidate.calls)
+        return references, _notes(candidate, told)
+
+    def _bind(self, candidate: Candidate, call: Call, told: _Told) -> Reference:
+        inside = self._contents.candidates.get((call.kind, call.key))
+        if call.binding != DEPLOYMENT:
+            if inside is None and self._look_up(call.kind, call.key) is None:
+                told.later.setdefault(f"{call.kind} '{call.key}' ({call.binding})", call)
+            return Reference(call.element, call.kind, call.key, call.binding, None)
+        if inside is not None:
+            return Reference(call.element, call.kind, call.key, DEPLOYMENT, inside.id)
+        found = self._look_up(call.kind, call.key)
+        if found is not None:
+            told.pinned.setdefault(self._pin(found), call)
+            return Reference(call.element, call.kind, call.key, DEPLOYMENT, found.latest_id, pinned=True)
+        if call.kind != "form":
+            raise self._missing(candidate, call)
+        told.missing.setdefault(call.key, call)
+        return Reference(call.element, call.kind, call.key, DEPLOYMENT, None)
+
+    def _pin(self, found: KeyRecord) -> str:
+        where = "" if found.tenant == self._scope.tenant else f" of {tenant_name(found.tenant)}"
+        return f"{found.key}@{found.latest}{where}"
+
+    def _missing(self, candidate: Candidate, call: Call) -> ModelError:
+        there = self._contents.model.processes.get(call.key) if call.kind == "process" else None
+        if there is not None:
+            problem, hint = f"is in {there.file} but not executable", 'Set isExecutable="true" on it.'
+        else:
+            problem = f"is neither among the files nor in {tenant_name(self._scope.tenant)}"
+            option = "-d" if call.kind == "decision" else "-b"
+            hint = f"Give its file too ({option} FILE), add it first, or bind it later (--binding latest)."
+        return ModelError(
+            f"'{call.element}' of {candidate.kind} '{candidate.key}' needs {call.kind} '{call.key}', which {problem}.",
+            hint=hint,
+            file=candidate.file,
+            line=call.line,
+            element=call.element,
+        )
+
+
+def _notes(candidate: Candidate, told: _Told) -> list[Note]:
+    what = f"{candidate.kind.capitalize()} '{candidate.key}'"
+    notes = []
+    if told.pinned:
+        pins = some(list(told.pinned))
+        text = f"{what} is bound to {pins}, the latest there is: the files given do not hold it."
+        if len(told.pinned) > 1:
+            text = f"{what} is bound to {pins}, the latest there are: the files given do not hold them."
+        notes.append(_note("pinned", candidate, told.pinned, text))
+    if told.missing:
+        noun = "forms that are missing" if len(told.missing) > 1 else "a form that is missing"
+        text = f"{what} shows {noun}: {some(list(told.missing))}."
+        notes.append(_note("form-missing", candidate, told.missing, text, warning=True))
+    if told.later:
+        text = f"{what} looks for what is not there yet when it gets to it: {some(list(told.later))}."
+        notes.append(_note("resolved-later", candidate, told.later, text, warning=True))
+    return notes
+
+
+def _note(rule: str, candidate: Candidate, calls: dict[str, Call], text: str, *, warning: bool = False) -> Note:
+    only = next(iter(calls.values())) if len(calls) == 1 else None
+    return Note(
+        rule, text, warning, candidate.file, only.element if only else candidate.key, only.line if only else None
+    )
