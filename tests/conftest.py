@@ -29,3 +29,8 @@ def reference_models(root: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no reference models at {folder} (set RUNNER_TEST_MODELS)")
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` writes what tests compare with; look at the difference before committing it."""
+    parser.addoption("--update-golden", action="store_true", help="write golden files and README output anew")
