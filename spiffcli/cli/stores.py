@@ -1,0 +1,167 @@
+"""Commands about the store as a whole: create, check, copy, measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spiffcli.cli.options import Invocation, format_option, pass_invocation
+from spiffcli.cli.output import emit_json, emit_lines, emit_text, talk
+
+if TYPE_CHECKING:
+    from spiffcli.app.maintaining import Stats
+    from spiffcli.store import CopyReport, Problem
+
+
+@click.command(epilog="Example: runner --store sqlite:shop.db init")
+@format_option()
+@pass_invocation
+def init(invocation: Invocation, /, format: str) -> None:
+    """Create the store, and say where it is.
+
+    Without --store it is the folder .runner here. Commands find it from every folder below. A store that is there
+    already is left alone.
+    """
+    from spiffcli.app import Runner
+    from spiffcli.errors import NoStoreError
+
+    with Runner(invocation.settings()) as runner:
+        try:
+            url, created = runner.store.url, False
+        except NoStoreError:
+            url, created = runner.init(), True
+    if format == "json":
+        emit_json({"schema": "runner/store/1", "url": url, "created": created})
+    else:
+        emit_text(f"Created the store {url}" if created else f"There is a store already: {url}")
+
+
+@click.group()
+def store() -> None:
+    """Check, repair, copy and measure the store."""
+
+
+@store.command(epilog="Example: runner store check --repair")
+@click.option("--repair", is_flag=True, help="Mend what can be mended.")
+@format_option()
+@pass_invocation
+@click.pass_context
+def check(ctx: click.Context, invocation: Invocation, /, repair: bool, format: str) -> None:
+    """Verify that everything in the store is there, whole, and fits together.
+
+    The exit code is 1 if a problem remains.
+    """
+    from spiffcli.app import Runner
+    from spiffcli.app.maintaining import check_store
+
+    with Runner(invocation.settings()) as runner:
+        url, problems = runner.store.url, check_store(runner.store, repair=repair)
+    left = [problem for problem in problems if not problem.repaired]
+    if format == "json":
+        emit_json(_check_json(url, problems))
+    else:
+        _show_problems(url, problems, len(left))
+    if left:
+        if not repair:
+            talk("'runner store check --repair' mends what can be mended.")
+        ctx.exit(1)
+
+
+def _check_json(url: str, problems: Sequence[Problem]) -> dict[str, Any]:
+    return {
+        "schema": "runner/check/1",
+        "url": url,
+        "problems": [{"what": problem.what, "repaired": problem.repaired} for problem in problems],
+        "ok": all(problem.repaired for problem in problems),
+    }
+
+
+def _show_problems(url: str, problems: Sequence[Problem], left: int) -> None:
+    if problems:
+        emit_lines([["repaired" if problem.repaired else "problem", problem.what] for problem in problems])
+    mended = len(problems) - left
+    if left:
+        emit_text(f"{url}: {left} {_problems(left)} left" + (f", {mended} repaired." if mended else "."))
+    else:
+        emit_text(f"{url}: {f'{mended} {_problems(mended)} repaired, ' if mended else ''}everything is well.")
+
+
+def _problems(count: int) -> str:
+    return "problem" if count == 1 else "problems"
+
+
+@store.command(epilog="Example: runner store copy tinydb:.runner sqlite:shop.db")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@format_option()
+def copy(source: str, target: str, format: str) -> None:
+    """Copy a whole store to another place, of the same kind or another, and prove that all of it arrived.
+
+    FROM and TO are written as for --store; TO must be empty or not there yet. A copy that was interrupted goes on
+    when it is asked for again.
+    """
+    from spiffcli.app.maintaining import copy as copy_to
+
+    report = copy_to(source, target)
+    if format == "json":
+        emit_json(_copy_json(source, target, report))
+    else:
+        documents = sum(report.documents.values())
+        emit_text(
+            f"Copied {documents} documents and {report.blobs} blobs, {_bytes(report.size)}, to {target}.\n"
+            f"Both stores have the hash {report.hash}."
+        )
+
+
+def _copy_json(source: str, target: str, report: CopyReport) -> dict[str, Any]:
+    return {
+        "schema": "runner/copy/1",
+        "from": source,
+        "to": target,
+        "documents": dict(report.documents),
+        "blobs": report.blobs,
+        "size": report.size,
+        "hash": report.hash,
+    }
+
+
+@store.command(epilog="Example: runner store stats --format json")
+@format_option()
+@pass_invocation
+def stats(invocation: Invocation, /, format: str) -> None:
+    """Count what is in the store, over all tenants."""
+    from spiffcli.app import Runner
+    from spiffcli.app.maintaining import stats as measure
+
+    with Runner(invocation.settings()) as runner:
+        found = measure(runner.store)
+    if format == "json":
+        emit_json(found.to_json())
+    else:
+        emit_lines(list(_stats_lines(found)))
+
+
+def _stats_lines(found: Stats) -> Iterator[list[str]]:
+    yield ["store", found.url]
+    if found.tenants not in ((), ("",)):
+        yield ["tenants", ", ".join(tenant or "(default)" for tenant in found.tenants)]
+    yield ["deployments", str(found.deployments)]
+    yield ["definitions", _counted(found.definitions.items())]
+    yield ["instances", _counted(found.instances.items())]
+    yield ["blobs", f"{found.blobs}, {_bytes(found.size)}"]
+    if found.disk is not None:
+        yield ["on disk", _bytes(found.disk)]
+
+
+def _counted(counts: Any) -> str:
+    return ", ".join(f"{count} {what}" for what, count in counts if count) or "none"
+
+
+def _bytes(size: float) -> str:
+    for unit in ("bytes", "KB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
