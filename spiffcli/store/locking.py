@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from spiffcli.errors import BusyError, StoreError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 #: How long a transaction waits for the one before it, in seconds.
 PATIENCE = 10.0
@@ -188,7 +191,15 @@ def try_file(path: Path, holder: Holder) -> Iterator[bool]:
             lock.release(keep=True)
 
 
-def _acquire(path: Path, wait: float) -> _FileLock | None:
+class _Lock(Protocol):
+    """A lock that is held: how to tell by whom, and how to let go."""
+
+    def sign(self, holder: Holder) -> None: ...
+
+    def release(self, keep: bool) -> None: ...
+
+
+def _acquire(path: Path, wait: float) -> _Lock | None:
     deadline = time.monotonic() + wait
     pause = _FIRST_PAUSE
     while True:
@@ -200,16 +211,25 @@ def _acquire(path: Path, wait: float) -> _FileLock | None:
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-class _FileLock:
-    """A lock that is held: its file and how to let go."""
+def _take(path: Path) -> _Lock | None:
+    try:
+        import fcntl  # noqa: F401 - whether the system has it
+    except ModuleNotFoundError:
+        return take_portably(path)
+    return take_by_flock(path)
+
+
+class _Flock:
+    """A file locked by `flock`, with its holder written into it."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
         self._descriptor = descriptor
 
     def sign(self, holder: Holder) -> None:
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps(holder.to_json()).encode(), 0)
+        with suppress(OSError):  # a full disk; the lock holds without a name as well
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, json.dumps(holder.to_json()).encode(), 0)
 
     def release(self, keep: bool) -> None:
         import fcntl
@@ -223,14 +243,19 @@ class _FileLock:
         os.close(self._descriptor)
 
 
-def _take(path: Path) -> _FileLock | None:
+def take_by_flock(path: Path) -> _Lock | None:
+    """Lock a file if nobody else does. Written out here, since every command pays for what it imports.
+
+    Raises:
+        OSError: The file cannot be made or locked.
+    """
     import fcntl
 
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(descriptor).st_nlink:
-            return _FileLock(path, descriptor)
+            return _Flock(path, descriptor)
     except BlockingIOError:
         pass
     except BaseException:
@@ -240,8 +265,47 @@ def _take(path: Path) -> _FileLock | None:
     return None
 
 
-def _read_holder(path: Path) -> Holder | None:
+class _Portable:
+    """A file locked by whatever the system offers, with its holder written beside it."""
+
+    def __init__(self, path: Path, lock: FileLock) -> None:
+        self._path = path
+        self._lock = lock
+
+    def sign(self, holder: Holder) -> None:
+        with suppress(OSError):
+            _beside(self._path).write_text(json.dumps(holder.to_json()))
+
+    def release(self, keep: bool) -> None:
+        with suppress(OSError):
+            _beside(self._path).unlink(missing_ok=True)
+        self._lock.release()
+
+
+def take_portably(path: Path) -> _Lock | None:
+    """Lock a file if nobody else does, on systems without `flock`.
+
+    Raises:
+        OSError: The file cannot be made or locked.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
     try:
-        return Holder(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):  # gone again, or not signed yet
+        lock.acquire(timeout=0)
+    except Timeout:
         return None
+    return _Portable(path, lock)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".holder")
+
+
+def _read_holder(path: Path) -> Holder | None:
+    for file in (path, _beside(path)):
+        try:
+            return Holder(**json.loads(file.read_bytes()))
+        except (OSError, ValueError, TypeError):  # gone again, or not signed yet
+            continue
+    return None

@@ -8,7 +8,30 @@ from pathlib import Path
 import pytest
 
 from spiffcli.errors import BusyError, StoreError
+from spiffcli.store import locking
 from spiffcli.store.locking import Holder, Turns, hold_file, hold_named, try_file
+
+
+@pytest.fixture(params=["flock", "portable"])
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Systems with `flock` and without."""
+    take = locking.take_by_flock if request.param == "flock" else locking.take_portably
+    monkeypatch.setattr(locking, "_take", take)
+
+
+@pytest.mark.usefixtures("system")
+def test_a_held_lock_names_its_holder_and_is_free_afterwards(tmp_path: Path) -> None:
+    with hold_named(tmp_path, "x", 0, "migrate of 3 instances"):
+        with (
+            pytest.raises(BusyError, match="migrate of 3 instances") as caught,
+            hold_named(tmp_path, "x", 0.05, ""),
+        ):
+            raise AssertionError("not reached")
+        assert caught.value.data["holder"]["pid"] == os.getpid()
+        with hold_named(tmp_path, "y", 0, ""):
+            pass
+    with hold_named(tmp_path, "x", 0, ""):
+        pass
 
 
 def test_a_lock_file_goes_when_its_lock_goes(tmp_path: Path) -> None:
@@ -41,6 +64,7 @@ def test_trying_a_held_lock_does_not_wait_and_leaves_its_holder(tmp_path: Path) 
         assert b"first" in path.read_bytes()
 
 
+@pytest.mark.usefixtures("system")
 def test_many_threads_never_hold_one_lock_together(tmp_path: Path) -> None:
     """The file is removed at each release, so that waiting and removing race all the time."""
     inside, most, total = 0, 0, 0
