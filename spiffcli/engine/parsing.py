@@ -18,6 +18,7 @@ from SpiffWorkflow.bpmn.specs.mixins.subworkflow_task import SubWorkflowTask
 
 from spiffcli.engine.config import EngineConfig
 from spiffcli.engine.registry import Registry
+from spiffcli.engine.workflow import INTERRUPTING
 from spiffcli.errors import ModelError
 from spiffcli.model.xml import read_xml
 from spiffcli.values import Resource
@@ -79,6 +80,7 @@ class Parser:
                     parser.add_dmn_xml(tree, filename=name)
             main = get(parser)
             specs = {key: main, **dict(_embedded(parser, main))}
+            _mark_interrupting(main, trees)
             content = {name: self._serialized(spec) for name, spec in specs.items()}
         return ParsedProcess(key, content, dict(_called(specs.values())))
 
@@ -96,6 +98,14 @@ def _embedded(parser: Any, main: Any) -> Iterator[tuple[str, Any]]:
                 spec = parser.get_spec(task_spec.spec)
                 yield task_spec.spec, spec
                 pending.append(spec)
+
+
+def _mark_interrupting(main: Any, trees: _Trees) -> None:
+    """Fault: the engine does not read `isInterrupting`, and never interrupts. `InstanceEvents` does, by this mark."""
+    for name in main.start.trigger_specs:
+        task_spec = main.task_specs[name]
+        if not isinstance(task_spec, CallActivityMixin) and trees.is_interrupting(name):
+            task_spec.extensions = {**(getattr(task_spec, "extensions", None) or {}), INTERRUPTING: True}
 
 
 def _called(specs: Any) -> Iterator[tuple[str, str]]:
@@ -120,6 +130,15 @@ class _Trees:
     def explained(self) -> _Explained:
         """A context in which the engine's parse errors become ours."""
         return _Explained(self)
+
+    def is_interrupting(self, sub_process: str) -> bool:
+        """Whether the start event of an event sub-process interrupts the process around it: BPMN's default."""
+        for _, tree in self.bpmn:
+            for node in tree.iterfind(f".//{{{_BPMN}}}subProcess"):
+                if node.get("id") == sub_process:
+                    start = node.find(f"{{{_BPMN}}}startEvent")
+                    return start is not None and start.get("isInterrupting", "true") in ("true", "1")
+        return False
 
     def find(self, element: str) -> tuple[str, int] | None:
         """File and line of the element with this id."""

@@ -24,6 +24,9 @@ from SpiffWorkflow.util.task import TaskState
 from spiffcli.engine.registry import Registry
 from spiffcli.errors import InputError
 
+#: Extension that marks event sub-processes which interrupt the process around them.
+INTERRUPTING = "runner:interrupting"
+
 #: Levels of called processes and sub-processes inside each other, after which a process calls itself without end.
 MAX_CALL_DEPTH = 200
 
@@ -212,6 +215,7 @@ class _InstanceEvents(EventManager):
                 if start.event_definition == event.event_definition:
                     subprocess = self._waiting_at(start.name) or self._begin(name)
                     subprocess.correlations.update(event.correlations)
+                    self._interrupt(name, subprocess.parent_task_id)
 
     def _waiting_at(self, start_event: str) -> Any:
         for subprocess in self.workflow.subprocesses.values():
@@ -220,8 +224,33 @@ class _InstanceEvents(EventManager):
         return None
 
     def _begin(self, name: str) -> Any:
-        child = self.workflow.spec.start.trigger_wf(self.workflow.task_tree, name)
-        return self.workflow.subprocesses[child]
+        top = self.workflow
+        child = top.spec.start.trigger_wf(top.task_tree, name)
+        # Fault: nothing is predicted behind what is triggered, so that its data never reach the process.
+        task = top.tasks[child]
+        task.task_spec._predict(task, mask=TaskState.NOT_FINISHED_MASK)
+        return top.subprocesses[child]
+
+
+    def _interrupt(self, name: str, started: UUID) -> None:
+        """Cancel everything in the process but what the interrupting event sub-process `name` has started."""
+        top = self.workflow
+        extensions = getattr(top.spec.task_specs[name], "extensions", None) or {}
+        if not extensions.get(INTERRUPTING):
+            return
+        for task in list(top.task_tree.children):
+            if task.id != started and task.id in top.tasks:
+                _cancel_unfinished(task)
+
+
+def _cancel_unfinished(task: Task) -> None:
+    stack = [task]
+    while stack:
+        current = stack.pop()
+        if current.has_state(TaskState.FINISHED_MASK):
+            stack.extend(current.children)
+        else:
+            current.cancel()
 
 
 def copy_data(value: Any) -> Any:

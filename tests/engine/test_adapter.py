@@ -92,7 +92,7 @@ def test_a_failed_script_leaves_the_data_as_they_were_and_can_be_retried(world: 
     world.deploy("v", model(tmp_path, chain(script("look", code))))
     running = world.engine.start("v", world.engine.cache(world), {"prices": {"mug": 3}, "product": "cup"})
     with pytest.raises(
-        IncidentError, match=r"Script task 'Look' failed: KeyError: 'cup', line 2: price = prices"
+        IncidentError, match=r"Script task 'Look' failed: KeyError: 'cup' \(script line 2: price = prices"
     ) as caught:
         world.advance(running)
     assert caught.value.element == "look"
@@ -245,3 +245,30 @@ def test_the_drawing_does_not_change_what_runs(world: World, tmp_path: Path) -> 
     world.deploy("v", file)
     world.start("v")
     assert world.log == ["one"]
+
+
+def event_sub_process(folder: Path, interrupting: str) -> Path:
+    body = (
+        f'{chain(USER)}<subProcess id="es" triggeredByEvent="true"><startEvent id="on" {interrupting}>'
+        '<signalEventDefinition signalRef="s"/></startEvent>'
+        f'{script("react", "reacted = True")}<userTask id="clear"/><endEvent id="es_end"/>'
+        '<sequenceFlow id="e1" sourceRef="on" targetRef="react"/><sequenceFlow id="e2" sourceRef="react" targetRef="clear"/>'
+        '<sequenceFlow id="e3" sourceRef="clear" targetRef="es_end"/></subProcess>'
+    )
+    return model(folder, body, roots='<signal id="s" name="alarm"/>')
+
+
+def test_an_interrupting_event_sub_process_interrupts(world: World, tmp_path: Path) -> None:
+    world.deploy("v", event_sub_process(tmp_path, ""))
+    running = world.reload(world.send(world.start("v"), "signal", "alarm"))
+    assert [task.id for task in running.human_tasks()] == ["clear"]
+    running = world.complete(running, "clear")
+    assert running.state == "completed"
+    assert running.data["reacted"] is True
+
+
+def test_a_non_interrupting_event_sub_process_runs_beside_the_process(world: World, tmp_path: Path) -> None:
+    world.deploy("v", event_sub_process(tmp_path, 'isInterrupting="false"'))
+    running = world.reload(world.send(world.start("v"), "signal", "alarm"))
+    assert {task.id for task in running.human_tasks()} == {"ask", "clear"}
+    assert world.drive(running).state == "completed"
