@@ -15,7 +15,8 @@ Semantics every back-end keeps:
   Anything else raises `ConflictError` and changes nothing. That is how natural ids, version numbers and
   single-writer rules stay true on many machines. The revision of a deleted id starts again at 1.
 - **Order**: `find` yields by id, ascending, as text.
-- **Fields** are JSON scalars or lists of JSON scalars. Only the fields named in `INDEXES` can be searched.
+- **Fields** are JSON scalars or lists of JSON scalars; those that are not searched may hold any JSON value.
+  Only the fields named in `INDEXES` can be searched.
   Key order inside `fields` and every byte of a body come back as they were put.
 - **Isolation** inside a transaction: its own writes are visible to its reads.
 - **Locks** (`lock`) are advisory, per name, held by one process, released when it dies, independent of
@@ -105,6 +106,8 @@ class Reader(Protocol):
         """Documents of a kind that meet every condition, by id, without bodies.
 
         A field that is a list meets a condition if one of its items does; an empty list meets none.
+        A field that a document lacks counts as None. Values are equal where JSON calls them equal: 1 and 1.0
+        are, 1 and true are not.
 
         Raises:
             KeyError: A condition names a field that `INDEXES` does not list (a bug in the caller).
@@ -138,6 +141,7 @@ class Transaction(Reader, Protocol):
 
         Raises:
             ConflictError: The stored revision is not `expected`.
+            DataError: A field is not JSON.
         """
         ...
 
@@ -184,6 +188,7 @@ class DocumentStore(Reader, Protocol):
 
         Raises:
             BusyError: Another process has been writing for longer than the store waits (10 seconds).
+            RuntimeError: This thread is in a transaction of this store already (a bug in the caller).
             StoreError: The place cannot be written (read-only, disk full).
         """
         ...
