@@ -1,0 +1,120 @@
+"""Everything the engine's own spec diff reports, ours reports too, by element and by cause; and where it errs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from spiffcli.diff import Diff, compare
+from spiffcli.model import Model, load
+from spiffcli.values import Resource
+
+from ..property.models import Document, edited
+from .oracle import parse, read, report, unexplained
+
+_EVOLUTION = [
+    ("task_types.bpmn", "gateway_types.bpmn"),
+    ("top_level.bpmn", "top_level_script.bpmn"),
+    ("call_activity.bpmn", "call_activity_script.bpmn"),
+]
+
+
+def _model(files: list[tuple[str, bytes]]) -> Model:
+    return load([Resource(name, "dmn" if name.endswith(".dmn") else "bpmn", content) for name, content in files])
+
+
+def _processes(model: Model) -> list[str]:
+    return [process.id for process in model.processes.values() if process.executable]
+
+
+def _check(old_specs: dict[str, Any], new_specs: dict[str, Any], diff: Diff, sides: tuple[Model, Model]) -> list[str]:
+    """What is unexplained in a process, its sub-processes and the processes it calls."""
+    found = []
+    for name, old in old_specs.items():
+        if name in new_specs:
+            called = name in sides[0].processes and name in sides[1].processes
+            key = name if called else next(iter(sides[0].processes))
+            processes = [side.processes[key] for side in sides]
+            dependency = diff.dependencies[f"process:{name}"].diff if called else diff
+            found += unexplained(report(old, new_specs[name]), dependency, *processes)
+    return found
+
+
+@pytest.mark.parametrize(("old_file", "new_file"), _EVOLUTION)
+def test_everything_the_engine_reports_on_the_tutorial_is_ours(tutorial: Path, old_file: str, new_file: str) -> None:
+    decisions = read(*sorted(tutorial.glob("*.dmn")))
+    old_files, new_files = read(tutorial / old_file) + decisions, read(tutorial / new_file) + decisions
+    called = _called(tutorial, old_file, new_file)
+    old, new = _model([*old_files, *called[0]]), _model([*new_files, *called[1]])
+    (process,) = _processes(_model(read(tutorial / old_file)))
+    diff = compare(old, new, old_process=process, dependencies=True)
+
+    specs = [parse([*files, *more], process) for files, more in zip((old_files, new_files), called, strict=True)]
+
+    assert _check(*specs, diff, (old, new)) == []
+    assert diff
+
+
+def _called(tutorial: Path, old_file: str, new_file: str) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
+    if "top_level" not in old_file:
+        return [], []
+    return read(tutorial / "call_activity.bpmn"), read(tutorial / "call_activity_script.bpmn")
+
+
+def test_everything_the_engine_reports_on_any_two_tutorial_models_is_ours(tutorial: Path) -> None:
+    everything = list(_all_processes(tutorial))
+
+    faults = {}
+    for (name, old, old_spec), (other, new, new_spec) in itertools.permutations(everything, 2):
+        missing = unexplained(
+            report(old_spec, new_spec),
+            compare(old, new, old_process=name, new_process=other, dependencies=True),
+            old.processes[name],
+            new.processes[other],
+        )
+        if missing:
+            faults[name, other] = missing
+
+    assert faults == {}
+    assert len(everything) > 10
+
+
+def _all_processes(tutorial: Path) -> Iterator[tuple[str, Model, Any]]:
+    decisions = read(*sorted(tutorial.glob("*.dmn")))
+    for path in sorted(tutorial.glob("*.bpmn")):
+        model = _model(read(path) + decisions)
+        called = read(tutorial / "call_activity.bpmn") if path.name.startswith("top_level") else []
+        for process in _processes(model):
+            yield process, model, parse([*read(path), *decisions, *called], process)[""]
+
+
+def _migration_pairs() -> list[str]:
+    folder = Path(__file__).parent.parent / "models" / "migration"
+    return sorted(path.name.removesuffix(".v2.bpmn") for path in folder.glob("*.v2.bpmn"))
+
+
+@pytest.mark.parametrize("case", _migration_pairs())
+def test_everything_the_engine_reports_on_the_migration_models_is_ours(root: Path, case: str) -> None:
+    folder = root / "tests" / "models" / "migration"
+    old_files, new_files = read(folder / f"{case}.v1.bpmn"), read(folder / f"{case}.v2.bpmn")
+    old, new = _model(old_files), _model(new_files)
+
+    specs = parse(old_files, "proc"), parse(new_files, "proc")
+
+    diff = compare(old, new, old_process="proc", dependencies=True)
+
+    assert _check(*specs, diff, (old, new)) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(edited())
+def test_everything_the_engine_reports_on_random_edits_is_ours(pair: tuple[Document, Document]) -> None:
+    old, new = (document.load() for document in pair)
+    specs = [parse([("random.bpmn", document.render().encode())], "proc") for document in pair]
+
+    assert _check(*specs, compare(old, new, old_process="proc"), (old, new)) == []
