@@ -80,6 +80,19 @@ def unusable(path: Path, error: OSError) -> StoreError:
     return StoreError(f"The store cannot use {where}: {error.strerror or error}.", hint=_HINTS.get(error.errno or 0))
 
 
+@contextmanager
+def plain_errors(place: Path) -> Iterator[None]:
+    """Turn errors of the system into ours.
+
+    Raises:
+        StoreError: There was one.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise unusable(place, error) from error
+
+
 class Turns:
     """Lets one thread of a store object write at a time."""
 
@@ -166,11 +179,9 @@ def hold_named(folder: Path, name: str, wait: float, what: str) -> Iterator[None
     """
     path = folder / (hashlib.sha256(name.encode()).hexdigest()[:40] + ".lock")
     with ExitStack() as stack:
-        try:
+        with plain_errors(path):
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(hold_file(path, Holder(name, what), wait=wait, subject=f"'{name}' is"))
-        except OSError as error:
-            raise unusable(path, error) from error
         yield
 
 

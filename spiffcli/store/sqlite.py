@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from spiffcli.errors import BusyError, CorruptStoreError, RunnerError, StoreError, StoreFormatError
 from spiffcli.store.formats import check_format, nothing_there, upgrade
-from spiffcli.store.locking import PATIENCE, Turns, hold_named, unusable
+from spiffcli.store.locking import PATIENCE, Turns, hold_named, plain_errors
 from spiffcli.store.protocol import FORMAT, Condition, Document, Problem, Transaction
 from spiffcli.store.sqlite_tables import SCHEMA, Tables
 
@@ -163,10 +163,8 @@ class SqliteStore:
     def _create(self) -> None:
         # The journal mode cannot be changed by two at once, whatever they are ready to wait.
         with self.lock("create", wait=self._patience, holder="creating the store"):
-            try:
+            with plain_errors(self._path):
                 self._path.touch()
-            except OSError as error:
-                raise unusable(self._path, error) from error
             if self._format() is None:
                 with self._connection() as connection:
                     connection.execute("PRAGMA journal_mode = WAL")

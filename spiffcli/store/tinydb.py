@@ -15,7 +15,7 @@ import orjson
 from spiffcli.errors import CorruptStoreError, StoreError, StoreFormatError
 from spiffcli.store.fields import check_id, matcher
 from spiffcli.store.formats import check_format, nothing_there, upgrade
-from spiffcli.store.locking import PATIENCE, Holder, Turns, hold_file, hold_named, try_file, unusable
+from spiffcli.store.locking import PATIENCE, Holder, Turns, hold_file, hold_named, plain_errors, try_file
 from spiffcli.store.protocol import FORMAT, Condition, Document, Problem, Transaction
 from spiffcli.store.staging import StagedTransaction, no_blob
 from spiffcli.store.tinydb_commit import Commits, make_folder, sync
@@ -69,10 +69,8 @@ class TinyDbStore:
             StoreFormatError: The folder holds something else, or a store of a newer version of the program.
         """
         store = cls(root, patience=patience)
-        try:
+        with plain_errors(root):
             store._prepare(create)
-        except OSError as error:
-            raise unusable(root, error) from error
         return store
 
     @property
@@ -83,30 +81,25 @@ class TinyDbStore:
     def get(self, kind: str, id: str, *, body: bool = True) -> Document | None:
         """The document, or None."""
         check_id(kind, id)
-        self._settle()
         place = address(kind, id)
-        for look in range(_LOOKS):
-            try:
-                document = read_document(self._root / place.document, body=body)
-            except FileNotFoundError:
-                # A row is written after its document and removed before it: no row, no document.
-                if place.number not in read_rows(self._root / place.shard):
-                    return None
-                time.sleep(_PAUSE if look else 0)
-            except ValueError as error:
-                raise _damaged(kind, id, error) from error
-            except OSError as error:
-                raise unusable(self._root, error) from error
-            else:
-                return _expect(document, kind, id)
+        with self._reading():
+            for look in range(_LOOKS):
+                try:
+                    return _expect(read_document(self._root / place.document, body=body), kind, id)
+                except ValueError as error:
+                    raise _damaged(kind, id, error) from error
+                except FileNotFoundError:
+                    # A row is written after its document and removed before it: no row, no document.
+                    if place.number not in read_rows(self._root / place.shard):
+                        return None
+                    time.sleep(_PAUSE if look else 0)
         raise _damaged(kind, id, FileNotFoundError("its file is missing"))
 
     def find(self, kind: str, where: Mapping[str, Condition] | None = None) -> Iterator[Document]:
         """Documents that meet every condition, by id."""
         meets = matcher(kind, where)
-        self._settle()
         rows: list[Row] = []
-        with _without_collector():
+        with self._reading(), _without_collector():
             for path in self._shards(kind):
                 shard = read_rows(path).values()
                 rows += [row for row in shard if meets(row["fields"])] if where else shard
@@ -125,27 +118,27 @@ class TinyDbStore:
 
     def blob(self, hash: str) -> bytes:
         """The bytes under `hash`."""
-        if not self.has_blob(hash):
+        if not is_hash(hash):
             raise no_blob(hash)
-        try:
-            content = (self._root / blob_name(hash)).read_bytes()
-        except FileNotFoundError:
-            raise no_blob(hash) from None
-        except OSError as error:
-            raise unusable(self._root, error) from error
+        with self._reading():
+            try:
+                content = (self._root / blob_name(hash)).read_bytes()
+            except FileNotFoundError:
+                raise no_blob(hash) from None
         if digest(content) != hash:
             raise CorruptStoreError(f"The bytes under the hash {hash} are damaged.", hash=hash)
         return content
 
     def has_blob(self, hash: str) -> bool:
         """Whether there are bytes under `hash`."""
-        self._settle()
-        return is_hash(hash) and (self._root / blob_name(hash)).is_file()
+        with self._reading():
+            return is_hash(hash) and (self._root / blob_name(hash)).is_file()
 
     def blobs(self) -> Iterator[str]:
         """Hashes of all blobs, in order."""
-        self._settle()
-        return iter(sorted(path.name for path in (self._root / "blobs").glob("*/*") if is_hash(path.name)))
+        with self._reading():
+            names = [path.name for path in (self._root / "blobs").glob("*/*")]
+        return iter(sorted(filter(is_hash, names)))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -156,7 +149,8 @@ class TinyDbStore:
                 yield staged
             finally:
                 staged.end()
-            self._commit(staged)
+            with plain_errors(self._root):
+                self._commit(staged)
 
     def lock(self, name: str, *, wait: float = 2.0, holder: str = "") -> AbstractContextManager[None]:
         """Hold the advisory lock `name`."""
@@ -173,7 +167,8 @@ class TinyDbStore:
                 if repair:
                     raise
                 # What cannot be written cannot change under our hands either.
-            findings = inspect(self._root)
+            with plain_errors(self._root):
+                findings = inspect(self._root)
             if repair and findings.repairs:
                 self._commits.commit(findings.repairs)
         return findings.problems(repaired=repair)
@@ -187,11 +182,9 @@ class TinyDbStore:
         lock = self._root / LOCKS / _STORE_LOCK
         holder, subject = Holder("transaction"), f"The store {self._root} is"
         with self._turns.turn(str(self._root), self._patience), ExitStack() as stack:
-            try:
+            with plain_errors(self._root):
                 stack.enter_context(hold_file(lock, holder, wait=self._patience, subject=subject, keep=True))
                 self._commits.recover()
-            except OSError as error:
-                raise unusable(self._root, error) from error
             yield
 
     def _commit(self, staged: StagedTransaction, more: Mapping[str, bytes] | None = None) -> None:
@@ -229,6 +222,12 @@ class TinyDbStore:
             return [path for path in (self._root / "index" / kind).iterdir() if path.suffix == ".json"]
         except FileNotFoundError:
             return []
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with plain_errors(self._root):
+            self._settle()
+            yield
 
     def _settle(self) -> None:
         """Finish the commit of a dead process; one under way goes on without us.

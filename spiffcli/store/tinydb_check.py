@@ -47,11 +47,11 @@ def inspect(root: Path) -> Findings:
     """Read everything in the store at `root`. The caller holds its lock."""
     findings = Findings()
     for kind in INDEXES:
-        names = {path.name for path in _files(root / "documents" / kind)}
-        names |= {path.name.removesuffix(".json") for path in _files(root / "index" / kind)}
+        names = {path.name for path in _folders(root, f"documents/{kind}", findings)}
+        names |= {path.stem for path in _files(root / "index" / kind) if path.suffix == ".json"}
         for name in sorted(names):
             _inspect_shard(root, f"{kind}/{name}", findings)
-    _inspect_blobs(root, root / "blobs", findings)
+    _inspect_blobs(root, findings)
     return findings
 
 
@@ -112,12 +112,12 @@ def _read_documents(root: Path, folder: str, findings: Findings) -> tuple[Rows, 
     for path in _files(root / folder):
         name = f"{folder}/{path.name}"
         if not is_hash(path.name):
-            findings.lasting.append(f"the file {name} does not belong to the store")
+            findings.lasting.append(_stray(name))
             continue
         number = row_number(path.name)
         try:
             document, row = decode(path.read_bytes())
-        except ValueError:
+        except (ValueError, OSError):
             damaged[number] = name
             continue
         if address(document.kind, document.id).document == name:
@@ -142,13 +142,26 @@ def _keep_row(shard: str, row: Row, damaged: bool, findings: Findings) -> Row:
     return row
 
 
-def _inspect_blobs(root: Path, folder: Path, findings: Findings) -> None:
-    for path in (file for group in _files(folder) for file in _files(group)):
+def _inspect_blobs(root: Path, findings: Findings) -> None:
+    for path in (file for folder in _folders(root, "blobs", findings) for file in _files(folder)):
         name = path.relative_to(root).as_posix()
-        if name != blob_name(path.name) or not is_hash(path.name):
-            findings.lasting.append(f"the file {name} does not belong to the store")
-        elif digest(path.read_bytes()) != path.name:
+        if not is_hash(path.name) or name != blob_name(path.name):
+            findings.lasting.append(_stray(name))
+        elif not _matches(path):
             findings.lasting.append(f"blob {path.name} does not match its hash")
+
+
+def _matches(path: Path) -> bool:
+    try:
+        return digest(path.read_bytes()) == path.name
+    except OSError:
+        return False
+
+
+def _folders(root: Path, name: str, findings: Findings) -> list[Path]:
+    paths = _files(root / name)
+    findings.lasting += [_stray(f"{name}/{path.name}") for path in paths if not path.is_dir()]
+    return [path for path in paths if path.is_dir()]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -156,3 +169,7 @@ def _files(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except FileNotFoundError:
         return []
+
+
+def _stray(name: str) -> str:
+    return f"the file {name} does not belong to the store"

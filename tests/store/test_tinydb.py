@@ -19,6 +19,7 @@ from spiffcli.store.protocol import FORMAT
 from spiffcli.store.tinydb import TinyDbStore
 from spiffcli.store.tinydb_layout import address, blob_name, encode, read_rows
 from spiffcli.store.tinydb_storage import ShardStorage, changed_shard
+from spiffcli.values import digest
 
 
 @pytest.fixture
@@ -379,6 +380,22 @@ def test_a_limit_on_file_sizes_undoes_the_transaction(store: TinyDbStore, root_f
     assert store.get("meta", "small") is None
 
 
+def test_a_file_where_a_folder_must_be_is_an_error_of_the_store(store: TinyDbStore, root_folder: Path) -> None:
+    for folder in ("index/instance", "documents/instance", "blobs", "pending"):
+        shutil.rmtree(root_folder / folder)
+        (root_folder / folder).write_bytes(b"in the way")
+    hash = digest(b"blob")
+    for read in (
+        lambda: store.get("instance", "i"),
+        lambda: list(store.find("instance")),
+        lambda: store.blob(hash),
+        lambda: store.check(),
+        lambda: store.transaction().__enter__(),
+    ):
+        with pytest.raises(StoreError, match=str(root_folder)):
+            read()
+
+
 def test_an_error_of_the_caller_is_not_taken_for_one_of_the_store(store: TinyDbStore) -> None:
     with pytest.raises(FileNotFoundError), store.transaction():
         Path("/nowhere/at/all").read_bytes()
@@ -506,6 +523,8 @@ def test_files_that_do_not_belong_there_are_told_and_left(store: TinyDbStore, ro
         (root_folder / place.document).with_name("notes.txt"): b"mine",
         (root_folder / place.document).with_name("0" * 64): encode(store.get("instance", "i"))[0],  # type: ignore[arg-type]
         (root_folder / blob_name(hash)).with_name("f" * 64): b"no such hash",
+        root_folder / "blobs" / "README": b"about blobs",
+        root_folder / "documents" / "instance" / "README": b"about instances",
     }
     for path, content in strays.items():
         path.write_bytes(content)
