@@ -257,6 +257,7 @@ class TaskView:
         changed: When the state last changed, seconds since the epoch.
         manual: Whether a person completes it.
         loop: Progress of a loop or multi-instance task in words (`2 of 5`), or None.
+        definition: Id of the definition the node belongs to; for a called process that of the called one.
     """
 
     task: str
@@ -275,6 +276,7 @@ class TaskView:
     changed: float = 0.0
     manual: bool = False
     loop: str | None = None
+    definition: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,45 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from SpiffWorkflow.bpmn.specs.event_definitions.item_aware_event import SignalEventDefinition
-from SpiffWorkflow.bpmn.specs.event_definitions.message import MessageEventDefinition
-from SpiffWorkflow.bpmn.util import BpmnEvent
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
-from spiffcli.engine import state, views
+from spiffcli.engine import events, state, views
 from spiffcli.engine.clock import Clock, SystemClock, use_clock
 from spiffcli.engine.config import EngineConfig
-from spiffcli.engine.failures import IncidentDetails, explain
+from spiffcli.engine.events import Event
+from spiffcli.engine.failures import IncidentDetails, endless, explain, incident_of
 from spiffcli.engine.parsing import ParsedProcess, Parser
 from spiffcli.engine.state import Snapshot
 from spiffcli.engine.workflow import Failure, RunnerWorkflow, SpecCache, SpecSource, copy_data
-from spiffcli.errors import IncidentError, NotFoundError, RunnerError, StateError
+from spiffcli.errors import IncidentError, NotFoundError, StateError
 from spiffcli.values import InstanceState, Resource, Subscription, TaskView
 
 #: Steps one `advance` may take before it is taken for an endless loop.
 STEP_BUDGET = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A message or signal on its way.
-
-    Attributes:
-        kind: `message` or `signal`.
-        correlations: For messages the engine threw: values by correlation key and property.
-        raw: For events the engine threw: its own form of it.
-    """
-
-    kind: str
-    name: str
-    payload: Any = None
-    correlations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    raw: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +87,7 @@ class Running:
     def __init__(self, engine: Engine, workflow: RunnerWorkflow) -> None:
         self.engine = engine
         self.workflow = workflow
+        self._failed: list[IncidentDetails] = []
 
     # Reading
 
@@ -122,6 +104,32 @@ class Running:
     def data(self) -> Mapping[str, Any]:
         """Data of the process: what the end event left, once the instance has ended."""
         return {key: value for key, value in self.workflow.data.items() if key != "data_objects"}
+
+    @property
+    def latest_data(self) -> Mapping[str, Any]:
+        """Data of the process once it has ended; until then what the first task that is due sees."""
+        active = self.active_tasks() if not self.workflow.completed else []
+        due = next((view for view in active if view.state in ("READY", "ERROR")), None)
+        if due is None and active:
+            due = active[-1]
+        return self.data if due is None else due.data
+
+    @property
+    def data_objects(self) -> Mapping[str, Any]:
+        """The data objects of the process that have a value."""
+        objects: Mapping[str, Any] = self.workflow.data.get("data_objects", {})
+        return {name: value for name, value in objects.items() if value is not None}
+
+    @property
+    def definitions(self) -> tuple[str, ...]:
+        """Ids of the other definitions the instance has entered, in the order of entering."""
+        entered = dict.fromkeys(child.definition for child in self.workflow.subprocesses.values())
+        return tuple(id for id in entered if id != self.workflow.definition)
+
+    def incidents(self) -> list[IncidentDetails]:
+        """Why tasks failed, of every task in ERROR."""
+        failed = (task for task in views.tasks(self.workflow) if task.state == TaskState.ERROR)
+        return [incident_of(task) for task in failed]
 
     def tasks(self) -> Iterator[TaskView]:
         """Every task, parents first."""
@@ -154,10 +162,10 @@ class Running:
 
     def subscriptions(self) -> list[Subscription]:
         """Messages, signals and timers the instance waits for."""
-        return views.subscriptions(self.workflow)
+        return views.subscriptions(self.workflow, self.engine.registry)
 
-    def situation(self) -> str:
-        """Hash of where the instance stands."""
+    def situation(self) -> bytes:
+        """Where the instance stands, the same bytes for all that stand there."""
         return views.situation(self.workflow, self.engine.registry)
 
     def snapshot(self) -> Snapshot:
@@ -174,14 +182,15 @@ class Running:
         """Run what needs no person, and yield each task after it ran; stop where people or events are due.
 
         Raises:
-            IncidentError: A task failed (it is in state ERROR now), or `budget` steps were not enough.
+            IncidentError: A task failed, or `budget` steps were not enough; the task is in state ERROR now.
         """
+        self._raise_failures()
         steps = 0
         while True:
             moved = False
             for task in self._runnable():
                 if steps == budget:
-                    raise self._endless(task, budget)
+                    self._stop(task, budget)
                 steps += 1
                 moved = True
                 self._run(task)
@@ -223,8 +232,14 @@ class Running:
         return self._has_ready()
 
     def has_work(self) -> bool:
-        """Whether something could run, or be delivered, without a person and without waiting."""
-        return self.state == "running" and (bool(self.workflow.bpmn_events) or self._has_ready())
+        """Whether something could run, or be delivered, without a person and without waiting.
+
+        An instance that has completed may still have events that wait for delivery.
+        """
+        state = self.state
+        if state == "running" and self._has_ready():
+            return True
+        return state in ("running", "completed") and bool(self.workflow.bpmn_events)
 
     def _has_ready(self) -> bool:
         return any(
@@ -247,34 +262,24 @@ class Running:
         self._raise_failures()
 
     def _raise_failures(self) -> None:
+        self._explain_failures()
+        failed, self._failed = self._failed, []
+        if failed:
+            raise _incident(failed[0])
+
+    def _explain_failures(self) -> None:
         failures, self.workflow.failures = self.workflow.failures, []
-        if not failures:
-            return
         for failure in failures:
-            details = explain(failure)
-            failure.task.internal_data["incident"] = details.to_json()
-        raise self._incident(explain(failures[0]))
+            self._fail(failure.task, explain(failure))
 
-    def _incident(self, details: IncidentDetails) -> RunnerError:
-        return IncidentError(
-            details.message,
-            hint=details.hint,
-            file=details.file,
-            line=details.line,
-            element=details.element,
-            task=details.task,
-        )
+    def _fail(self, task: Task, details: IncidentDetails) -> None:
+        task.internal_data["incident"] = details.to_json()
+        self._failed.append(details)
 
-    def _endless(self, task: Task, budget: int) -> IncidentError:
-        name = task.task_spec.bpmn_name or task.task_spec.name
-        return IncidentError(
-            f"The instance took {budget:,} steps without stopping, the last one at '{name}': "
-            "a loop or a process that calls itself does not end.",
-            hint="Mend the loop's condition, or allow more steps with --max-steps.",
-            file=task.workflow.spec.file,
-            element=views.bpmn_id(task.task_spec),
-            task=str(task.id),
-        )
+    def _stop(self, task: Task, budget: int) -> None:
+        task._set_state(TaskState.ERROR)
+        self._fail(task, endless(task, budget))
+        self._raise_failures()
 
     def complete(self, task_id: str, answers: Mapping[str, Any] | None = None) -> TaskView:
         """Complete a task a person does, with their answers. What follows runs in `advance`.
@@ -302,66 +307,48 @@ class Running:
     def send(self, event: Event, *, task_id: str | None = None) -> int:
         """Deliver a message or signal; how many tasks (or event sub-processes) it reached.
 
-        A message reaches one task: the one named, or the first whose correlation fits.
+        A message reaches one task: the one named, or the first whose correlation fits. What it sets off and what
+        fails then shows in `advance`.
 
         Raises:
-            IncidentError: What it set off failed.
+            InputError: The payload of a message lacks what it is correlated by.
         """
-        definition = self._definition(event, task_id)
+        definition = events.find_definition(self.workflow, event, task_id)
         if definition is None:
             return 0
-        correlations = dict(event.correlations)
-        if isinstance(definition, MessageEventDefinition) and not correlations:
-            correlations = definition.calculate_correlations(
-                self.engine.script_engine, definition.correlation_properties, event.payload or {}
-            )
+        event = replace(event, correlations=events.correlations(definition, event, self.engine.script_engine))
         with self.engine.time():
-            reached: int = self.workflow.event_manager.catch(
-                BpmnEvent(definition, event.payload or {}, correlations), internal=False
-            )
-        self._raise_failures()
+            reached = events.catch(self.workflow, definition, event, task_id)
+        self._explain_failures()
         return reached
 
-    def _definition(self, event: Event, task_id: str | None) -> Any:
-        # The engine compares definitions by class, and each dialect has its own classes; taking the definition
-        # from the instance itself always fits.
-        wanted: Any = MessageEventDefinition if event.kind == "message" else SignalEventDefinition
-        for task in self.workflow.event_manager.tasks.values():
-            if task_id is not None and str(task.id) != task_id:
-                continue
-            for definition in views.definitions(task.task_spec.event_definition):
-                if isinstance(definition, wanted) and definition.name == event.name:
-                    return definition
-        return self._trigger(wanted, event.name) if task_id is None else None
+    def correlation(self, event: Event) -> Mapping[str, Any]:
+        """By which values the instance would tell whether a message is for it, by property, as JSON types.
 
-    def _trigger(self, wanted: Any, name: str) -> Any:
-        workflow = self.workflow
-        for trigger in workflow.spec.start.trigger_specs:
-            spec = workflow.use_spec(workflow.key_of_called(workflow, workflow.spec.task_specs[trigger]))
-            for start in spec.bpmn_start_events:
-                for definition in views.definitions(start.event_definition):
-                    if isinstance(definition, wanted) and definition.name == name:
-                        return definition
-        return None
+        Raises:
+            InputError: The payload lacks them.
+        """
+        definition = events.find_definition(self.workflow, event)
+        values = events.correlations(definition, event, self.engine.script_engine)
+        return views.flat_correlations(values, self.engine.registry)
 
     def thrown(self) -> list[Event]:
-        """Messages and signals that left the instance since the last call."""
-        events = []
-        for event in self.workflow.get_events():
-            for definition in views.definitions(event.event_definition):
-                if isinstance(definition, (MessageEventDefinition, SignalEventDefinition)):
-                    kind = "message" if isinstance(definition, MessageEventDefinition) else "signal"
-                    events.append(Event(kind, definition.name, event.payload, event.correlations or {}, event))
-        return events
+        """Events that left the instance since the last call."""
+        return events.thrown(self.workflow)
 
     def put_back(self, event: Event) -> None:
         """Keep an event that `thrown` returned, to be delivered later."""
         self.workflow.bpmn_events.append(event.raw)
 
     def cancel(self) -> None:
-        """Cancel everything that has not finished."""
+        """Cancel everything that has not finished, failed tasks included."""
         with self.engine.time():
-            self.workflow.cancel()
+            for workflow in self.workflow.all_workflows():
+                if not workflow.completed:
+                    self.workflow.cancel(workflow)
+        for task in views.tasks(self.workflow):
+            if task.state == TaskState.ERROR:
+                task._set_state(TaskState.CANCELLED)
 
     def retry(self, data: Mapping[str, Any] | None = None) -> list[TaskView]:
         """Make failed tasks runnable again, with `data` merged into theirs; call `advance` next.
@@ -408,6 +395,16 @@ class Running:
                 f"The instance has no task {task_id}.", hint="See `runner tasks -w INSTANCE`.", task=task_id
             )
         return task
+
+
+def _incident(details: IncidentDetails) -> IncidentError:
+    return IncidentError(
+        details.message,
+        hint=details.hint,
+        file=details.file,
+        element=details.element,
+        task=details.task,
+    )
 
 
 def _answer(task: Task, answers: dict[str, Any]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from SpiffWorkflow.exceptions import SpiffWorkflowException
+from SpiffWorkflow.task import Task
 
 from spiffcli.engine.views import bpmn_id, element_type
 from spiffcli.engine.workflow import Failure
@@ -30,34 +32,71 @@ class IncidentDetails:
     type: str
     phase: str
     file: str | None = None
-    line: int | None = None
     script_line: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As kept in the task's internal data and shown by `show`."""
+        """As kept in the task's internal data."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> IncidentDetails:
+        """What `to_json` gave."""
+        return cls(**document)
 
 
 def explain(failure: Failure) -> IncidentDetails:
     """A failure in words."""
     task, error = failure.task, failure.error
-    name = task.task_spec.bpmn_name
-    element = bpmn_id(task.task_spec)
     reason, line, source = _reason(error)
-    where = f", line {line}: {source.strip()}" if line and source else (f", line {line}" if line else "")
     verb = "failed" if failure.phase == "run" else "could not be reached"
     return IncidentDetails(
-        message=f"{_title(element_type(task))} '{name or element}' {verb}: {reason}{where}",
-        hint=getattr(error, "hint", None)
-        or "Mend the cause and run `runner retry -w INSTANCE`, with --data to correct task data.",
-        task=str(task.id),
-        element=element,
-        name=name,
-        type=element_type(task),
+        **_about(task),
+        message=f"{_title(element_type(task))} '{_label(task)}' {verb}: {reason}{_where(line, source)}",
+        hint=getattr(error, "hint", None),
         phase=failure.phase,
-        file=task.workflow.spec.file,
         script_line=line,
     )
+
+
+def _where(line: int | None, source: str) -> str:
+    if not line:
+        return ""
+    return f" (script line {line}: {source.strip()})" if source.strip() else f" (script line {line})"
+
+
+def endless(task: Task, budget: int) -> IncidentDetails:
+    """An instance that took `budget` steps without coming to rest, and was stopped before `task`."""
+    return IncidentDetails(
+        **_about(task),
+        message=f"The instance took {budget:,} steps without stopping, the last one at '{_label(task)}': "
+        "a loop or a process that calls itself does not end.",
+        hint="Mend what ends the loop, or allow more steps with --max-steps.",
+        phase="run",
+    )
+
+
+def incident_of(task: Task) -> IncidentDetails:
+    """Why a task is in ERROR, as noted when it failed."""
+    noted = task.internal_data.get("incident")
+    if noted is not None:
+        return IncidentDetails.from_json(noted)
+    message = f"{_title(element_type(task))} '{_label(task)}' failed"  # by the engine's own doing, which says no more
+    return IncidentDetails(**_about(task), message=message, hint=None, phase="run")
+
+
+def _about(task: Task) -> dict[str, Any]:
+    return {
+        "task": str(task.id),
+        "element": bpmn_id(task.task_spec),
+        "name": task.task_spec.bpmn_name,
+        "type": element_type(task),
+        "file": task.workflow.spec.file,
+    }
+
+
+def _label(task: Task) -> str:
+    label: str = task.task_spec.bpmn_name or bpmn_id(task.task_spec)
+    return label
 
 
 def _title(kind: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +52,7 @@ def view(task: Task) -> TaskView:
         changed=task.last_state_change,
         manual=spec.manual,
         loop=_progress(task),
+        definition=workflow.definition,
     )
 
 
@@ -127,14 +127,14 @@ def tasks(workflow: RunnerWorkflow) -> Iterator[Task]:
         stack.extend(reversed(following))
 
 
-def subscriptions(workflow: RunnerWorkflow) -> list[Subscription]:
+def subscriptions(workflow: RunnerWorkflow, registry: Registry) -> list[Subscription]:
     """The events that armed tasks wait for, and those that would start an event sub-process."""
     found: list[Subscription] = []
     for task in workflow.event_manager.tasks.values():
         if task.state != TaskState.WAITING:
             continue
         for definition in definitions(task.task_spec.event_definition):
-            found.extend(_subscription(task, definition))
+            found.extend(_subscription(task, definition, registry))
     if not workflow.completed:
         found.extend(_triggers(workflow))
     return found
@@ -147,18 +147,21 @@ def definitions(definition: Any) -> list[Any]:
     return [definition]
 
 
-def _subscription(task: Task, definition: Any) -> Iterator[Subscription]:
+def _subscription(task: Task, definition: Any, registry: Registry) -> Iterator[Subscription]:
     element = bpmn_id(task.task_spec)
     if isinstance(definition, MessageEventDefinition):
-        yield Subscription("message", definition.name, str(task.id), element, _correlation(task))
+        yield Subscription(
+            "message", definition.name, str(task.id), element, flat_correlations(task.workflow.correlations, registry)
+        )
     elif isinstance(definition, SignalEventDefinition):
         yield Subscription("signal", definition.name, str(task.id), element)
     elif isinstance(definition, TimerEventDefinition):
         yield Subscription("timer", "", str(task.id), element, due=deadline(task, definition))
 
 
-def _correlation(task: Task) -> dict[str, Any]:
-    return {prop: value for values in task.workflow.correlations.values() for prop, value in values.items()}
+def flat_correlations(correlations: Mapping[str, Mapping[str, Any]], registry: Registry) -> dict[str, Any]:
+    """Correlation values by property, as JSON types, so that they can be stored and compared."""
+    return {prop: registry.encode(value, prop) for values in correlations.values() for prop, value in values.items()}
 
 
 def deadline(task: Task, definition: Any) -> float | None:
@@ -185,14 +188,13 @@ def _triggers(workflow: RunnerWorkflow) -> Iterator[Subscription]:
                         yield Subscription(kind, definition.name, "", start.name)  # type: ignore[arg-type]
 
 
-def situation(workflow: RunnerWorkflow, registry: Registry) -> str:
-    """Hash of where an instance stands: definition, tree of nodes and states, progress and armed events.
+def situation(workflow: RunnerWorkflow, registry: Registry) -> bytes:
+    """Where an instance stands: definition, tree of nodes and states, progress and armed events.
 
-    Ids, times and data are left out, so that instances in the same place have the same hash.
+    Ids, times and data are left out, so that instances in the same place have the same bytes.
     """
     document = [_shape(workflow, registry)]
-    content = dumps([workflow.definition, document])
-    return hashlib.sha256(content).hexdigest()
+    return dumps([workflow.definition, document])
 
 
 def _shape(workflow: RunnerWorkflow, registry: Registry) -> list[Any]:

@@ -11,6 +11,7 @@ from spiffcli.running.specs import CatalogSpecs
 if TYPE_CHECKING:
     from spiffcli.engine import Engine
     from spiffcli.engine.workflow import SpecCache
+    from spiffcli.running.delivery import Post
     from spiffcli.running.session import Session
 
 
@@ -23,6 +24,7 @@ class Context:
         wait: Seconds to wait for an instance that another command holds.
         max_steps: Steps one run may take before it is taken for an endless loop.
         sessions: The sessions this command has open, by instance.
+        post: What this command is delivering just now, or None.
     """
 
     catalog: Catalog
@@ -33,6 +35,7 @@ class Context:
     specs: CatalogSpecs = field(init=False)
     cache: SpecCache = field(init=False)
     sessions: dict[str, Session] = field(default_factory=dict)
+    post: Post | None = None
 
     def __post_init__(self) -> None:
         self.specs = CatalogSpecs(self.catalog)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spiffcli.values import ActiveTask, Instance, TaskView
+from spiffcli.catalog.instances import Situation
+from spiffcli.values import ActiveTask, Instance, TaskView, digest
 
 if TYPE_CHECKING:
     from spiffcli.engine import Running
@@ -14,25 +15,28 @@ if TYPE_CHECKING:
 _CONTAINERS = frozenset({"callActivity", "subProcess", "transaction", "adHocSubProcess"})
 
 
-def row_of(instance: Instance, running: Running, now: str, incident: str | None) -> Instance:
-    """`instance` brought up to date with `running` at the time `now`."""
+def row_of(instance: Instance, running: Running, now: str) -> tuple[Instance, Situation | None]:
+    """`instance` brought up to date with `running` at the time `now`, and where it stands unless it has ended."""
     state = running.state
-    ended = instance.ended
+    ended = None
     if state in ("completed", "cancelled"):
-        ended = ended or now
+        ended = instance.ended or now
     subscriptions = tuple(running.subscriptions()) if ended is None else ()
+    body = running.situation() if ended is None else b""
     due = min((each.due for each in subscriptions if each.due is not None), default=None)
-    return replace(
+    row = replace(
         instance,
         state=state,
         updated=now,
         ended=ended,
         active=tuple(_active(view) for view in running.active_tasks() if _means_something(view)),
         subscriptions=subscriptions,
-        due=0.0 if ended is None and running.has_work() else due,
-        situation=running.situation(),
-        incident=incident if state == "error" else None,
+        due=0.0 if running.has_work() else due,
+        situation=digest(body) if body else "",
+        incident=running.incidents()[0].message if state == "error" else None,
+        calls=running.definitions,
     )
+    return row, Situation(row.situation, row.definition, body) if body else None
 
 
 def _means_something(view: TaskView) -> bool:

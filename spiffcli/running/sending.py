@@ -32,17 +32,16 @@ def send_named(context: Context, kind: str | None, name: str, payload: Any, inst
 
 
 def _kind_waited_for(context: Context, name: str, instance: Instance | None) -> str:
-    found = context.catalog.instances() if instance is None else [instance]
-    kinds = {
-        subscription.kind
-        for row in found
-        if row.ended is None
-        for subscription in row.subscriptions
-        if subscription.name == name and subscription.kind != "timer"
-    }
+    kinds = [kind for kind in ("message", "signal") if _is_waited_for(context, kind, name, instance)]
     if len(kinds) > 1:
         raise AmbiguousError(
-            f"Some instances wait for a message '{name}' and some for a signal '{name}'.",
+            f"A message '{name}' is waited for, and a signal '{name}' too.",
             hint="Say which with --message or --signal.",
+            candidates=kinds,
         )
-    return kinds.pop() if kinds else "message"
+    return kinds[0] if kinds else "message"
+
+
+def _is_waited_for(context: Context, kind: str, name: str, instance: Instance | None) -> bool:
+    rows = context.catalog.waiting_for(kind, name)
+    return any(row.ended is None and (instance is None or row.id == instance.id) for row in rows)

@@ -44,8 +44,7 @@ class Session:
         self.running = running
         self._stored = stored
         self._entries: list[HistoryEntry] = []
-        self._incident: str | None = instance.incident
-        self._steps = 0
+        self._failure: IncidentError | None = None
 
     # Opening
 
@@ -114,55 +113,93 @@ class Session:
             del self.context.sessions[self.instance.id]
 
     def require_open(self) -> None:
-        """Nothing, if the instance has not ended.
+        """Nothing, if the instance can move.
 
         Raises:
-            StateError: It has.
+            StateError: It has ended, or it is suspended.
         """
         if self.instance.state in ("completed", "cancelled"):
-            raise StateError(
-                f"Instance {self.instance.id} is {self.instance.state} since {self.instance.ended}; "
-                "nothing in it can move any more.",
-                hint=f"Look at it with `runner show -w {self.instance.id}`, or start a new one.",
-                instance=self.instance.id,
-                state=self.instance.state,
+            raise self._refusal(
+                f"is {self.instance.state} since {self.instance.ended}; nothing in it can move any more.",
+                f"Look at it with: runner show -w {self.instance.id}",
             )
+        if self.instance.suspended:
+            raise self._refusal(
+                f"is suspended together with {self.instance_label}.",
+                "It goes on when they are activated again.",
+            )
+
+    def require_sound(self) -> None:
+        """Nothing, if the instance can move and no task of it has failed.
+
+        Raises:
+            StateError: It has ended, is suspended, or is in state `error`.
+        """
+        self.require_open()
+        if self.instance.state == "error":
+            raise self._refusal(
+                f"is in state error: {self.instance.incident}",
+                f"Mend the cause, then run: runner retry -w {self.instance.id}",
+            )
+
+    def _refusal(self, why: str, hint: str) -> StateError:
+        return StateError(
+            f"Instance {self.instance.id} {why}", hint=hint, instance=self.instance.id, state=self.instance.state
+        )
 
     # Moving
 
-    def advance(self, on_step: StepHook | None = None) -> None:
+    def advance(self, on_step: StepHook | None = None, *, save_steps: bool = False) -> None:
         """Run until people or events are due, deliver what was sent, and save.
+
+        Args:
+            on_step: Called with each task after it ran. What it raises ends the run where it is.
+            save_steps: Save after each task, before `on_step` is called, and not only now and then.
 
         Raises:
             IncidentError: A task failed. The instance is saved in state `error`.
         """
         saved = time.monotonic()
+        self._failure = None
         try:
             for view in self.running.advance(budget=self.context.max_steps):
-                self._steps += 1
-                if on_step is not None:
-                    on_step(view)
-                if time.monotonic() - saved > SAVE_INTERVAL_S:
+                if save_steps or time.monotonic() - saved > SAVE_INTERVAL_S:
                     self.save()
                     saved = time.monotonic()
+                if on_step is not None:
+                    on_step(view)
         except IncidentError as error:
-            self._fail(error)
+            self._explain(error)
+            self.note("error", message=error.message, task=error.data["task"], element=error.element)
+            self.save()
+            self._failure = error
             raise
-        self._incident = None
         self._note_end()
         self._save_and_deliver()
+        if self._failure is not None:  # an answer to what was sent came back, and failed here
+            raise self._failure
 
     def complete(self, task_id: str, answers: Mapping[str, Any]) -> TaskView:
         """Complete a task a person does. `advance` runs what follows.
 
         Raises:
-            StateError: The task is not READY.
-            IncidentError: Completing it failed; nothing was saved.
+            StateError: The task is not READY, or the instance cannot move.
+            IncidentError: Completing it failed; the instance is as it was.
         """
         self.require_open()
-        view = self.running.complete(task_id, answers)
+        try:
+            view = self.running.complete(task_id, answers)
+        except IncidentError as error:
+            self._explain(error, hint="Nothing was saved: the task is open as before.")
+            self._reload()
+            raise
         self.note("completed-task", task=view.id, name=view.name, answers=sorted(answers))
         return view
+
+    def _reload(self) -> None:
+        instance, state = self.context.catalog.load(self.instance.id)
+        self.instance, self._entries = instance, []
+        self.running = self.context.engine.restore(state, self.context.cache)
 
     def retry(self, data: Mapping[str, Any]) -> list[TaskView]:
         """Make failed tasks runnable again.
@@ -183,7 +220,11 @@ class Session:
         self.save()
 
     def receive(self, event: Event, *, task_id: str | None = None) -> int:
-        """Deliver a message or signal; how many tasks it reached. `advance` runs what follows."""
+        """Deliver a message or signal; how many tasks it reached. `advance` runs what follows.
+
+        Raises:
+            InputError: The payload of a message lacks what it is correlated by.
+        """
         reached = self.running.send(event, task_id=task_id)
         if reached:
             self.note("received", event=event.kind, name=event.name)
@@ -192,7 +233,6 @@ class Session:
     def move_to(self, running: Running, definition: Definition) -> None:
         """Go on with another state of the instance, on another version. Nothing is saved yet."""
         self.running = running
-        self._incident = None if running.state != "error" else self._incident
         self.instance = replace(
             self.instance,
             definition=definition.id,
@@ -227,18 +267,20 @@ class Session:
             DataError: Task data hold a value that cannot be stored.
         """
         snapshot = self.running.snapshot()
-        row = row_of(self.instance, self.running, iso(self.context.now()), self._incident)
+        row, situation = row_of(self.instance, self.running, iso(self.context.now()))
         write = catalog.save if self._stored else catalog.create
-        self.instance = write(row, snapshot.state, self._entries, keep=(*snapshot.specs.values(), *keep))
+        kept = (*snapshot.specs.values(), *keep)
+        self.instance = write(row, snapshot.state, self._entries, situation=situation, keep=kept)
         self._stored = True
         self._entries = []
 
-    def _fail(self, error: IncidentError) -> None:
-        self._incident = error.message
+    def _explain(self, error: IncidentError, hint: str | None = None) -> None:
+        """Say where the model stands that failed, and how to go on."""
+        view = self.running.task(error.data["task"])
+        error.file, error.line = self.context.specs.place(view.definition, view.id) or (error.file, None)
         error.data["instance"] = self.instance.id
-        self.note("error", message=error.message, task=error.data.get("task"), element=error.element)
-        if self.running.state == "error":
-            self.save()
+        retry = f"Then run: runner retry -w {self.instance.id} (--data corrects the data of the task)"
+        error.hint = "\n".join(filter(None, [error.hint or "Mend the cause.", hint or retry]))
 
     def _note_end(self) -> None:
         if self.running.state != "running" and self.instance.ended is None:

@@ -37,6 +37,15 @@ class CatalogSpecs:
             raise StateError(f"{found.label} is a {found.kind}; only processes and collaborations run.")
         return DefinitionSpecs(found.key, found.specs)
 
+    def place(self, definition: str, element: str) -> tuple[str, int] | None:
+        """File and line of an element of a process; None where the model has no such element."""
+        found = self.definition(definition)
+        for process in self._catalog.model(found).processes.values():
+            node = process.nodes.get(element)
+            if node is not None and (process.id == found.key or found.kind == "collaboration"):
+                return process.file, node.line
+        return None
+
     def content(self, hash: str) -> bytes:
         """The serialized spec under a hash, which the store verifies."""
         return self._catalog.blob(hash)

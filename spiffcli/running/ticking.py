@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spiffcli.errors import BusyError, IncidentError
+from spiffcli.errors import IncidentError, RunnerError
 from spiffcli.running.context import Context
 from spiffcli.running.session import Session
+from spiffcli.values import Instance
+
+#: How often one tick lets the same instance go on before it leaves the rest to the next: some never come to rest.
+MOST_ROUNDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,36 +28,43 @@ class Ticked:
 
 
 def tick(context: Context) -> list[Ticked]:
-    """Fire every timer that is due, and what it sets off, until nothing more happens."""
+    """Fire every timer that is due, and what it sets off, until nothing more happens.
+
+    Instances in state `error` and suspended ones rest. What goes wrong in one instance does not stop the others.
+    """
     done: dict[str, Ticked] = {}
-    while True:
-        due = [row for row in context.catalog.due(context.now()) if row.id not in done or _again(done[row.id])]
-        if not due:
-            return list(done.values())
+    rounds: dict[str, int] = {}
+    while due := [row for row in _due(context) if row.id not in done or done[row.id].reason is None]:
         for row in due:
-            before = done.get(row.id)
-            done[row.id] = _tick_one(context, row.id)
-            if before == done[row.id] and row.due is not None and _unchanged(context, row.id, row.revision):
-                done[row.id] = Ticked(row.id, done[row.id].state, "its timer does not move on")
+            rounds[row.id] = rounds.get(row.id, 0) + 1
+            done[row.id] = _tick_one(context, row) if rounds[row.id] <= MOST_ROUNDS else _restless(row)
+    return list(done.values())
 
 
-def _again(ticked: Ticked) -> bool:
-    return ticked.reason is None and ticked.state == "running"
+def _due(context: Context) -> list[Instance]:
+    rows = context.catalog.due(context.now())
+    return [row for row in rows if row.state != "error" and not row.suspended]
 
 
-def _unchanged(context: Context, instance: str, revision: int) -> bool:
-    return context.catalog.instance(instance).revision == revision
+def _restless(row: Instance) -> Ticked:
+    reason = f"it does not come to rest: something was due {MOST_ROUNDS:,} times; the next tick goes on"
+    return Ticked(row.id, row.state, reason)
 
 
-def _tick_one(context: Context, instance: str) -> Ticked:
+def _stuck(before: Instance, after: Instance) -> str | None:
+    if after.due is None or (before.due, before.situation) != (after.due, after.situation):
+        return None
+    return f"what is due cannot happen yet; see: runner history -w {after.id}"
+
+
+def _tick_one(context: Context, row: Instance) -> Ticked:
     try:
-        with Session.open(context, instance, "tick") as session:
-            if session.instance.state != "running":
-                return Ticked(instance, session.instance.state)
-            session.note("timer")
+        with Session.open(context, row.id, "tick") as session:
+            if row.due:  # nothing, where only a command broke off or could not deliver
+                session.note("timer")
             session.advance()
-            return Ticked(instance, session.instance.state)
-    except BusyError as error:
-        return Ticked(instance, "running", error.message)
+            return Ticked(row.id, session.instance.state, _stuck(row, session.instance))
     except IncidentError as error:
-        return Ticked(instance, "error", error.message)
+        return Ticked(row.id, "error", error.message)
+    except RunnerError as error:
+        return Ticked(row.id, row.state, error.message)
