@@ -34,6 +34,9 @@ _HISTORY = TaskState.COMPLETED | TaskState.CANCELLED
 #: Suffixes of the helper nodes the engine puts around a model node.
 _HELPERS = (".BoundaryEventSplit", ".BoundaryEventJoin", " [child]", ".EndJoin")
 
+#: What happens when a node is entered, and is not repeated for tasks that have been entered.
+_ENTRY = ("prescript", "data_input_associations", "io_specification")
+
 Spec = dict[str, Any]
 Scope = dict[str, Any]
 
@@ -81,6 +84,8 @@ class Retargeted:
         disarmed: Ids of boundary events taken off live tasks.
         armed: Ids of boundary events put on live tasks.
         kept_as_history: Ids of finished tasks' nodes that the new version lacks.
+        entries_changed: Live tasks, as (task, element), that were entered another way than the new version would
+            (pre-script, data inputs).
         repredicted: Ids of nodes whose path ahead was predicted again.
         data_objects: Data objects initialised to None.
         old_graphs: Connections of the old version by spec key: outputs by node, both as the new version names them.
@@ -92,6 +97,7 @@ class Retargeted:
     disarmed: list[str] = field(default_factory=list)
     armed: list[str] = field(default_factory=list)
     kept_as_history: list[str] = field(default_factory=list)
+    entries_changed: list[tuple[str, str]] = field(default_factory=list)
     repredicted: list[str] = field(default_factory=list)
     data_objects: list[str] = field(default_factory=list)
     old_graphs: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -177,7 +183,9 @@ class _Retargeting:
     def _rename(self, key: str, scope: Scope) -> None:
         old, new = self._spec_pair(key)
         if new is None:
+            # Faults where it runs; where it has finished it stays as history, on the spec it ran on.
             self._scope_gone(key, scope, old)
+            self.new_specs[key] = old
             return
         _relink(new, scope)
         names = _Names(old, new, self.mapping)
@@ -187,11 +195,13 @@ class _Retargeting:
             if names.fits(name) and not (task["state"] == TaskState.WAITING and names.waits_differently(name)):
                 task["spec"] = names.new(name)
                 self._note_move(task_id, task, name, old)
+                if not task["state"] & (_PREDICTED | _HISTORY) and names.entered_differently(name):
+                    self.result.entries_changed.append((task_id, old["task_specs"][name].get("bpmn_id") or name))
             elif task["state"] & _PREDICTED:
                 remove.append(task_id)
                 self.cut.add(task["parent"])
             elif task["state"] & _HISTORY:
-                self._keep_as_history(task, name, names)
+                self._keep_as_history(scope, task_id, task, name, names)
             elif old["task_specs"][name]["typename"] == "BoundaryEvent" and task["state"] == TaskState.WAITING:
                 remove.append(task_id)
                 self.result.disarmed.append(name)
@@ -207,10 +217,32 @@ class _Retargeting:
         if live and old["task_specs"][old_name].get("bpmn_id"):
             self.result.moves.append(Move(task_id, old_name, task["spec"], TaskState.get_name(task["state"])))
 
-    def _keep_as_history(self, task: dict[str, Any], name: str, names: _Names) -> None:
+    def _keep_as_history(self, scope: Scope, task_id: str, task: dict[str, Any], name: str, names: _Names) -> None:
+        target = names.target(name)
+        if target is not None and "Gateway" in target["typename"] + names.old["task_specs"][name]["typename"]:
+            self._check_gateway(scope, task_id, name, names)
         if names.keep_as_history(name) and names.old["task_specs"][name].get("bpmn_id"):
             self.result.kept_as_history.append(name)
         task["spec"] = names.new(name)
+
+    def _check_gateway(self, scope: Scope, task_id: str, name: str, names: _Names) -> None:
+        """A gateway that let tokens go one way cannot become one that would have let others go."""
+        live = next((t for t in _descendants(scope, task_id) if not t["state"] & (_PREDICTED | _HISTORY)), None)
+        if live is None:
+            return
+        node = names.old["task_specs"][name]
+        self.result.faults.append(
+            Fault(
+                "gateway-type-changed",
+                task_id,
+                node.get("bpmn_id") or name,
+                node.get("bpmn_name"),
+                "COMPLETED",
+                f"The gateway '{node.get('bpmn_name') or name}' has let tokens go as a {node['typename']}; in the new "
+                "version another kind of node stands there.",
+                "Let those tokens finish first, then migrate.",
+            )
+        )
 
     def _scope_gone(self, key: str, scope: Scope, old: Spec) -> None:
         name = key.partition("#")[2]
@@ -387,6 +419,15 @@ def _remove(scope: Scope, task_id: str, children: dict[str, Any]) -> None:
             del children[child_id]
 
 
+def _descendants(scope: Scope, task_id: str) -> Iterator[dict[str, Any]]:
+    pending = list(scope["tasks"][task_id]["children"])
+    while pending:
+        task = scope["tasks"].get(pending.pop())
+        if task is not None:
+            yield task
+            pending.extend(task["children"])
+
+
 def _relink(new: Spec, scope: Scope) -> None:
     """Connect event sub-processes and participants that run, as the engine did in the instance's own spec."""
     start = new["task_specs"]["Start"]
@@ -434,6 +475,11 @@ class _Names:
         before = self.old["task_specs"][name].get("event_definition") or {}
         after = (self.target(name) or {}).get("event_definition") or {}
         return before.get("typename") != after.get("typename")
+
+    def entered_differently(self, name: str) -> bool:
+        """Whether the new version does something on the way into a node that the old one did not."""
+        before, after = self.old["task_specs"][name], self.target(name) or {}
+        return any(before.get(key) != after.get(key) for key in _ENTRY)
 
     def keep_as_history(self, name: str) -> bool:
         """Give the new spec an unconnected node for finished tasks; False where its name is taken there."""

@@ -184,16 +184,16 @@ def skipped_nodes(running: Running, old_graphs: Mapping[str, Graph]) -> list[Mis
 
 
 def repeated_nodes(running: Running, old_graphs: Mapping[str, Graph]) -> list[Misplaced]:
-    """Nodes that have run, that the old version would not have run again, and that the new version would."""
+    """Nodes that have run or hold a token, and that the tokens would come to again only in the new version."""
     found = []
     for workflow, graph in _moved(running, old_graphs):
-        tokens = [task.task_spec for task in live_tasks(workflow)]
+        tokens = {task.task_spec for task in live_tasks(workflow)}
+        done = {task.task_spec for task in workflow.tasks.values() if task.state == TaskState.COMPLETED}
         ahead = reachable(tokens)
         before = _ahead_in(graph, [spec.name for spec in tokens])
-        done = {task.task_spec for task in workflow.tasks.values() if task.state == TaskState.COMPLETED}
         found += [
             _misplaced(spec, "", workflow)
-            for spec in done
+            for spec in done | tokens
             if spec.name in ahead and spec.name not in before and _does_work(spec)
         ]
     return sorted(found, key=lambda item: item.node)
@@ -218,7 +218,8 @@ def _ahead_in(graph: Graph, names: list[str]) -> set[str]:
 
 
 def _does_work(spec: Any) -> bool:
-    return is_model_node(spec) and not type(spec).__name__.endswith("Gateway")
+    """Whether passing over a node makes a difference: all but gateways that only bring paths together."""
+    return is_model_node(spec) and (not type(spec).__name__.endswith("Gateway") or len(spec.outputs) > 1)
 
 
 def _misplaced(spec: Any, after: str, workflow: Any) -> Misplaced:

@@ -220,6 +220,19 @@ def _checks(engine: Engine, request: Request, before: Running, after: Running, f
             f"Accept that with --allow node-repeated:{node.node}, or let the instance finish.",
             waivable=True,
         )
+    for task, element in found.entries_changed:
+        view = after.task(task)
+        yield Blocker(
+            "entry-not-repeated",
+            task,
+            element,
+            view.name,
+            view.state,
+            f"'{view.name or element}' is {view.state}: what the new version does on the way into it (pre-script, data "
+            "inputs) will not be done for this task.",
+            f"Accept that with --allow entry-not-repeated:{element}, or complete the task first.",
+            waivable=True,
+        )
     yield from _lost(before, after, found)
 
 

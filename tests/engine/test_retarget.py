@@ -314,3 +314,77 @@ def test_a_task_ahead_that_became_another_kind_runs(world: World, tmp_path: Path
     world.deploy("v2", second)
     moved = world.drive(checked(world, world.start("v1")))
     assert (moved.state, world.log) == ("completed", ["U:a", "U:b"])
+
+
+def bpmn(tmp_path: Path, name: str, nodes: str, flows: str) -> Path:
+    """A process from elements and flows written `a>b`; a condition follows after a colon."""
+    drawn = ""
+    for flow in flows.split():
+        path, _, condition = flow.partition(":")
+        source, target = path.split(">")
+        inner = f"<conditionExpression>{condition}</conditionExpression>" if condition else ""
+        drawn += f'<sequenceFlow id="{source}_{target}" sourceRef="{source}" targetRef="{target}">{inner}</sequenceFlow>'
+    file = tmp_path / f"{name}.bpmn"
+    file.write_text(
+        '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" '
+        'xmlns:s="http://spiffworkflow.org/bpmn/schema/1.0/core" targetNamespace="x">'
+        f'<process id="p" isExecutable="true"><startEvent id="start"/>{nodes}<endEvent id="end"/>{drawn}'
+        "</process></definitions>"
+    )
+    return file
+
+
+USERS = "".join(f'<userTask id="{name}"/>' for name in "abu")
+
+
+def test_a_parallel_split_inserted_behind_the_token_is_found(world: World, tmp_path: Path) -> None:
+    world.deploy("v1", bpmn(tmp_path, "one", USERS, "start>a a>u u>b b>end"))
+    extra = '<parallelGateway id="split"/><userTask id="v"/><endEvent id="other"/>'
+    world.deploy("v2", bpmn(tmp_path, "two", USERS + extra, "start>a a>split split>u split>v v>other u>b b>end"))
+    running = world.complete(world.start("v1"), "a")
+    result = world.migrate(running, "v2")
+    moved = world.migrated(running, "v2")
+    assert "split" in [node.node for node in skipped_nodes(moved, result.old_graphs)]
+
+
+def test_a_passed_gateway_does_not_become_one_of_another_kind(world: World, tmp_path: Path) -> None:
+    nodes = USERS + '<{0} id="split" default="split_b"/><{0} id="join"/>'
+    flows = "start>split split>a:True split>b a>join b>join join>u u>end"
+    world.deploy("v1", bpmn(tmp_path, "one", nodes.format("parallelGateway").replace(' default="split_b"', ""), flows))
+    world.deploy("v2", bpmn(tmp_path, "two", nodes.format("exclusiveGateway"), flows))
+    result = world.migrate(world.start("v1"), "v2")
+    assert {(fault.rule, fault.element) for fault in result.faults} == {("gateway-type-changed", "split")}
+
+
+def test_a_finished_sub_process_that_is_gone_stays_as_history(world: World, tmp_path: Path) -> None:
+    sub = (
+        '<subProcess id="sp"><startEvent id="s"/><userTask id="inner"/><endEvent id="e"/>'
+        '<sequenceFlow id="s1" sourceRef="s" targetRef="inner"/><sequenceFlow id="s2" sourceRef="inner" targetRef="e"/>'
+        "</subProcess>"
+    )
+    world.deploy("v1", bpmn(tmp_path, "one", USERS + sub, "start>sp sp>a a>end"))
+    world.deploy("v2", bpmn(tmp_path, "two", USERS, "start>a a>end"))
+    moved = world.reload(checked(world, world.complete(world.start("v1"), "inner")))
+    assert [(task.id, task.state) for task in moved.tasks() if task.id == "inner"] == [("inner", "COMPLETED")]
+    assert world.drive(moved).state == "completed"
+
+
+def test_a_new_pre_script_is_not_run_for_a_task_in_progress_and_that_is_told(world: World, tmp_path: Path) -> None:
+    scripted = USERS.replace(
+        '<userTask id="a"/>',
+        '<userTask id="a"><extensionElements><s:preScript>x = 1</s:preScript></extensionElements></userTask>',
+    )
+    world.deploy("v1", bpmn(tmp_path, "one", USERS, "start>a a>end"))
+    world.deploy("v2", bpmn(tmp_path, "two", scripted, "start>a a>end"))
+    result = world.migrate(world.start("v1"), "v2")
+    assert [element for _, element in result.entries_changed] == ["a"]
+
+
+def test_parallel_branches_put_in_a_row_are_found(world: World, tmp_path: Path) -> None:
+    gates = '<parallelGateway id="split"/><parallelGateway id="join"/>'
+    world.deploy("v1", bpmn(tmp_path, "one", USERS + gates, "start>split split>a split>b a>join b>join join>u u>end"))
+    world.deploy("v2", bpmn(tmp_path, "two", USERS, "start>a a>b b>u u>end"))
+    running = world.start("v1")
+    result = world.migrate(running, "v2")
+    moved = world.migrated(running, "v2")
+    assert [node.node for node in repeated_nodes(moved, result.old_graphs)] == ["b"]
