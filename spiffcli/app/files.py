@@ -57,13 +57,18 @@ def _reason(error: OSError) -> str:
 
 
 def _hint(path: Path, error: OSError) -> str | None:
-    if error.errno != errno.ENOENT or not path.parent.is_dir():
+    if error.errno == errno.EISDIR:
+        return f"Name the files in it: {path}/*.bpmn"
+    if error.errno != errno.ENOENT:
         return None
+    if not path.parent.is_dir():
+        return f"There is no folder {path.parent} either."
     import difflib
 
-    names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
-    near = difflib.get_close_matches(path.name, names, 1, 0.6)
-    return f"Did you mean {path.parent / near[0]}?" if near else None
+    # Endings apart: two files are not alike because both are models.
+    names = {entry.stem: entry for entry in path.parent.iterdir() if entry.is_file()}
+    near = difflib.get_close_matches(path.stem, names, 1, 0.6)
+    return f"Did you mean {names[near[0]]}?" if near else None
 
 
 def with_forms(resources: tuple[Resource, ...]) -> tuple[Resource, ...]:

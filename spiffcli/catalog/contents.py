@@ -111,10 +111,9 @@ def _check_main_process(request: Deploy, model: Model) -> None:
 
 def _unknown_main(request: Deploy, model: Model) -> ModelError:
     there = model.processes if request.main_kind == "process" else model.collaborations
-    holds = _listed(there) if there else "none"
     return ModelError(
         f"No file holds a {request.main_kind} '{request.main}'.",
-        hint=f"In the files: {holds}.",
+        hint=f"In the files: {_listed(there) if there else 'none'}.",
         candidates=sorted(there),
     )
 

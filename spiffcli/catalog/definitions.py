@@ -12,7 +12,7 @@ from spiffcli.catalog.deployments import resources as deployment_resources
 from spiffcli.catalog.documents import definition_from, deployment_from, with_tags
 from spiffcli.catalog.keys import KeyRecord, key_records, read_key, write_key
 from spiffcli.catalog.references import LATEST, ByName, ByTag, ByVersion, Ref, check_tag, parse_ref
-from spiffcli.catalog.scope import Scope, tenant_name
+from spiffcli.catalog.scope import Scope, in_tenant
 from spiffcli.catalog.words import some
 from spiffcli.errors import AmbiguousError, CorruptStoreError, DuplicateError, NotFoundError, StateError
 from spiffcli.store.protocol import Condition, Document, Reader, Transaction, one_of
@@ -288,7 +288,7 @@ def _version_id(reader: Reader, record: KeyRecord, ref: ByVersion | ByTag) -> st
         return whole.versions[version]
     if isinstance(ref, ByVersion):
         there = [str(each) for each in sorted(whole.versions)]
-        message = f"There is no version {ref.version} of '{ref.key}' in {tenant_name(record.tenant)}."
+        message = f"There is no version {ref.version} of '{ref.key}'{in_tenant(record.tenant)}."
         if ref.version <= whole.highest:
             message = f"Version {ref.version} of '{ref.key}' was deleted."
     else:
@@ -337,7 +337,7 @@ def _not_found(reader: Reader, scope: Scope, text: str, kinds: Sequence[Definiti
     else:
         hint = "Nothing has been added yet: runner add -p PROCESS -b FILE"
     raise NotFoundError(
-        f"There is no {_kinds_in_words(kinds)} '{text}' in {tenant_name(scope.tenant)}.",
+        f"There is no {_kinds_in_words(kinds)} '{text}'{in_tenant(scope.tenant)}.",
         hint=hint,
         candidates=near,
     )

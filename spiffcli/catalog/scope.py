@@ -48,6 +48,11 @@ class Scope:
         return self if tenant == self.tenant else replace(self, tenant=tenant)
 
 
+def in_tenant(tenant: str) -> str:
+    """`tenant` at the end of a sentence; most people have only the default one, and need not read about it."""
+    return f" in tenant '{tenant}'" if tenant else ""
+
+
 def tenant_name(tenant: str) -> str:
     """`tenant` as messages name it."""
     return f"tenant '{tenant}'" if tenant else "the default tenant"

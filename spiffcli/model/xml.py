@@ -85,7 +85,7 @@ def _parse(content: bytes, name: str) -> etree._Element:
 def _not_well_formed(error: etree.XMLSyntaxError, content: bytes, name: str) -> ModelError:
     if not content.strip():
         return ModelError("The file is empty.", file=name)
-    reason = (error.msg or "nothing in it can be read as XML").rstrip(".")
+    reason = (error.msg or "nothing in it can be read as XML").rstrip(".").partition(", line ")[0]
     if "xcessive depth" in reason:  # the parser's own limit, far beyond what a modeler writes
         return ModelError("Elements are nested too deep.", file=name, line=error.lineno or None)
     return ModelError(
