@@ -32,6 +32,7 @@ def test_every_problem_is_told_with_its_line() -> None:
         ("def f():\n  try: pass\n  finally: return", "return inside finally would swallow", "Move the return"),
         ("open('x')", "open() is not available to scripts", "Offer a function"),
         ("r = type(1)", "type() is not available to scripts", "Use isinstance"),
+        ("x = 0x" + "f" * 300_000, "the number is too large", ""),
         ("x.mro()", "the attribute 'mro' is not available to scripts", ""),
     ],
 )

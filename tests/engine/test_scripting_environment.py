@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import math
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -140,6 +141,27 @@ def test_every_script_gets_lists_and_dictionaries_of_the_engine_module_fresh(mod
 def test_a_module_given_by_the_engine_module_is_offered_without_what_it_imports() -> None:
     assert execute(ScriptMode.RESTRICTED, "r = datetime.date(2024, 1, 2).year", datetime=datetime) == {"r": 2024}
     assert failure(ScriptMode.RESTRICTED, "datetime.sys", datetime=datetime).kind == "AttributeError"
+
+
+def test_of_a_module_given_by_the_engine_module_only_its_own_names_are_offered() -> None:
+    tools = ModuleType("tools")
+    exec("from os import system\nimport os\nRATE = 3\ndef own(): return RATE\n_hidden = 1", vars(tools))
+    assert execute(ScriptMode.RESTRICTED, "r = tools.own() + tools.RATE", tools=tools) == {"r": 6}
+    for name in ("system", "os", "_hidden"):
+        assert failure(ScriptMode.RESTRICTED, f"tools.{name}", tools=tools).kind in ("AttributeError", "ScriptRefused")
+    tools.__all__ = ["system"]  # type: ignore[attr-defined]
+    assert execute(ScriptMode.RESTRICTED, "r = callable(tools.system)", tools=tools) == {"r": True}
+
+
+@pytest.mark.parametrize("mode", RUNNING)
+def test_objects_of_an_engine_module_stay_also_when_they_can_be_called(mode: ScriptMode) -> None:
+    class Rule:
+        def __call__(self) -> int:
+            return 2
+
+    data = execute(mode, "rule = make()\nr = rule()", make=Rule)
+    assert data["r"] == 2
+    assert isinstance(data["rule"], Rule)
 
 
 @pytest.mark.parametrize("mode", RUNNING)

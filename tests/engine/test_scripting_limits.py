@@ -97,6 +97,28 @@ def test_a_checkpoint_outside_of_scripts_lets_everything_pass() -> None:
     assert checkpoint()()
 
 
+@pytest.mark.parametrize("mode", SLOW_MODES)
+def test_a_function_of_the_engine_module_is_broken_off_a_little_later(mode: ScriptMode) -> None:
+    environment = make_script_engine(mode, functions={"wait": lambda: time.sleep(60)}, time_limit_s=0.05).environment
+    began = time.monotonic()
+    with pytest.raises(ScriptFailure, match="took longer"):
+        environment.execute("wait()", {})
+    assert time.monotonic() - began < 30
+
+
+def test_a_function_of_the_engine_module_may_finish_what_it_is_doing() -> None:
+    finished = []
+
+    def work() -> None:
+        time.sleep(0.2)
+        finished.append(1)
+
+    environment = make_script_engine(ScriptMode.RESTRICTED, functions={"work": work}, time_limit_s=0.05).environment
+    with pytest.raises(ScriptFailure, match="took longer"):
+        environment.execute("work()\nwhile True:\n    pass", {})
+    assert finished == [1]
+
+
 def test_code_that_catches_everything_is_stopped_again() -> None:
     caught = []
 

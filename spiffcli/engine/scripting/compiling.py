@@ -12,8 +12,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Final, Literal, TypeVar
 
-from spiffcli.engine.scripting.failure import SCRIPT_FILE
-from spiffcli.engine.scripting.limits import bounded_recursion, deep_recursion
+from spiffcli.engine.scripting.limits import SCRIPT_FILE, bounded_recursion, deep_recursion
 from spiffcli.engine.scripting.modes import ScriptMode, ScriptProblem
 from spiffcli.engine.scripting.policy import ScriptPolicy
 
@@ -61,10 +60,12 @@ class Compiled:
     Attributes:
         code: Runs in a namespace that holds the guards (unless the mode is trusted).
         plain: Whether it can neither loop nor call, so that it needs no limits.
+        names: Every name it says.
     """
 
     code: CodeType
     plain: bool
+    names: frozenset[str]
 
 
 @lru_cache(maxsize=_CACHED)
@@ -75,7 +76,9 @@ def compiled(source: str, kind: Kind, mode: ScriptMode) -> Compiled:
         ScriptRefusedError: It is not Python, or the mode does not allow it.
     """
     tree = parsed(source, kind)
-    plain = kind == "eval" and all(isinstance(node, _PLAIN) for node in ast.walk(tree))
+    nodes = list(ast.walk(tree))
+    plain = kind == "eval" and all(isinstance(node, _PLAIN) for node in nodes)
+    names = frozenset(node.id for node in nodes if isinstance(node, ast.Name))
     if mode is ScriptMode.OFF:
         _check_off(tree, kind)
     if mode is not ScriptMode.TRUSTED:
@@ -83,7 +86,7 @@ def compiled(source: str, kind: Kind, mode: ScriptMode) -> Compiled:
         tree = _rewritten(policy, tree)
         if policy.problems:
             raise ScriptRefusedError(sorted(policy.problems, key=lambda problem: problem.line))
-    return Compiled(_code(tree, kind), plain)
+    return Compiled(_code(tree, kind), plain, names)
 
 
 def check(
@@ -129,15 +132,12 @@ def parsed(source: str, kind: Kind) -> ast.AST:
 
 
 @lru_cache(maxsize=_CACHED)
-def syntax_error(source: str) -> SyntaxError | None:
+def syntax_error(source: str) -> str | None:
     """Why a text is not Python, or None where it is."""
     try:
-        parsed_plainly = ast.parse(source)
-    except SyntaxError as error:
-        return error
-    except (ValueError, RecursionError, MemoryError) as error:
-        return SyntaxError(str(error))
-    del parsed_plainly
+        _careful(lambda: ast.parse(source))
+    except ScriptRefusedError as error:
+        return str(error)
     return None
 
 

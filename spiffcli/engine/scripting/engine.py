@@ -35,7 +35,7 @@ class RunnerScriptEngine(PythonScriptEngine):
         """
         error = syntax_error(expression)
         if error is not None:
-            raise error
+            raise SyntaxError(error)
 
     def evaluate(self, task: Any, expression: str, external_context: Any = None) -> Any:
         """The value of an expression on the data of a task.

@@ -16,6 +16,7 @@ from typing import IO, Any, Final, TypeVar
 
 from SpiffWorkflow.bpmn.script_engine import BasePythonScriptEngineEnvironment
 
+from spiffcli.engine.scripting.attributes import is_closed
 from spiffcli.engine.scripting.compiling import Compiled, Kind, ScriptRefusedError, compiled
 from spiffcli.engine.scripting.failure import ScriptFailure, failure_of_error, failure_of_problem, hint_for_name
 from spiffcli.engine.scripting.guards import BUILTINS, GUARDS, writer
@@ -69,7 +70,7 @@ class ScriptEnvironment(BasePythonScriptEngineEnvironment):
         if not isinstance(context, Mapping):  # correlation properties look into whatever a message carries
             detail = f"there are no names to look up in a {type(context).__name__}"
             raise ScriptFailure("TypeError", detail, source=expression, line=1)
-        namespace = {**self._given(external_context), **context, **self._own_names()}
+        namespace = {**self._given(code, external_context), **context, **self._own_names()}
         return self._limited(expression, code, namespace, context, lambda: eval(code.code, namespace))
 
     def execute(self, script: str, context: Data, external_context: Any = None) -> bool:
@@ -81,7 +82,7 @@ class ScriptEnvironment(BasePythonScriptEngineEnvironment):
             ScriptFailure: It failed; it belongs to no task yet.
         """
         code = self._compiled(script, "exec")
-        given = self._given(external_context)
+        given = self._given(code, external_context)
         namespace = {**given, **context, **self._own_names()}
         self._limited(script, code, namespace, context, lambda: exec(code.code, namespace))
         self._put_back(namespace, context, given)
@@ -98,9 +99,9 @@ class ScriptEnvironment(BasePythonScriptEngineEnvironment):
         except ScriptRefusedError as error:
             raise failure_of_problem(source, error.problems[0], kind=error.kind) from error
 
-    def _given(self, external_context: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _given(self, code: Compiled, external_context: Mapping[str, Any] | None) -> dict[str, Any]:
         """What scripts get besides task data. Of lists and dictionaries they get a copy of their own."""
-        copies = {name: deepcopy(self.globals[name]) for name in self._changeable}
+        copies = {name: deepcopy(self.globals[name]) for name in self._changeable if name in code.names}
         return {**self.globals, **copies, **(external_context or {})}
 
     def _own_names(self) -> Mapping[str, Any]:
@@ -229,22 +230,33 @@ def _wrapped(value: Any) -> Any:
         return value
     if value.__name__ in MODULES:
         return offered_module(value.__name__)
-    names = getattr(value, "__all__", None) or [name for name in vars(value) if not name.startswith("_")]
-    offered = {name: getattr(value, name) for name in names}
+    public = getattr(value, "__all__", None) or [name for name in vars(value) if _belongs_to(value, name)]
+    offered = {name: getattr(value, name) for name in public}
     return OfferedModule(value.__name__, {n: v for n, v in offered.items() if not isinstance(v, ModuleType)})
+
+
+def _belongs_to(module: ModuleType, name: str) -> bool:
+    """Whether a name is the module's own: not private, and not a function or class from elsewhere."""
+    value = getattr(module, name)
+    home = getattr(value, "__module__", None) or module.__name__
+    return not name.startswith("_") and (home == module.__name__ or not callable(value))
 
 
 #: What `from __future__ import annotations` leaves behind.
 _Feature: Final = type(__future__.annotations)
 
 #: Values that only make sense while a script runs. They are not data: nobody could store them.
-_TOOLS: Final = (ModuleType, OfferedModule, Annotation, Iterator, Pattern, Match, BaseException, _Feature)
+_TOOLS: Final = (ModuleType, OfferedModule, Annotation, Pattern, Match, BaseException, _Feature, type)
 _PLAIN: Final = frozenset({type(None), str, int, float, bool, list, dict, tuple, set, bytes})
 
 
 def is_tool(value: Any) -> bool:
     """Whether a value is removed from task data after a script: modules, functions, classes, iterators ..."""
-    return type(value) not in _PLAIN and (callable(value) or isinstance(value, _TOOLS))
+    kind = type(value)
+    if kind in _PLAIN:
+        return False
+    # An object of an engine module's own type is data, also where it can be called: the registry knows the type.
+    return isinstance(value, _TOOLS) or (is_closed(kind) and (callable(value) or isinstance(value, Iterator)))
 
 
 def _why_lost(name: str, value: Any) -> str:

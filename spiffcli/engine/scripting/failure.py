@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from SpiffWorkflow.bpmn.exceptions import WorkflowTaskException
 from SpiffWorkflow.exceptions import WorkflowException
 
-from spiffcli.engine.scripting.limits import TimeLimitExceededError
+from spiffcli.engine.scripting.limits import SCRIPT_FILE, TimeLimitExceededError
 from spiffcli.engine.scripting.modes import ScriptProblem
 from spiffcli.engine.scripting.refusal import ScriptRefusalError
 from spiffcli.engine.scripting.vocabulary import REFUSED_BUILTINS
-
-#: File name in the code objects of scripts, by which their frames are found in a traceback.
-SCRIPT_FILE: Final = "<script>"
 
 
 class ScriptFailure(WorkflowTaskException):

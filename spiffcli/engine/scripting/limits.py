@@ -1,9 +1,10 @@
 """Time, memory and recursion that one script may use.
 
-In the main thread an alarm interrupts a script that takes too long, wherever it is: in a loop, in a regular
-expression, in a function of the engine module. Elsewhere (other threads, systems without interval timers) the
-checkpoints that the policy plants into loops and functions look at the clock. They see every loop a script writes
-itself, but not one long call into C, such as a regular expression that backtracks for minutes.
+In the main thread an alarm interrupts a script that takes too long: in a loop, in a regular expression, and, a second
+later, in a function of the engine module, which is broken off only then as it could hold a lock. In other threads, and
+on systems without interval timers, the checkpoints that the policy plants into loops and functions look at the clock.
+They see every loop a script writes itself, but not one long call into C, such as a regular expression that backtracks
+for minutes.
 
 On Linux the address space may grow by a fixed amount while a script runs in the main thread, so that one huge
 allocation is a `MemoryError` in the script and not the end of the process.
@@ -32,6 +33,11 @@ Checkpoint = Callable[[], bool]
 
 #: Seconds between alarms after the first, for code that swallows it (a finalizer, say).
 _AGAIN_S: Final = 0.1
+#: Alarms for which a function that a script calls may go on, before it too is broken off wherever it is.
+_PATIENCE: Final = 10
+#: File name in the code objects of scripts, by which their frames are known.
+SCRIPT_FILE: Final = "<script>"
+_PACKAGE: Final = str(Path(__file__).parent)
 #: Frames that a script may stack up on top of its caller.
 _DEPTH: Final = 1000
 #: Frames for walks over syntax trees.
@@ -125,17 +131,17 @@ def _clock_checkpoint(deadline: float, clock: Callable[[], float] = time.monoton
 
 
 def _run_with_alarm(limits: Limits, call: Callable[[Checkpoint], T]) -> T:
-    over = False
+    rings = 0
     active = True
 
-    def ring(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal over
-        over = True
-        if active:
+    def ring(_signal: int, frame: FrameType | None) -> None:
+        nonlocal rings
+        rings += 1
+        if active and (rings > _PATIENCE or _is_script(frame)):
             raise TimeLimitExceededError
 
     def check() -> bool:
-        if over:
+        if rings:
             raise TimeLimitExceededError
         return True
 
@@ -206,6 +212,12 @@ class _AddressSpace:
 
 
 _address_space = _AddressSpace()
+
+
+def _is_script(frame: FrameType | None) -> bool:
+    """Whether code may be broken off here: it belongs to a script or to this package, and holds no lock."""
+    file = frame.f_code.co_filename if frame is not None else ""
+    return file == SCRIPT_FILE or file.startswith(_PACKAGE)
 
 
 def _lower_memory_limit(growth: int) -> Any:

@@ -217,6 +217,7 @@ def make_decimal(value: Any = "0", /) -> Any:
     """`Decimal(value)`."""
     from decimal import Decimal
 
+    sizes.check_decimal_text(value)
     return sizes.check_decimal(Decimal(value))
 
 

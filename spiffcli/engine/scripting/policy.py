@@ -20,6 +20,7 @@ from RestrictedPython.transformer import RestrictingNodeTransformer
 from spiffcli.engine.scripting.modes import ScriptProblem
 from spiffcli.engine.scripting.modules import MODULES, offered_names
 from spiffcli.engine.scripting.rewriting import assign, at, call, checkpoint_statement, leaving
+from spiffcli.engine.scripting.sizes import MAX_BITS
 from spiffcli.engine.scripting.vocabulary import REFUSED_ATTRIBUTES, REFUSED_BUILTINS, is_private
 
 _UNKNOWN: Final = {
@@ -120,6 +121,12 @@ class ScriptPolicy(RestrictingNodeTransformer):
         if isinstance(node.func, ast.Name) and node.func.id in REFUSED_BUILTINS:
             self._called.append((node.func.id, node.lineno))
         return self.node_contents_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        """A hexadecimal number can be written that no operator would be allowed to make."""
+        if isinstance(node.value, int) and node.value.bit_length() > MAX_BITS:
+            self.refuse(node, "the number is too large")
+        return node
 
     # Operators and formatting
 

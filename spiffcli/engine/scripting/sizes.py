@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
@@ -58,6 +59,8 @@ def multiply(left: Any, right: Any) -> Any:
             check_items(len(left) * right, "the repeated value")
     elif isinstance(left, int) and isinstance(right, _SEQUENCES):
         check_items(len(right) * left, "the repeated value")
+    elif isinstance(left, Fraction):
+        check_bits(_bits(left) + _bits(right), "the product")
     return left * right
 
 
@@ -133,11 +136,14 @@ def check_spec(spec: str) -> None:
 
 
 def check_decimal_text(value: Any) -> None:
-    """Refuse powers of ten that would be written out by the first conversion to a whole number.
+    """Refuse numbers that the first conversion to a whole number would take minutes for.
 
     Raises:
-        MemoryError: The exponent is too large.
+        MemoryError: There are too many digits, or the exponent is too large.
     """
+    if isinstance(value, str | tuple | list):
+        digits = value if isinstance(value, str) else value[1]
+        check_bits(len(digits) * 4, "the number")
     found = _EXPONENT.search(value) if isinstance(value, str) else None
     if found and int(found[1].replace("_", "")[:12] or 0) > MAX_EXPONENT:
         raise MemoryError(f"a number with an exponent above {MAX_EXPONENT:,}")
@@ -184,12 +190,8 @@ def join(separator: Any, parts: Iterable[Any]) -> Any:
     """`separator.join()`."""
     listed = parts if isinstance(parts, list | tuple) else list(parts)
     if len(listed) > 1:
-        size = len(separator) * len(listed)
-        for part in listed:
-            if not isinstance(part, str | bytes):
-                break  # Python's own error says which
-            size += len(part)
-        check_items(size, "the joined text")
+        with suppress(TypeError):  # Python's own error says which part is no text
+            check_items(len(separator) * len(listed) + sum(map(len, listed)), "the joined text")
     return separator.join(listed)
 
 
