@@ -1,4 +1,4 @@
-"""Process models made in code, and a way to run them step by step and write down what happens.
+"""Process models made in code, and made up at random.
 
 A model is a `Model` that blocks are added to; every block has one way in and one way out, so blocks nest freely.
 """
@@ -6,23 +6,9 @@ A model is a `Model` that blocks are added to; every block has one way in and on
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
-
-from lxml import etree
-from SpiffWorkflow.bpmn import BpmnWorkflow
-from SpiffWorkflow.bpmn.serializer import BpmnWorkflowSerializer
-from SpiffWorkflow.bpmn.specs.event_definitions import SignalEventDefinition
-from SpiffWorkflow.bpmn.util import BpmnEvent
-from SpiffWorkflow.spiff.parser import SpiffBpmnParser
-from SpiffWorkflow.spiff.serializer.config import SPIFF_CONFIG
-from SpiffWorkflow.util.task import TaskState
-
-from spiffcli.engine import tuning
-from spiffcli.engine.clock import ManualClock, use_clock
 
 _XMLNS = 'xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
@@ -99,11 +85,44 @@ class Scope:
         self.node("exclusiveGateway", id=again, attributes=f'default="{default}"')
         return start, after
 
-    def sub_process(self, build: Callable[[Scope], Ends], repeat: str = "") -> Ends:
+    def sub_process(self, build: Callable[[Scope], Ends], repeat: str = "", *, error: str = "") -> Ends:
+        """An embedded process; it ends with an error where one is given."""
         inner = Scope(self.model)
-        inner.close(build(inner))
+        inner.close(build(inner), self.model.error(error) if error else "")
         id = self.node("subProcess", repeat + "".join(inner.parts))
         return id, id
+
+    def event_sub_process(self, build: Callable[[Scope], Ends], signal: str) -> None:
+        """A process that a signal starts beside this one."""
+        inner = Scope(self.model)
+        inner.close(build(inner), start=self.model.signal(signal))
+        self.node("subProcess", "".join(inner.parts), attributes='triggeredByEvent="true"')
+
+    def repeated_user(self, times: int) -> Ends:
+        id = self.node("userTask", f'<standardLoopCharacteristics loopMaximum="{times}"/>')
+        return id, id
+
+    def throw(self, signal: str) -> Ends:
+        id = self.node("intermediateThrowEvent", self.model.signal(signal))
+        return id, id
+
+    def race(self, events: Sequence[Ends]) -> Ends:
+        """An event-based gateway: the first of `events` decides."""
+        first, last = self.node("eventBasedGateway"), self.node("exclusiveGateway")
+        for event in events:
+            self.flow(first, event[0])
+            self.flow(event[1], last)
+        return first, last
+
+    def stop(self, condition: str) -> Ends:
+        """End the process at once if the condition holds."""
+        gateway = self.name("stop")
+        end = self.node("endEvent", "<terminateEventDefinition/>")
+        after, _ = self.script("pass")
+        self.flow(gateway, end, condition)
+        default = self.flow(gateway, after)
+        self.node("exclusiveGateway", id=gateway, attributes=f'default="{default}"')
+        return gateway, after
 
     def call(self, build: Callable[[Scope], Ends]) -> Ends:
         id = self.node("callActivity", attributes=f'calledElement="{self.model.add(build)}"')
@@ -134,7 +153,7 @@ class Scope:
         """`host`, a single node, with an event from which `handler` is reached; both go on at the same place."""
         id = self.node(
             "boundaryEvent",
-            _timer(event) if event.startswith("P") else self.model.signal(event),
+            self.model.event(event),
             attributes=f'attachedToRef="{host[0]}" cancelActivity="{str(interrupting).lower()}"',
         )
         self.flow(id, handler[0])
@@ -143,9 +162,9 @@ class Scope:
         self.flow(handler[1], after)
         return host[0], after
 
-    def close(self, body: Ends) -> None:
+    def close(self, body: Ends, end: str = "", start: str = "") -> None:
         """Put a start event before `body` and an end event after it."""
-        start, end = self.node("startEvent"), self.node("endEvent")
+        start, end = self.node("startEvent", start), self.node("endEvent", end)
         self.flow(start, body[0])
         self.flow(body[1], end)
 
@@ -161,6 +180,7 @@ class Model:
     count: int = 0
     processes: list[str] = field(default_factory=list)
     signals: set[str] = field(default_factory=set)
+    errors: set[str] = field(default_factory=set)
 
     def add(self, build: Callable[[Scope], Ends], *, closed: bool = False) -> str:
         """Add a process and return its id."""
@@ -178,9 +198,23 @@ class Model:
         self.signals.add(name)
         return f'<signalEventDefinition signalRef="{name}"/>'
 
+    def error(self, name: str) -> str:
+        self.errors.add(name)
+        return f'<errorEventDefinition errorRef="{name}"/>'
+
+    def event(self, name: str) -> str:
+        """A timer where the name is a duration or a repetition, else an error or a signal."""
+        if name.startswith("P"):
+            return _timer(name)
+        if name.startswith("R"):
+            return f'<timerEventDefinition><timeCycle>"{name}"</timeCycle></timerEventDefinition>'
+        return self.error(name) if name.startswith("error") else self.signal(name)
+
     def xml(self) -> bytes:
-        signals = "".join(f'<signal id="{name}" name="{name}"/>' for name in sorted(self.signals))
-        return f'<definitions {_XMLNS} targetNamespace="t">{signals}{"".join(self.processes)}</definitions>'.encode()
+        events = [f'<signal id="{name}" name="{name}"/>' for name in sorted(self.signals)]
+        events += [f'<error id="{name}" name="{name}" errorCode="{name}"/>' for name in sorted(self.errors)]
+        body = "".join([*events, *self.processes])
+        return f'<definitions {_XMLNS} targetNamespace="t">{body}</definitions>'.encode()
 
 
 def model_of(build: Callable[[Scope], Ends]) -> bytes:
@@ -191,15 +225,20 @@ def model_of(build: Callable[[Scope], Ends]) -> bytes:
 
 
 class Maker:
-    """Makes random blocks from a seed."""
+    """Makes random blocks from a seed; tame ones only have what the engine does right by itself."""
 
-    def __init__(self, seed: int, *, joins_in_loops: bool = True) -> None:
+    def __init__(self, seed: int, *, tame: bool = False) -> None:
         self.random = random.Random(seed)
-        self.joins_in_loops = joins_in_loops
+        self.tame = tame
         self.left = self.random.randint(3, 14)
 
     def model(self) -> bytes:
-        return model_of(lambda scope: self.block(scope, 0))
+        return model_of(self._main)
+
+    def _main(self, scope: Scope) -> Ends:
+        if self.random.random() < 0.2:
+            scope.event_sub_process(lambda inner: self.block(inner, 3), "signal4")
+        return self.block(scope, 0)
 
     def block(self, scope: Scope, depth: int, *, looping: bool = False) -> Ends:
         blocks = [self.one(scope, depth, looping) for _ in range(self.random.randint(1, 3))]
@@ -208,9 +247,10 @@ class Maker:
     def one(self, scope: Scope, depth: int, looping: bool) -> Ends:
         self.left -= 1
         simple = ["script", "user", "user"]
-        nested = ["xor", "par", "inc", "loop", "sub", "call", "mi", "timer", "signal", "boundary", "long"]
+        nested = ["xor", "par", "inc", "loop", "sub", "call", "mi", "timer", "signal", "boundary", "long", "failing"]
+        nested += ["repeated", "mi_sub", "throw", "race", "stop", "cycle"]
         kind = self.random.choice(simple if self.left < 0 or depth > 3 else simple + nested)
-        if looping and not self.joins_in_loops and kind in ("par", "inc", "boundary"):
+        if self.tame and (kind in ("inc", "stop", "cycle") or (looping and kind in ("par", "boundary"))):
             kind = "xor"
         return getattr(self, f"_{kind}")(scope, depth, looping)
 
@@ -267,152 +307,54 @@ class Maker:
         host = scope.user() if self.random.random() < 0.5 else self._sub(scope, depth, looping)
         event = self.random.choice(["PT2H", "signal0", "signal3"])
         handler = self.block(scope, depth + 2, looping=True) if self.random.random() < 0.5 else scope.script("h = 1")
-        return scope.boundary(host, handler, event, interrupting=self.random.random() < 0.7)
+        return scope.boundary(host, handler, event, interrupting=self.tame or self.random.random() < 0.7)
+
+    def _failing(self, scope: Scope, depth: int, looping: bool) -> Ends:
+        host = scope.sub_process(lambda inner: self.block(inner, depth + 2), error="error1")
+        return scope.boundary(host, scope.user(), "error1", interrupting=True)
+
+    def _repeated(self, scope: Scope, depth: int, looping: bool) -> Ends:
+        return scope.repeated_user(self.random.randint(1, 3))
+
+    def _mi_sub(self, scope: Scope, depth: int, looping: bool) -> Ends:
+        repeat = (
+            f'<multiInstanceLoopCharacteristics isSequential="{self.random.choice(["true", "false"])}">'
+            f"<loopCardinality>{self.random.randint(1, 3)}</loopCardinality></multiInstanceLoopCharacteristics>"
+        )
+        return scope.sub_process(lambda inner: self.block(inner, depth + 2), repeat)
+
+    def _throw(self, scope: Scope, depth: int, looping: bool) -> Ends:
+        return scope.throw(f"signal{self.random.randint(0, 3)}")
+
+    def _race(self, scope: Scope, depth: int, looping: bool) -> Ends:
+        return scope.race([scope.timer(), scope.signal("signal1"), scope.signal("signal2")])
+
+    def _stop(self, scope: Scope, depth: int, looping: bool) -> Ends:
+        return scope.stop(str(self.random.random() < 0.2))
+
+    def _cycle(self, scope: Scope, depth: int, looping: bool) -> Ends:
+        return scope.boundary(scope.user(), scope.user(), "R2/PT1H", interrupting=False)
 
 
-# Running
+def random_graph(seed: int) -> bytes:
+    """A process without any structure: gateways and tasks in a row, with flows from anywhere to anywhere later."""
+    chance = random.Random(seed)
 
+    def build(scope: Scope) -> Ends:
+        kinds = ["userTask"] * 4 + ["exclusiveGateway", "parallelGateway", "inclusiveGateway"] * 2
+        nodes = [(scope.name("node"), chance.choice(kinds)) for _ in range(chance.randint(4, 16))]
+        last = scope.node("exclusiveGateway")
+        for number, (id, kind) in enumerate(nodes):
+            later = [name for name, _ in nodes[number + 1 : number + 6]] + [last]
+            targets = chance.sample(later, min(len(later), 1 if kind == "userTask" else chance.randint(1, 3)))
+            if number + 1 < len(nodes) and nodes[number + 1][0] not in targets:
+                targets[0] = nodes[number + 1][0]
+            conditional = kind in ("exclusiveGateway", "inclusiveGateway") and len(targets) > 1
+            conditions = [str(chance.random() < 0.6) if conditional else "" for _ in targets[1:]]
+            flows = [
+                scope.flow(id, target, condition) for target, condition in zip(targets, [*conditions, ""], strict=True)
+            ]
+            scope.node(kind, id=id, attributes=f'default="{flows[-1]}"' if conditional else "")
+        return nodes[0][0], last
 
-@contextmanager
-def engine(mode: str) -> Iterator[None]:
-    """The engine as it is (`plain`), with what makes it right (`fixes`), or fast too (`speed`, or a horizon).
-
-    `mixed` changes between the last two at every stop. The time comes from our clock in any case.
-    """
-    tuning.uninstall()
-    if mode == "plain":
-        tuning.timing.FIXES.apply()
-    else:
-        tuning.install(enabled=mode != "fixes")
-    if mode.isdigit():
-        tuning.prediction.set_horizon(int(mode))
-    try:
-        yield
-    finally:
-        tuning.uninstall()
-        tuning.install()
-
-
-def parse(xml: bytes, process: str = "process0") -> tuple[Any, dict[str, Any]]:
-    """The spec of a process, and those of the processes inside it."""
-    parser = SpiffBpmnParser()
-    parser.add_bpmn_xml(etree.fromstring(xml), filename="model.bpmn")
-    return parser.get_spec(process), parser.get_subprocess_specs(process)
-
-
-def begin(xml: bytes) -> BpmnWorkflow:
-    """A new instance of the main process, which has not run yet."""
-    return BpmnWorkflow(*parse(xml))
-
-
-def reload(workflow: BpmnWorkflow) -> BpmnWorkflow:
-    """The instance saved and loaded."""
-    serializer = BpmnWorkflowSerializer(BpmnWorkflowSerializer.configure(SPIFF_CONFIG))
-    return serializer.deserialize_json(serializer.serialize_json(workflow))
-
-
-def name_of(task: Any) -> str:
-    return str(task.task_spec.name)
-
-
-def ready(workflow: BpmnWorkflow) -> list[str]:
-    """Names of the tasks that wait for a person, in the engine's order."""
-    return [name_of(task) for task in workflow.get_tasks(state=TaskState.READY, manual=True)]
-
-
-def complete(workflow: BpmnWorkflow, *names: str) -> None:
-    """Complete the first open task of each name and run on."""
-    for name in names:
-        open_tasks = workflow.get_tasks(state=TaskState.READY, manual=True)
-        task = next((task for task in open_tasks if name_of(task) == name), None)
-        assert task is not None, f"{name} is not open, but {ready(workflow)}"
-        result = getattr(task.parent.task_spec, "output_item", None)
-        if result is not None:
-            task.data[result.bpmn_id] = f"done {len(task.parent.children)}"
-        task.run()
-        workflow.do_engine_steps()
-
-
-#: What shows where an instance stands: everything but ids, times and what is merely predicted.
-Picture = list[tuple[Any, ...]]
-
-
-def picture(workflow: BpmnWorkflow) -> Picture:
-    """Tasks in tree order with their states and data, each sub-process after its task, with its own data."""
-    rows: Picture = []
-    pending: list[tuple[Any, int]] = [(workflow.task_tree, 0)]
-    while pending:
-        task, depth = pending.pop()
-        if task.parent is None:
-            current = task.workflow
-            rows.append((depth, current.completed, current.success, sorted(current.data.items(), key=str)))
-        if task.has_state(TaskState.PREDICTED_MASK | TaskState.FUTURE):
-            continue
-        internal = sorted(key for key, value in task.internal_data.items() if _tells(key, value))
-        rows.append((depth, name_of(task), task.state, task.data, internal))
-        pending += [(child, depth + 1) for child in reversed(task.children)]
-        if task.id in workflow.subprocesses:
-            pending.append((workflow.subprocesses[task.id].task_tree, depth + 1))
-    return rows
-
-
-def _tells(key: str, value: Any) -> bool:
-    # A catching event clears its mark in later passes that are predicted already; where they are not, it is unset.
-    return bool(value) or key != "event_fired"
-
-
-def play(xml: bytes, mode: str, choices: Sequence[int], *, save: bool = False) -> list[Any]:
-    """Run an instance, picking what happens next by `choices`, and write down everything that can be seen."""
-    clock, seen = ManualClock(1_000_000.0), list[Any]()
-    with engine(mode), use_clock(clock):
-        workflow = begin(xml)
-
-        def steps() -> None:
-            workflow.do_engine_steps(did_complete_task=lambda task: seen.append(("ran", name_of(task))))
-
-        steps()
-        for choice in choices:
-            actions = list(_actions(workflow))
-            if not actions:
-                break
-            kind, name = actions[choice % len(actions)]
-            seen.append((kind, name))
-            _act(workflow, clock, kind, name)
-            steps()
-            seen.append(picture(workflow))
-            if save:
-                workflow = reload(workflow)
-            if mode == "mixed":
-                tuning.uninstall_speed() if tuning.live.SPEED.applied else tuning.install_speed()
-        seen.append((workflow.is_completed(), picture(workflow)))
-    return seen
-
-
-def _actions(workflow: BpmnWorkflow) -> Iterator[tuple[str, Any]]:
-    for task in workflow.get_tasks(state=TaskState.READY, manual=True):
-        yield "complete", name_of(task)
-    waiting = {(event.event_type, event.name) for event in workflow.waiting_events()}
-    if any("Timer" in kind for kind, _ in waiting):
-        yield "wait", 1800
-        yield "wait", 3600
-    for kind, name in sorted(waiting, key=str):
-        if "Signal" in kind:
-            yield "signal", name
-
-
-def _act(workflow: BpmnWorkflow, clock: ManualClock, kind: str, name: Any) -> None:
-    if kind == "complete":
-        complete(workflow, name)
-    elif kind == "signal":
-        workflow.catch(BpmnEvent(_signal_definition(workflow, name), {}))
-    else:
-        clock.advance(name)
-        workflow.refresh_timers()
-
-
-def _signal_definition(workflow: BpmnWorkflow, name: str) -> Any:
-    for task in workflow.event_manager.tasks.values():
-        definition = task.task_spec.event_definition
-        if isinstance(definition, SignalEventDefinition) and definition.name == name:
-            return definition
-    raise AssertionError(f"nothing waits for {name}")
+    return model_of(build)

@@ -7,6 +7,7 @@
 | `parsing` | fixes | parsing of long models |
 | `prediction` | fixes, speed | prediction without recursion; and with a horizon |
 | `joins`, `flows` | fixes | gateways that wait for what may still come, and for nothing else |
+| `steps` | fixes | a step runs nothing that is over |
 | `timing` | fixes | time comes from `engine.clock` |
 | `live`, `order`, `nesting` | speed | an index of unfinished tasks and sub-processes |
 | `queries` | speed | the engine's questions answered from that index |
@@ -28,11 +29,12 @@ from spiffcli.engine.tuning import (
     prediction,
     queries,
     quiet,
+    steps,
     timing,
     trees,
 )
 
-_FIXES = (trees.FIXES, timing.FIXES, parsing.FIXES, prediction.FIXES, joins.FIXES)
+_FIXES = (trees.FIXES, timing.FIXES, parsing.FIXES, prediction.FIXES, joins.FIXES, steps.FIXES)
 _SPEED = (
     prediction.SPEED,
     order.SPEED,

@@ -67,6 +67,24 @@ def _place(task: Any, tree: Any) -> _Place:
     return place
 
 
+def _tree(workflow: Any) -> Any:
+    """What stands for the tree of a workflow in its present shape; places in another shape are not to be trusted."""
+    tree = vars(workflow).get("_tree")
+    if tree is None or tree[0] is not SPEED.epoch:
+        tree = workflow._tree = (SPEED.epoch, object())
+    return tree
+
+
+@SPEED.method(Task)
+def is_descendant_of(self: Any, task: Any) -> bool:
+    """Fault: all ancestors up to the root were looked at."""
+    if self is task or self.workflow is not task.workflow:
+        return False
+    tree = _tree(self.workflow)
+    lower, upper = _place(self, tree), _place(task, tree)
+    return _up_to(lower, upper.depth) is upper
+
+
 def in_order(workflow: Any, tasks: Iterable[Any]) -> list[Any]:
     """Tasks of one workflow in the order of its tree."""
     found = list(tasks)
@@ -75,9 +93,7 @@ def in_order(workflow: Any, tasks: Iterable[Any]) -> list[Any]:
     if len(workflow.tasks) < len(found) * len(found).bit_length() * _WALK_RATIO:
         wanted = set(found)
         return [task for task in _walk(workflow) if task in wanted]
-    tree = vars(workflow).get("_tree")
-    if tree is None or tree[0] is not SPEED.epoch:
-        tree = workflow._tree = (SPEED.epoch, object())
+    tree = _tree(workflow)
     siblings: dict[Any, dict[Any, int]] = {}
     places = [_place(task, tree) for task in found]
     places.sort(key=cmp_to_key(lambda one, other: _compare(one, other, siblings)))
