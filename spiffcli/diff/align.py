@@ -131,8 +131,8 @@ def _align_data(old: Process, new: Process, found: Alignment) -> None:
     to_new = Translation(found.nodes, found.data)
     old_users, new_users = _users(old), _users(new)
     items.by(
-        lambda item: frozenset(to_new(id) for id in old_users.get(item.id, ())) or None,
-        lambda item: frozenset(new_users.get(item.id, ())) or None,
+        lambda item: _used(item, frozenset(to_new(id) for id in old_users.get(item.id, ()))),
+        lambda item: _used(item, frozenset(new_users.get(item.id, ()))),
     )
     items.by(_data_name, _data_name)
     to_new = Translation(found.nodes, found.data)
@@ -162,6 +162,11 @@ def _users(process: Process) -> dict[str, set[str]]:
         if end:
             found.setdefault(end, set()).add(f"{link.type} {link.node}")
     return found
+
+
+def _used(item: DataItem, users: frozenset[str | None]) -> Hashable | None:
+    """What tells nameless data apart: who uses it."""
+    return (item.type, users) if users and not item.name else None
 
 
 def _data_name(item: DataItem) -> Hashable | None:

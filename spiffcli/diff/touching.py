@@ -63,7 +63,7 @@ def _neighbours(node: Node, process: Process) -> Iterator[str]:
     for flow in (*node.incoming, *node.outgoing):
         yield from _ends(process, flow)
     yield from node.boundary
-    if node.attached_to in process.nodes:
+    if node.attached_to is not None and node.attached_to in process.nodes:
         host = process.nodes[node.attached_to]
         yield host.id
         # A boundary event puts a split in front of its host and a join behind it.

@@ -36,14 +36,14 @@ class Context:
 
     Attributes:
         elements: Root elements as XML, by (type, id).
-        others: The same of the other files read together, asked where this file lacks one.
+        others: The files read together with this one, asked where it lacks an element.
         used: Root elements that something refers to.
         message_correlations: How properties are read from each message, by message id.
     """
 
     file: str
     elements: dict[Key, etree._Element] = field(default_factory=dict)
-    others: dict[Key, etree._Element] = field(default_factory=dict)
+    others: list[Context] = field(default_factory=list)
     used: set[Key] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     message_correlations: dict[str, list[Correlation]] = field(default_factory=dict)
@@ -78,13 +78,21 @@ class Context:
         if not reference:
             return None
         for id in (reference, local_name(reference)):
-            found = self.elements.get((kind, id))
-            if found is None:
-                found = self.others.get((kind, id))
-            if found is not None:
-                self.used.add((kind, id))
-                return found
+            for context in (self, *self.others):
+                found = context.elements.get((kind, id))
+                if found is not None:
+                    context.used.add((kind, id))
+                    return found
         return None
+
+    def correlations(self, message: str) -> list[Correlation]:
+        """How properties are read from a message, wherever that is defined; they count as used from now on."""
+        for context in (self, *self.others):
+            found = context.message_correlations.get(message)
+            if found:
+                context.used |= {("correlationProperty", correlation.property_id) for correlation in found}
+                return found
+        return []
 
     def item_type(self, reference: str | None) -> str | None:
         """Type of data behind an `itemSubjectRef`: the structure, or the reference itself."""

@@ -91,7 +91,7 @@ def _resolve(reference: str | None, label: str | None, values: dict[str, Any], c
         if split_tag(child.tag)[1] == "extensionElements":
             read_extensions(child, own)
     if kind == "message":
-        own.correlations += context.message_correlations.get(found.get("id", ""), ())
+        own.correlations += context.correlations(found.get("id", ""))
 
 
 def _finish(values: dict[str, Any], options: dict[str, str], own: Draft, draft: Draft) -> EventDefinition:

@@ -65,6 +65,9 @@ def load(resources: Sequence[Resource]) -> Model:
     _share([context for _, context in documents])
     for root, context in documents:
         _add_bpmn(root, context, building)
+    for _, context in documents:
+        for (kind, id), element in read_roots(context).items():
+            _add_root(building.roots, kind, id, element)
     problems = tuple(problem for context in contexts for problem in context.problems)
     return Model(
         processes=building.processes,
@@ -79,10 +82,8 @@ def load(resources: Sequence[Resource]) -> Model:
 
 def _share(contexts: list[Context]) -> None:
     """Let a file refer to messages and the like that only another file defines."""
-    if len(contexts) > 1:
-        everything = {key: element for context in contexts for key, element in context.elements.items()}
-        for context in contexts:
-            context.others = everything
+    for context in contexts:
+        context.others = [other for other in contexts if other is not context]
 
 
 def _add(into: dict[str, _D], thing: _D, what: str) -> None:
@@ -113,8 +114,6 @@ def _add_bpmn(root: etree._Element, context: Context, building: _Building) -> No
         parts = (collaboration.participants, collaboration.message_flows, collaboration.artifacts)
         _place(collaboration, layout, parts)
         _add(building.collaborations, collaboration, collaboration.type)
-    for (kind, id), element in read_roots(context).items():
-        _add_root(building.roots, kind, id, element)
 
 
 def _add_root(into: dict[tuple[str, str], RootElement], kind: str, id: str, root: RootElement) -> None:
