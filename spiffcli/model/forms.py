@@ -81,16 +81,17 @@ def _keywords(schema: Mapping[str, Any], skipped: frozenset[str]) -> dict[str, s
 
 
 def _schema_fields(body: Mapping[str, Any]) -> Iterator[FormField]:
-    # Depth first with a stack; siblings stay in the order of the file.
-    pending: list[tuple[str, Mapping[str, Any], int]] = [("", body, 0)]
+    # Depth first with a stack, in the order of the file.
+    pending = [iter(enumerate(_children("", body)))]
     while pending:
-        prefix, schema, depth = pending.pop()
-        inner = []
-        for order, (id, child, required) in enumerate(_children(prefix, schema)):
-            yield _schema_field(id, child, required, order)
-            if isinstance(child, dict) and depth < _MAX_DEPTH:
-                inner.append((id, child, depth + 1))
-        pending += reversed(inner)
+        found = next(pending[-1], None)
+        if found is None:
+            pending.pop()
+            continue
+        order, (id, child, required) = found
+        yield _schema_field(id, child, required, order)
+        if isinstance(child, dict) and len(pending) < _MAX_DEPTH:
+            pending.append(iter(enumerate(_children(id, child))))
 
 
 def _children(prefix: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:

@@ -117,6 +117,9 @@ def _lint(process: Process, lane_of: Mapping[str, str]) -> Iterator[Problem]:
     yield from _dangling(process, lane_of)
     yield from _reserved(process)
     yield from _without_start(process)
+    if process.executable:
+        yield from _unreached(process)
+        yield from _without_exit(process)
 
 
 def _dangling(process: Process, lane_of: Mapping[str, str]) -> Iterator[Problem]:
@@ -167,3 +170,21 @@ def _without_start(process: Process) -> Iterator[Problem]:
     if not any(node.type == "startEvent" and node.scope is None for node in process.nodes.values()):
         message = f"The process {process.id} has no start event."
         yield Problem("start-missing", message, process.file, process.line, process.id)
+
+
+def _unreached(process: Process) -> Iterator[Problem]:
+    for node in process.nodes.values():
+        if not node.reachable:
+            message = f"No path leads to {node.id}, so it never runs."
+            yield Problem("node-unreachable", message, process.file, node.line, node.id)
+
+
+def _without_exit(process: Process) -> Iterator[Problem]:
+    for node in process.nodes.values():
+        if node.type in ("exclusiveGateway", "inclusiveGateway") and node.outgoing and not node.default:
+            if all(process.flows[flow].condition for flow in node.outgoing):
+                message = (
+                    f"Every flow that leaves {node.id} has a condition and none is the default; "
+                    "where no condition holds the instance stops."
+                )
+                yield Problem("gateway-no-exit", message, process.file, node.line, node.id)
