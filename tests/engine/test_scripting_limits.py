@@ -136,6 +136,14 @@ def test_code_that_catches_everything_is_stopped_again() -> None:
     assert caught == [1, 1]
 
 
+def test_what_was_lowered_for_a_script_is_put_back() -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with pytest.raises(ScriptFailure, match="took longer"):
+        make_script_engine(ScriptMode.RESTRICTED, time_limit_s=0.05).environment.execute("while True: pass", {})
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_alarm_that_rings_in_a_finalizer_rings_again() -> None:
     script = """

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, TypeVar
@@ -37,7 +38,13 @@ _AGAIN_S: Final = 0.1
 _PATIENCE: Final = 10
 #: File name in the code objects of scripts, by which their frames are known.
 SCRIPT_FILE: Final = "<script>"
-_PACKAGE: Final = str(Path(__file__).parent)
+_BREAKABLE: Final = frozenset(
+    {SCRIPT_FILE}
+    | {
+        str(Path(__file__).with_name(f"{name}.py"))
+        for name in ("attributes", "formatting", "guards", "modules", "offered", "sizes")
+    }
+)
 #: Frames that a script may stack up on top of its caller.
 _DEPTH: Final = 1000
 #: Frames for walks over syntax trees.
@@ -95,13 +102,14 @@ def run_limited(limits: Limits, call: Callable[[Checkpoint], T]) -> T:
     if _current.checkpoint is not None:
         return call(_current.checkpoint)
     if limits.time_s <= 0:
-        return _run(call, always, limits)
+        return _prepared(limits, always, call)
     if _has_alarm():
-        return _run_with_alarm(limits, call)
-    return _run(call, _clock_checkpoint(time.monotonic() + limits.time_s), limits)
+        alarm = _Alarm(limits.time_s)
+        return _prepared(limits, alarm.check, partial(alarm.run, call))
+    return _prepared(limits, _clock_checkpoint(time.monotonic() + limits.time_s), call)
 
 
-def _run(call: Callable[[Checkpoint], T], check: Checkpoint, limits: Limits) -> T:
+def _prepared(limits: Limits, check: Checkpoint, call: Callable[[Checkpoint], T]) -> T:
     _current.checkpoint = check
     ceiling = _lower_memory_limit(limits.memory_bytes)
     try:
@@ -130,37 +138,45 @@ def _clock_checkpoint(deadline: float, clock: Callable[[], float] = time.monoton
     return check
 
 
-def _run_with_alarm(limits: Limits, call: Callable[[Checkpoint], T]) -> T:
-    rings = 0
-    active = True
+class _Alarm:
+    """One use of the interval timer of the process, which is put back as it was."""
 
-    def ring(_signal: int, frame: FrameType | None) -> None:
-        nonlocal rings
-        rings += 1
-        if active and (rings > _PATIENCE or _is_script(frame)):
-            raise TimeLimitExceededError
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.rings = 0
+        self.active = False
 
-    def check() -> bool:
-        if rings:
+    def check(self) -> bool:
+        """The checkpoint of what runs."""
+        if self.rings:
             raise TimeLimitExceededError
         return True
 
-    began = time.monotonic()
-    previous = signal.signal(signal.SIGALRM, ring)
-    pending = signal.setitimer(signal.ITIMER_REAL, limits.time_s, _AGAIN_S)
-    # Two blocks: should the alarm ring at the very start of the inner `finally`, the outer one still cleans up,
-    # and the next alarm is a tenth of a second away.
-    try:
+    def ring(self, _signal: int, frame: FrameType | None) -> None:
+        """The signal handler."""
+        self.rings += 1
+        if self.active and (self.rings > _PATIENCE or _is_script(frame)):
+            raise TimeLimitExceededError
+
+    def run(self, call: Callable[[Checkpoint], T], check: Checkpoint) -> T:
+        """`call(check)` until it rings."""
+        began = time.monotonic()
+        previous = signal.signal(signal.SIGALRM, self.ring)
+        pending = signal.setitimer(signal.ITIMER_REAL, self.seconds, _AGAIN_S)
+        # Two blocks: should the alarm end the inner one before it begins, the outer one still cleans up, and the
+        # next alarm is a tenth of a second away.
         try:
-            return _run(call, check, limits)
+            try:
+                self.active = True
+                return call(check)
+            finally:
+                self.active = False
         finally:
-            active = False
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-        if pending[0]:
-            left = max(pending[0] - (time.monotonic() - began), 0.001)
-            signal.setitimer(signal.ITIMER_REAL, left, pending[1])
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, previous)
+            if pending[0]:
+                left = max(pending[0] - (time.monotonic() - began), 0.001)
+                signal.setitimer(signal.ITIMER_REAL, left, pending[1])
 
 
 @contextmanager
@@ -215,9 +231,9 @@ _address_space = _AddressSpace()
 
 
 def _is_script(frame: FrameType | None) -> bool:
-    """Whether code may be broken off here: it belongs to a script or to this package, and holds no lock."""
-    file = frame.f_code.co_filename if frame is not None else ""
-    return file == SCRIPT_FILE or file.startswith(_PACKAGE)
+    """Whether code may be broken off here: it belongs to a script or to what scripts call of ours, and nobody has to
+    clean up after it."""
+    return frame is not None and frame.f_code.co_filename in _BREAKABLE
 
 
 def _lower_memory_limit(growth: int) -> Any:

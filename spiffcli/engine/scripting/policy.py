@@ -163,10 +163,6 @@ class ScriptPolicy(RestrictingNodeTransformer):
             node = at(ast.FormattedValue(text, -1, None), node)
         return node
 
-    def visit_TemplateStr(self, node: ast.AST) -> None:
-        """Template strings hand out objects of their own."""
-        self.not_allowed(node)
-
     # Statements
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
@@ -278,6 +274,15 @@ class ScriptPolicy(RestrictingNodeTransformer):
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         """Instances of a class that lives only in a script could not be stored."""
         self.not_allowed(node)
+
+    # Refused here, whatever the version of the base class thinks of them.
+    visit_TryStar = not_allowed
+    visit_AsyncFunctionDef = not_allowed
+    visit_AsyncFor = not_allowed
+    visit_AsyncWith = not_allowed
+    visit_Await = not_allowed
+    visit_TemplateStr = not_allowed  # hands out objects of its own
+    visit_Interpolation = not_allowed
 
     # Imports
 
