@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from spiffcli.diff.changes import Change, Diff
 from spiffcli.diff.rules import rule
-from spiffcli.engine.retarget import Retargeted, retarget
+from spiffcli.engine.retarget import Policies, Retargeted, retarget
 from spiffcli.engine.soundness import dead_ends, repeated_nodes, skipped_nodes, stuck_joins
 from spiffcli.engine.specdiff import spec_differences, spec_nodes
 from spiffcli.migrate.plans import Blocker, Mapping, Plan, TaskImpact, Verdict, Waivers
@@ -49,7 +49,7 @@ class Request:
 def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
     """What moving the instance would do. Pure: nothing is stored."""
     before = engine.restore(request.state, engine.cache(source))
-    found = retarget(engine, source, request.state, request.new.id, request.mapping)
+    found = retarget(engine, source, request.state, request.new.id, Policies(request.mapping))
     blockers = [*_mapping_faults(source, request), *_fault_blockers(found), *_refusals(request, before)]
     skipped: list[str] = []
     if found.snapshot is not None:
@@ -121,9 +121,7 @@ def _map_fault(element: str, reason: str) -> Blocker:
 
 def _fault_blockers(found: Retargeted) -> Iterator[Blocker]:
     for fault in found.faults:
-        yield Blocker(
-            fault.rule, fault.task, fault.element, fault.name, fault.state, fault.message, fault.fix, fault.waivable
-        )
+        yield Blocker(fault.rule, fault.task, fault.element, fault.name, fault.state, fault.message, fault.fix)
 
 
 def _refusals(request: Request, before: Running) -> Iterator[Blocker]:

@@ -10,7 +10,7 @@ import pytest
 
 from spiffcli.engine import DefinitionSpecs, Engine, EngineConfig, Event, Running
 from spiffcli.engine.clock import ManualClock
-from spiffcli.engine.retarget import Retargeted, retarget
+from spiffcli.engine.retarget import Policies, Retargeted, retarget
 from spiffcli.engine.scripting import ScriptMode, make_script_engine
 from spiffcli.engine.tuning import install
 from spiffcli.errors import NotFoundError
@@ -95,14 +95,18 @@ class World:
             running = self.reload(running)
         return running
 
-    def migrate(self, running: Running, target: str, mapping: Mapping[str, str] | None = None) -> Retargeted:
+    def migrate(
+        self, running: Running, target: str, mapping: Mapping[str, str] | None = None, **policies: Any
+    ) -> Retargeted:
         snapshot = running.snapshot()
         self._content.update(snapshot.specs)
-        return retarget(self.engine, self, snapshot.state, target, mapping)
+        return retarget(self.engine, self, snapshot.state, target, Policies(mapping or {}, **policies))
 
-    def migrated(self, running: Running, target: str, mapping: Mapping[str, str] | None = None) -> Running:
+    def migrated(
+        self, running: Running, target: str, mapping: Mapping[str, str] | None = None, **policies: Any
+    ) -> Running:
         """The instance after a migration that must succeed."""
-        result = self.migrate(running, target, mapping)
+        result = self.migrate(running, target, mapping, **policies)
         assert result.snapshot is not None, result.faults
         self._content.update(result.snapshot.specs)
         return self.engine.restore(result.snapshot.state, self.engine.cache(self))

@@ -1,0 +1,113 @@
+"""What is asked of a move, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from spiffcli.engine.state import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """How an instance is to be moved.
+
+    Attributes:
+        mapping: New node (or sub-process) id by old one, for nodes that were renamed.
+        timers: Whether running timers keep their deadline, or start anew by the new version's expression.
+        events: Whether armed messages and signals keep the name they wait for, or wait for the new one.
+        start: Ids of nodes that begin a branch which is new at a gateway the instance has passed: they are started.
+        reset: Ids of nodes whose live tasks are entered again, from the data of the task before.
+        data: Values merged into the data of the live tasks.
+        script: Run on the data of each live task, as a script of a model would be.
+    """
+
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    timers: Literal["keep", "restart"] = "keep"
+    events: Literal["keep", "update"] = "keep"
+    start: frozenset[str] = frozenset()
+    reset: frozenset[str] = frozenset()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    script: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a task cannot be moved.
+
+    Attributes:
+        rule: Id of the rule that says so.
+        task: Id of the task inside the instance; empty where the fault concerns no single task.
+        element: BPMN id of its node.
+    """
+
+    rule: str
+    task: str
+    element: str
+    name: str | None
+    state: str
+    message: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A live task and the node it stands on before and after."""
+
+    task: str
+    old: str
+    new: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """An armed event whose definition changed, and what it waits for.
+
+    Attributes:
+        kind: `timer` or `event`.
+        before, after: Deadline in seconds since the epoch, or name of the message or signal.
+    """
+
+    task: str
+    element: str
+    kind: Literal["timer", "event"]
+    before: float | str | None
+    after: float | str | None
+
+
+@dataclass(slots=True)
+class Retargeted:
+    """What became of an instance.
+
+    Attributes:
+        snapshot: The new state and the specs it needs that no definition has; None where faults forbid it.
+        faults: Why it cannot be moved; empty when it can.
+        moves: Live tasks, with their old and new node.
+        disarmed: Ids of boundary events taken off live tasks.
+        armed: Ids of boundary events put on live tasks.
+        subscribed: Armed events whose definition changed.
+        started: Ids of branches that were started.
+        reset: Ids of nodes whose tasks were entered again.
+        kept_as_history: Ids of finished tasks' nodes that the new version lacks.
+        entries_changed: Live tasks, as (task, element), that were entered another way than the new version would
+            (pre-script, data inputs).
+        repredicted: Ids of nodes whose path ahead was predicted again.
+        data_objects: Data objects initialised to None.
+        old_graphs: Connections of the old version by spec key: outputs by node, both as the new version names them.
+    """
+
+    snapshot: Snapshot | None = None
+    faults: list[Fault] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    disarmed: list[str] = field(default_factory=list)
+    armed: list[str] = field(default_factory=list)
+    subscribed: list[Subscribed] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
+    reset: list[str] = field(default_factory=list)
+    kept_as_history: list[str] = field(default_factory=list)
+    entries_changed: list[tuple[str, str]] = field(default_factory=list)
+    repredicted: list[str] = field(default_factory=list)
+    data_objects: list[str] = field(default_factory=list)
+    old_graphs: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
