@@ -239,6 +239,10 @@ def test_what_is_no_text_is_an_error() -> None:
         make_script_engine(ScriptMode.RESTRICTED).environment.execute(None, {})
 
 
+def test_a_text_that_cannot_be_encoded_is_no_script() -> None:
+    assert failure(ScriptMode.RESTRICTED, "x = '\ud800'").kind == "SyntaxError"
+
+
 # Off
 
 

@@ -180,6 +180,20 @@ def test_a_trusted_script_cannot_leave_the_program(script: str) -> None:
     assert caught.value.line == 2
 
 
+def test_a_trusted_script_runs_in_other_threads_and_without_ctrl_c_too() -> None:
+    data: dict[str, Any] = {}
+    environment = make_script_engine(ScriptMode.TRUSTED).environment
+    thread = threading.Thread(target=environment.execute, args=("a = [1, 2]", data))
+    thread.start()
+    thread.join(20)
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        environment.execute("b = len(a)", data)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    assert data == {"a": [1, 2], "b": 2}
+
+
 MEMORY = """
 from spiffcli.engine.scripting import ScriptFailure
 from spiffcli.engine.scripting.environment import RestrictedEnvironment

@@ -104,8 +104,6 @@ def describe(error: BaseException) -> str:
 
 def line_of_error(error: BaseException) -> int | None:
     """The line of the script that was running when `error` was raised."""
-    if isinstance(error, SyntaxError) and error.filename == SCRIPT_FILE:
-        return error.lineno
     line, trace = None, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == SCRIPT_FILE:

@@ -95,11 +95,11 @@ def substitute_matches(pattern: Any, repl: Any, string: Any, count: int = 0, *, 
     """`pattern.sub()` or `pattern.subn()`, counting what it makes where that could be a lot."""
     if isinstance(repl, str | bytes) and len(repl) * (len(string) + 1) > sizes.MAX_ITEMS:
         made = 0
-        template = repl
+        template, literal = repl, ("\\" if isinstance(repl, str) else b"\\") not in repl
 
         def repl(match: Any) -> Any:
             nonlocal made
-            part = match.expand(template)
+            part = template if literal else match.expand(template)
             made += len(part)
             sizes.check_items(made, "the text with its parts replaced")
             return part
