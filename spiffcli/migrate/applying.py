@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from spiffcli.diff.changes import Diff
+from spiffcli.engine.retarget.values import Policies
 from spiffcli.errors import ConflictError, NotFoundError, StateError, UnsafeError
 from spiffcli.migrate.planning import Request, make_plan
 from spiffcli.migrate.plans import Plan, Waivers
@@ -59,13 +59,13 @@ class Target:
 
     definition: Definition
     diff_from: Any
-    mapping: Map[str, str]
+    policies: Policies
     waivers: Waivers
 
     def request(self, instance: Instance, state: bytes, old: Definition) -> Request:
         """What `make_plan` needs to know about one instance."""
         diff: Diff = self.diff_from(old)
-        return Request(instance, state, old, self.definition, diff, self.mapping, self.waivers)
+        return Request(instance, state, old, self.definition, diff, self.policies, self.waivers)
 
 
 def plan_one(context: Context, instance: Instance, target: Target) -> Plan:

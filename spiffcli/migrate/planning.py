@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from spiffcli.diff.changes import Change, Diff
@@ -17,7 +17,7 @@ from spiffcli.engine.retarget import Policies, Retargeted, retarget
 from spiffcli.engine.soundness import dead_ends, repeated_nodes, skipped_nodes, stuck_joins
 from spiffcli.engine.specdiff import spec_differences, spec_nodes
 from spiffcli.migrate.plans import Blocker, Mapping, Plan, TaskImpact, Verdict, Waivers
-from spiffcli.values import Definition, Instance, TaskView
+from spiffcli.values import Definition, Instance, TaskView, digest
 
 if TYPE_CHECKING:
     from spiffcli.engine import Engine, Running, SpecSource
@@ -34,7 +34,7 @@ class Request:
         state: Its stored state.
         old, new: Definitions.
         diff: What changed between their models.
-        mapping: New node id by old one, as the user says.
+        policies: How to move it: mappings, timers, events, data ...
     """
 
     instance: Instance
@@ -42,21 +42,25 @@ class Request:
     old: Definition
     new: Definition
     diff: Diff = field(repr=False)
-    mapping: Map[str, str] = field(default_factory=dict)
+    policies: Policies = field(default_factory=Policies)
     waivers: Waivers = field(default_factory=Waivers)
+
+    @property
+    def mapping(self) -> Map[str, str]:
+        """New node id by old one, as the user says."""
+        return self.policies.mapping
 
 
 def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
     """What moving the instance would do. Pure: nothing is stored."""
     before = engine.restore(request.state, engine.cache(source))
-    found = retarget(engine, source, request.state, request.new.id, Policies(request.mapping))
-    blockers = [*_mapping_faults(source, request), *_fault_blockers(found), *_refusals(request, before)]
-    skipped: list[str] = []
-    if found.snapshot is not None:
-        after = engine.restore(found.snapshot.state, engine.cache(_with(source, found)))
-        checks = list(_checks(engine, request, before, after, found))
-        skipped = [blocker.element for blocker in checks if blocker.rule == "node-added-before-token"]
-        blockers += checks
+    found, checks = _moved(engine, source, request, before, request.policies)
+    branches = _branches_to_start(request.waivers, checks)
+    if branches:
+        started = replace(request.policies, start=request.policies.start | branches)
+        found, checks = _moved(engine, source, request, before, started)
+    blockers = [*_mapping_faults(source, request), *_fault_blockers(found), *_refusals(request, before), *checks]
+    skipped = [blocker.element for blocker in checks if blocker.rule == "node-added-before-token"]
     blockers += _unexplained(source, request)
     blockers = _distinct(blockers)
     waived = [blocker for blocker in blockers if request.waivers.cover(blocker)]
@@ -75,16 +79,39 @@ def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
         blockers=tuple(remaining),
         overridden=tuple(waived),
         proposals=proposals,
-        mapping=tuple(sorted(request.mapping.items())),
+        policies=request.policies,
         moves=tuple((move.task, move.old, move.new) for move in found.moves),
         skipped=tuple(skipped),
         pending=tuple(_pending(request, skipped)),
         armed=tuple(found.armed),
         disarmed=tuple(found.disarmed),
         history=tuple(dict.fromkeys(found.kept_as_history)),
+        subscriptions=tuple(found.subscribed),
+        started=tuple(found.started),
+        reset=tuple(found.reset),
+        basis=digest(request.state),
         state=found.snapshot.state if found.snapshot and can else b"",
         specs=tuple(found.snapshot.specs.values()) if found.snapshot and can else (),
     )
+
+
+def _moved(
+    engine: Engine, source: SpecSource, request: Request, before: Running, policies: Policies
+) -> tuple[Retargeted, list[Blocker]]:
+    """The instance after the move, and what its check finds."""
+    found = retarget(engine, source, request.state, request.new.id, policies)
+    if found.snapshot is None:
+        return found, []
+    after = engine.restore(found.snapshot.state, engine.cache(_with(source, found)))
+    return found, list(_checks(before, after, found, policies))
+
+
+def _branches_to_start(waivers: Waivers, checks: list[Blocker]) -> frozenset[str]:
+    """New branches at passed gateways that are started because the user allows it, so that their join can go on."""
+    joins = [blocker for blocker in checks if blocker.rule == "join-never-satisfied"]
+    if not joins or not all(waivers.cover(join) for join in joins):
+        return frozenset()
+    return frozenset(blocker.element for blocker in checks if blocker.rule == "node-added-before-token")
 
 
 def _verdict(request: Request, blockers: list[Blocker], proposals: tuple[Mapping, ...]) -> Verdict:
@@ -149,10 +176,7 @@ def _refusals(request: Request, before: Running) -> Iterator[Blocker]:
 _REFUSED_IN_PROGRESS = frozenset(
     {
         "multi-instance-data-changed",
-        "message-name-changed",
-        "signal-name-changed",
         "error-code-changed",
-        "correlation-changed",
         "event-condition-changed",
         "boundary-interrupting-changed",
         "call-target-changed",
@@ -172,7 +196,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _checks(engine: Engine, request: Request, before: Running, after: Running, found: Retargeted) -> Iterator[Blocker]:
+def _checks(before: Running, after: Running, found: Retargeted, policies: Policies) -> Iterator[Blocker]:
     for join in stuck_joins(after):
         missing = " and ".join(f"'{name}'" for name in join.missing)
         yield Blocker(
@@ -182,7 +206,9 @@ def _checks(engine: Engine, request: Request, before: Running, after: Running, f
             join.name,
             "WAITING",
             f"The join '{join.name or join.join}' would wait for ever: no token can come from {missing} any more.",
-            "Let the instance pass the join first, then migrate.",
+            "Let the instance pass the join first, or start the missing branch with --allow "
+            f"join-never-satisfied:{join.join}.",
+            waivable=not policies.start,
         )
     for task in dead_ends(after):
         view = after.task(task)
@@ -239,10 +265,14 @@ def _lost(before: Running, after: Running, found: Retargeted) -> Iterator[Blocke
     now = {view.task: view for view in after.tasks()}
     for view in before.tasks():
         moved = now.get(view.task)
-        if view.state in _LIVE and view.id not in found.disarmed and (moved is None or moved.state != view.state):
+        if view.state in _LIVE and view.id not in {*found.disarmed, *found.reset} and _is_lost(view, moved):
             yield _broken(view, "its task would be lost")
         elif view.state in _FINISHED and (moved is None or dict(moved.data) != dict(view.data)):
             yield _broken(view, "its finished work would change")
+
+
+def _is_lost(view: TaskView, moved: TaskView | None) -> bool:
+    return moved is None or moved.state != view.state
 
 
 def _broken(view: TaskView, what: str) -> Blocker:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import orjson
+
+from spiffcli.engine.retarget.values import Policies, Subscribed
 
 Verdict = Literal["unchanged", "migratable", "needs-mapping", "blocked"]
 
@@ -131,12 +134,16 @@ class Plan:
         blockers: Why not; empty for a plan that can be applied.
         overridden: Blockers that were waived.
         proposals: Mappings that would help.
-        mapping: Mappings that are applied.
+        policies: How it is moved: mappings, timers, events, data ...
         moves: Live tasks as (task, old node, new node).
         skipped: Ids of nodes that are new behind the tokens and will not run.
         pending: Ids of nodes that are new ahead of the tokens.
         armed, disarmed: Ids of boundary events put on and taken off live tasks.
         history: Ids of finished nodes the new version lacks.
+        subscriptions: Armed events whose definition changed, before and after.
+        started: Ids of branches that are started.
+        reset: Ids of nodes whose tasks are entered again.
+        basis: Hash of the state the plan was made from.
         state: The new state; empty where blockers forbid it.
         specs: Specs the new state needs that no definition has.
     """
@@ -152,13 +159,17 @@ class Plan:
     blockers: tuple[Blocker, ...] = ()
     overridden: tuple[Blocker, ...] = ()
     proposals: tuple[Mapping, ...] = ()
-    mapping: tuple[tuple[str, str], ...] = ()
+    policies: Policies = field(default_factory=Policies)
     moves: tuple[tuple[str, str, str], ...] = ()
     skipped: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
     armed: tuple[str, ...] = ()
     disarmed: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
+    subscriptions: tuple[Subscribed, ...] = ()
+    started: tuple[str, ...] = ()
+    reset: tuple[str, ...] = ()
+    basis: str = ""
     state: bytes = field(default=b"", repr=False)
     specs: tuple[bytes, ...] = field(default=(), repr=False)
 
@@ -169,15 +180,19 @@ class Plan:
 
     @property
     def hash(self) -> str:
-        """What it would do, as 16 hex digits."""
+        """What it would do, as 16 hex digits.
+
+        New tasks get random ids and new timers the time of the moment, so the hash is of all that decides what
+        happens: the state it starts from, the versions, and what the user asked for.
+        """
         content = [
             self.instance,
             self.revision,
             self.source,
             self.target,
-            self.mapping,
+            self.basis,
+            _plain(self.policies),
             sorted(blocker.rule + ":" + blocker.element for blocker in self.overridden),
-            hashlib.sha256(self.state).hexdigest(),
         ]
         return hashlib.sha256(orjson.dumps(content)).hexdigest()[:16]
 
@@ -199,4 +214,20 @@ class Plan:
             "armed": list(self.armed),
             "disarmed": list(self.disarmed),
             "history": list(self.history),
+            "subscriptions": [asdict(each) for each in self.subscriptions],
+            "started": list(self.started),
+            "reset": list(self.reset),
+            "plan": self.hash,
         }
+
+
+def _plain(policies: Policies) -> dict[str, Any]:
+    return {
+        "mapping": sorted(policies.mapping.items()),
+        "timers": policies.timers,
+        "events": policies.events,
+        "start": sorted(policies.start),
+        "reset": sorted(policies.reset),
+        "data": json.dumps(dict(policies.data), sort_keys=True, default=repr),
+        "script": policies.script,
+    }

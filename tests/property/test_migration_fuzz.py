@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from spiffcli.diff.compare import compare
 from spiffcli.engine import DefinitionSpecs, Engine, EngineConfig, Event, Running
 from spiffcli.engine.clock import ManualClock
+from spiffcli.engine.retarget import Policies
 from spiffcli.engine.scripting import ScriptMode, make_script_engine
 from spiffcli.engine.tuning import install
 from spiffcli.errors import IncidentError, ModelError
@@ -186,7 +187,7 @@ class Bench:
         snapshot = running.snapshot()
         self._content.update(snapshot.specs)
         request = Request(
-            _instance(), snapshot.state, _definition("v1", 1), _definition("v2", 2), self.diff, {}, waivers
+            _instance(), snapshot.state, _definition("v1", 1), _definition("v2", 2), self.diff, Policies(), waivers
         )
         plan = make_plan(self.engine, self, request)
         self._content.update({digest(content): content for content in plan.specs})
