@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from spiffcli.config import Settings, load_settings
 from spiffcli.errors import InputError, NoStoreError
-from spiffcli.values import Definition, HistoryEntry, Instance, TaskView
+from spiffcli.values import Definition, HistoryEntry, Instance, Resource, TaskView
 
 if TYPE_CHECKING:
     from spiffcli.app.adding import Added
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from spiffcli.diff.changes import Diff
     from spiffcli.engine import Engine, EngineConfig
     from spiffcli.engine.clock import Clock
-    from spiffcli.forms import Form
+    from spiffcli.engine.retarget import Policies
+    from spiffcli.forms import AnswerSource, Form
     from spiffcli.migrate.applying import Result, Target
     from spiffcli.migrate.plans import Plan
     from spiffcli.running import Context, Session
     from spiffcli.running.delivery import Delivered
+    from spiffcli.running.looking import Look
+    from spiffcli.running.session import StepHook
     from spiffcli.running.ticking import Ticked
     from spiffcli.store import DocumentStore
 
@@ -196,8 +199,7 @@ class Runner:
         if process is not None and collaboration is not None:
             raise InputError("Give a process or a collaboration, not both.")
         resources = with_forms(read_resources(files))
-        if not any(resource.kind == "bpmn" for resource in resources):
-            raise InputError("There is no BPMN file to add.", hint="Name one with -b FILE.")
+        _refuse_others(resources)
         request = Deploy(
             resources,
             user=self.settings.user,
@@ -269,25 +271,60 @@ class Runner:
         with Session.open(self.context, instance.id, doing) as session:
             yield session
 
-    def inspect(self, ref: str) -> tuple[Instance, list[TaskView], Mapping[str, Any]]:
+    def look(self, ref: str) -> Look:
         """An instance with all its tasks and its data, read without a lock.
 
         Raises:
             NotFoundError: There is no such instance.
         """
-        instance, state = self.catalog.load(self.catalog.instance(ref).id)
-        running = self.engine.restore(state, self.context.cache)
-        return instance, list(running.tasks()), running.data
+        from spiffcli.running.looking import look
 
-    def form(self, definition_id: str, view: TaskView) -> Form | None:
-        """The form of a human task, from the deployment of its definition; None where it has none.
+        return look(self.context, self.catalog.instance(ref).id)
+
+    def form(self, view: TaskView) -> Form | None:
+        """The form of a human task, by what its definition is bound to; None where it has none.
 
         Raises:
             ModelError: The form is missing or broken.
         """
         from spiffcli.app.forms import form_of
 
-        return form_of(self.catalog.resources(self.context.specs.definition(definition_id)), self.engine.config, view)
+        definition = self.context.specs.definition(view.definition)
+        return form_of(self.catalog, definition, self.engine.config.forms, view)
+
+    def secrets(self, instance: Instance) -> frozenset[str]:
+        """Names of fields whose values may not be shown, by the forms of what the instance runs or has called."""
+        from spiffcli.app.forms import secret_fields
+
+        definitions = [self.context.specs.definition(id) for id in (instance.definition, *instance.calls)]
+        return secret_fields([resource for each in definitions for resource in self.catalog.resources(each)])
+
+    def answer(
+        self, session: Session, answers: AnswerSource, *, partial: bool = False, on_step: StepHook | None = None
+    ) -> None:
+        """Complete the open human tasks of an instance from a file of answers, until none is open.
+
+        Args:
+            partial: Leave tasks open that the file has no answers for.
+
+        Raises:
+            AnswerError: Answers are missing or do not fit; the task and those after it are open as before.
+            IncidentError: What followed failed.
+        """
+        from spiffcli.app.answering import answer
+
+        answer(self.form, session, answers, partial=partial, on_step=on_step)
+
+    def delete_instance(self, ref: str) -> Instance:
+        """Forget an instance and its history; returns what it was.
+
+        Raises:
+            NotFoundError: There is no such instance.
+            BusyError: Another command holds it.
+        """
+        from spiffcli.running.session import delete
+
+        return delete(self.context, self.catalog.instance(ref).id)
 
     def send(self, kind: str | None, name: str, payload: Any = None, *, instance: str | None = None) -> Delivered:
         """Deliver a message or signal from outside.
@@ -325,19 +362,24 @@ class Runner:
 
     # Comparing and migrating
 
-    def diff_spec(self, old: str, new: str, *, dependencies: bool = False) -> Diff:
+    def diff_spec(self, old: str | Sequence[str], new: str | Sequence[str], *, dependencies: bool = False) -> Diff:
         """What changed between two definitions or files.
+
+        Args:
+            old, new: A definition, a file (`order.bpmn`, `order.bpmn#order`, `HEAD~1:order.bpmn`, `-`), a folder of
+                models, or several files that belong together.
+            dependencies: Also compare what the processes call.
 
         Raises:
             NotFoundError: One of them does not exist.
-            ModelError: One of them cannot be read.
+            InputError: A file cannot be read.
+            ModelError: One of them cannot be understood.
         """
         from spiffcli.app.sides import side
         from spiffcli.diff.compare import compare
 
-        catalog = self._catalog_if_any()
-        before = side(catalog, old, dependencies=dependencies)
-        after = side(catalog, new, dependencies=dependencies)
+        before = side(self._catalog_if_any, old, dependencies=dependencies)
+        after = side(self._catalog_if_any, new, dependencies=dependencies)
         return compare(
             before.model,
             after.model,
@@ -375,17 +417,23 @@ class Runner:
         self,
         ref: str,
         *,
-        mapping: Mapping[str, str] | None = None,
+        policies: Policies | None = None,
         allow: Iterable[str] = (),
         force: bool = False,
     ) -> Target:
-        """Where instances are to be moved.
+        """Where instances are to be moved, and how.
+
+        Args:
+            policies: Mappings, and what becomes of timers, armed events and data.
+            allow: `RULE` or `RULE:ELEMENT` that may be overridden.
+            force: Everything that may be overridden is.
 
         Raises:
             NotFoundError: There is no such definition.
         """
         from functools import cache
 
+        from spiffcli.engine.retarget import Policies
         from spiffcli.migrate.applying import Target
         from spiffcli.migrate.plans import Waivers
 
@@ -393,7 +441,7 @@ class Runner:
         diffs: Callable[[str], Diff] = cache(
             lambda id: self.diff_between(self.context.specs.definition(id), definition)
         )
-        return Target(definition, lambda old: diffs(old.id), dict(mapping or {}), Waivers.of(allow, force=force))
+        return Target(definition, lambda old: diffs(old.id), policies or Policies(), Waivers.of(allow, force=force))
 
     def diff_workflow(self, target: Target, refs: Iterable[str]) -> list[Plan]:
         """What moving instances would do: verdict and reasons. Nothing is stored.
@@ -430,3 +478,20 @@ class Runner:
         from spiffcli.migrate.applying import rollback
 
         return rollback(self.context, self.catalog.instance(ref))
+
+
+def _refuse_others(resources: Sequence[Resource]) -> None:
+    """Refuse what nothing can be made of.
+
+    Raises:
+        InputError: There are no files, or one that is neither a model nor a form.
+    """
+    if not resources:
+        raise InputError("There is nothing to add.", hint="Name the files of the model: -b FILE")
+    for resource in resources:
+        if resource.kind == "other":
+            raise InputError(
+                f"{resource.name} is neither a model nor a form.",
+                hint="Files of BPMN end in .bpmn, of DMN in .dmn (both also in .xml), forms in .json or .form.",
+                file=resource.name,
+            )
