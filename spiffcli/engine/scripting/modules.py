@@ -95,7 +95,7 @@ def substitute_matches(pattern: Any, repl: Any, string: Any, count: int = 0, *, 
     """`pattern.sub()` or `pattern.subn()`, counting what it makes where that could be a lot."""
     if isinstance(repl, str | bytes) and len(repl) * (len(string) + 1) > sizes.MAX_ITEMS:
         made = 0
-        template, literal = repl, ord("\\") not in (repl.encode() if isinstance(repl, str) else repl)
+        template, literal = repl, "\\" not in (repl if isinstance(repl, str) else repl.decode("latin-1"))
 
         def repl(match: Any) -> Any:
             nonlocal made
