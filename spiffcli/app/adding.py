@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from spiffcli.catalog import Catalog, Deploy, DeploymentPlan, Note
 from spiffcli.catalog.plans import Name, SpecBytes
 from spiffcli.engine.scripting import ScriptMode, check_script
+from spiffcli.errors import NotFoundError
 from spiffcli.model import Model, Node, Process
-from spiffcli.values import Deployment
+from spiffcli.values import Deployment, Resource
 
 if TYPE_CHECKING:
     from spiffcli.engine import Engine
@@ -47,21 +48,28 @@ def add(
         InputError: The request contradicts itself; nothing was stored.
     """
     plan = catalog.plan_deployment(request)
-    specs = engine_specs(engine, plan)
+    specs = engine_specs(catalog, engine, plan)
     scripts = list(model_scripts(plan.model))
     notes = (*plan.notes, *_problems(plan.model), *_script_notes(scripts, mode, engine.config.functions))
-    deployment = None if into is None else into().deploy(plan, lambda again: engine_specs(engine, again, specs))
+    deployment = None if into is None else _store(into(), engine, plan, specs)
     return Added(deployment, plan, notes, len(scripts))
 
 
-def engine_specs(engine: Engine, plan: DeploymentPlan, known: SpecBytes | None = None) -> SpecBytes:
+def _store(catalog: Catalog, engine: Engine, plan: DeploymentPlan, specs: SpecBytes) -> Deployment:
+    return catalog.deploy(plan, lambda again: engine_specs(catalog, engine, again, specs))
+
+
+def engine_specs(catalog: Catalog, engine: Engine, plan: DeploymentPlan, known: SpecBytes | None = None) -> SpecBytes:
     """The engine form of every definition that is new.
+
+    Args:
+        known: Those that have been made already.
 
     Raises:
         ModelError: The engine cannot execute one of them.
     """
     known = known or {}
-    parser = engine.parser(plan.contents.request.resources)
+    parser = engine.parser([*_tables_from_elsewhere(catalog, plan), *plan.contents.request.resources])
     specs: dict[Name, Mapping[str, bytes]] = {}
     for planned in plan.new:
         if planned.name in known:
@@ -71,6 +79,17 @@ def engine_specs(engine: Engine, plan: DeploymentPlan, known: SpecBytes | None =
         elif planned.candidate.kind == "collaboration":
             specs[planned.name] = parser.collaboration(planned.candidate.key).specs
     return specs
+
+
+def _tables_from_elsewhere(catalog: Catalog, plan: DeploymentPlan) -> Iterator[Resource]:
+    """Decision tables of earlier deployments: the engine makes the tables a process asks a part of its spec."""
+    calls = {call.key for planned in plan.new for call in planned.candidate.calls if call.kind == "decision"}
+    for key in sorted(calls - plan.model.decisions.keys()):
+        try:
+            definition = catalog.find(key, ("decision",))
+        except NotFoundError:
+            continue  # the engine says so, with the line
+        yield from (each for each in catalog.resources(definition) if each.name == definition.file)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 from spiffcli.errors import BusyError, CorruptStoreError, RunnerError, StoreError, StoreFormatError
 from spiffcli.store.formats import check_format, nothing_there, upgrade
-from spiffcli.store.locking import PATIENCE, Turns, hold_named, plain_errors
+from spiffcli.store.locking import PATIENCE, Turns, hold_named, plain_errors, unusable
 from spiffcli.store.protocol import FORMAT, Condition, Document, Problem, Transaction
 from spiffcli.store.sqlite_tables import SCHEMA, Tables
 
@@ -206,6 +207,8 @@ def _plain_error(path: Path, error: sqlite3.Error) -> RunnerError:
         )
     if name == "SQLITE_NOTADB":
         return StoreFormatError(f"{path} is not a database, so it is not a store.")
+    if name.startswith(("SQLITE_READONLY", "SQLITE_FULL")):
+        return unusable(path, OSError(errno.EROFS if "READONLY" in name else errno.ENOSPC, str(error)))
     if name.startswith("SQLITE_CORRUPT"):
         return CorruptStoreError(f"The database {path} is damaged: {error}.")
     return StoreError(f"The store {path} cannot be used: {error}.")
