@@ -8,6 +8,7 @@ say something it does not. Everything untrusted passes through here before it re
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # Escape sequences as a whole (CSI, OSC, DCS and the like, then any other two-character one), so that no
 # "[31m" is left behind. Every alternative stops at the next escape character: linear on any input.
@@ -42,3 +43,16 @@ def quoted(value: object, width: int = 60) -> str:
     if isinstance(value, str):
         return f"'{shorten(one_line(value), width)}'"
     return shorten(one_line(repr(value) if value is None or isinstance(value, bool) else str(value)), width)
+
+
+def columns_of(text: str) -> int:
+    """How many columns of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns_of_character, text))
+
+
+def _columns_of_character(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,44 +1,97 @@
-"""The form of a human task, from the resources of its deployment."""
+"""The form of a human task, and which fields of the forms of a process may not be shown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from spiffcli.errors import ModelError
-from spiffcli.values import Resource, TaskView
+from spiffcli.errors import ModelError, NotFoundError
+from spiffcli.values import Definition, Resource, TaskView
 
 if TYPE_CHECKING:
-    from spiffcli.engine import EngineConfig
+    from spiffcli.catalog import Catalog
     from spiffcli.forms import Form
 
 
-def form_of(resources: Sequence[Resource], config: EngineConfig, view: TaskView) -> Form | None:
+def form_of(catalog: Catalog, definition: Definition, folder: Path | None, view: TaskView) -> Form | None:
     """The form of a task, or None where the model names none.
 
+    Args:
+        definition: What the task belongs to.
+        folder: Where forms are looked up that were not added.
+
     Raises:
-        ModelError: The form is neither in the deployment nor in the engine's form folder, or it is broken.
+        ModelError: The form is nowhere, or it is broken.
     """
     if view.form is None:
         return None
     from spiffcli.forms import read_form
 
-    schema = _content(resources, config.forms, view.form)
+    resources = _resources(catalog, definition, view.id, _file_name(view.form))
+    schema = _content(resources, folder, view.form)
     if schema is None:
         raise ModelError(
-            f"The form '{view.form}' of task '{view.name or view.id}' is not part of the deployment.",
-            hint="Add the model again with the form beside it, or name it with -f.",
+            f"Task '{view.name or view.id}' needs the form '{view.form}', which was never added.",
+            hint="Add it together with its model (runner add -b MODEL -f FORM), then go on.",
+            file=definition.file,
             element=view.id,
         )
-    ui = _content(resources, config.forms, view.ui_form) if view.ui_form else None
+    ui = _content(resources, folder, view.ui_form) if view.ui_form else None
     return read_form(view.form, schema, ui, ui_name=view.ui_form)
 
 
+def _resources(catalog: Catalog, definition: Definition, element: str, name: str) -> Sequence[Resource]:
+    """The files among which the form is that `element` is bound to."""
+    own = catalog.resources(definition)
+    bound = next((r for r in definition.references if (r.kind, r.element, r.key) == ("form", element, name)), None)
+    is_own = name in {_file_name(each.name) for each in own}
+    if is_own and (bound is None or bound.binding == "deployment"):
+        return own
+    try:
+        return catalog.resources(catalog.resolve(definition, element, "form", name).definition)
+    except NotFoundError:
+        return own
+
+
 def _content(resources: Sequence[Resource], folder: Path | None, name: str) -> bytes | None:
-    wanted = PurePosixPath(name).name
+    wanted = _file_name(name)
     for resource in resources:
-        if PurePosixPath(resource.name).name == wanted:
+        if _file_name(resource.name) == wanted:
             return resource.content
     beside = folder / wanted if folder is not None else None
     return beside.read_bytes() if beside is not None and beside.is_file() else None
+
+
+def _file_name(name: str) -> str:
+    return PurePosixPath(name).name
+
+
+def secret_fields(resources: Sequence[Resource]) -> frozenset[str]:
+    """Names of fields whose values may not be shown, of all forms among `resources`."""
+    import json
+
+    found: set[str] = set()
+    for resource in resources:
+        if resource.kind == "form":
+            try:
+                found.update(_secrets(json.loads(resource.content)))
+            except (ValueError, RecursionError):  # broken forms are told where they are used
+                continue
+    return frozenset(found)
+
+
+def _secrets(document: Any) -> Iterator[str]:
+    """Names in a JSON Schema or a ui-schema, at any depth."""
+    from spiffcli.forms.schema import is_secret
+
+    pending = [document]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, Mapping):
+            pending.extend(current.values())
+            yield from (
+                name for name, value in current.items() if isinstance(value, Mapping) and is_secret(value, value)
+            )
+        elif isinstance(current, list):
+            pending.extend(current)

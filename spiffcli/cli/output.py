@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TextIO
@@ -18,7 +17,7 @@ import click
 
 from spiffcli.cli.options import Invocation
 from spiffcli.config import load_surroundings
-from spiffcli.text import one_line, strip_controls
+from spiffcli.text import columns_of, one_line, strip_controls
 
 #: Columns of text that is not written to a terminal.
 WIDTH = 80
@@ -98,7 +97,7 @@ def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> N
 def table_text(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> str:
     """A table as plain text: columns two blanks apart, nothing cut off, no tabs, no blanks at line ends."""
     lines = [[column.title.upper() for column in columns], *([one_line(str(cell)) for cell in row] for row in rows)]
-    widths = [max(_cells(line[place]) for line in lines) for place in range(len(columns))]
+    widths = [max(columns_of(line[place]) for line in lines) for place in range(len(columns))]
     return "".join(_aligned(columns, widths, line) for line in lines)
 
 
@@ -110,29 +109,16 @@ def emit_lines(rows: Sequence[Sequence[object]]) -> None:
 def lines_text(rows: Sequence[Sequence[object]]) -> str:
     """Rows of the same length as aligned lines."""
     lines = [[one_line(str(cell)) for cell in row] for row in rows]
-    widths = [max(map(_cells, cells)) for cells in zip(*lines, strict=True)]
+    widths = [max(map(columns_of, cells)) for cells in zip(*lines, strict=True)]
     return "".join(_aligned([Column("")] * len(widths), widths, line) for line in lines)
 
 
 def _aligned(columns: Sequence[Column], widths: Sequence[int], line: Sequence[str]) -> str:
     cells = []
     for column, width, cell in zip(columns, widths, line, strict=True):
-        blanks = " " * (width - _cells(cell))
+        blanks = " " * (width - columns_of(cell))
         cells.append(blanks + cell if column.align == "right" else cell + blanks)
     return "  ".join(cells).rstrip() + "\n"
-
-
-def _cells(text: str) -> int:
-    """How many columns of a terminal `text` takes."""
-    if text.isascii():
-        return len(text)
-    return sum(_cells_of(character) for character in text)
-
-
-def _cells_of(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _rich_table(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> None:

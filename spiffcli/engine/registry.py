@@ -8,6 +8,7 @@ data are restored in order, so no encoder here may sort.
 from __future__ import annotations
 
 import math
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -181,6 +182,14 @@ class Registry:
             )
         return decode(raw["value"])
 
+    def plain(self, value: Any) -> Any:
+        """A value as a reader of JSON wants it, without tags: dates as ISO text, decimals as text, sets as lists.
+
+        Raises:
+            DataError: A value inside cannot be stored.
+        """
+        return _untagged(self.encode(value))
+
     # Specs
 
     def spec_to_bytes(self, spec: Any) -> bytes:
@@ -243,6 +252,25 @@ def _require_text(key: str, path: str) -> str:
     return key
 
 
+def _untagged(raw: Any) -> Any:
+    if isinstance(raw, list):
+        return [_untagged(item) for item in raw]
+    if not isinstance(raw, dict):
+        return raw
+    tag = raw.get(TAG)
+    if tag is None:
+        return {key: _untagged(value) for key, value in raw.items()}
+    if tag == "map/1":
+        return {_key(_untagged(key)): _untagged(value) for key, value in raw["items"]}
+    if tag in _PLAIN:
+        return _PLAIN[tag](raw["value"])
+    return _untagged(raw["items"] if "items" in raw else raw.get("value"))
+
+
+def _key(value: Any) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
 def _with_service_tasks(config: dict[type, type]) -> dict[type, type]:
     # The engine's plain and Camunda configurations have no converter for service tasks, so that comparing or
     # saving any process with one fails.
@@ -253,6 +281,15 @@ def _with_service_tasks(config: dict[type, type]) -> dict[type, type]:
         config[ServiceTask] = BpmnTaskSpecConverter
     return config
 
+
+#: What is not told as it is stored: big numbers are numbers, bytes are Base64.
+_PLAIN: Mapping[str, Callable[[Any], Any]] = {
+    "int/1": int,
+    "float/1": float,
+    "bytes/1": lambda raw: b64encode(bytes.fromhex(raw)).decode(),
+    "text/1": lambda raw: bytes.fromhex(raw).decode("utf-16-le", "replace"),
+    "timedelta/1": lambda raw: str(timedelta(days=raw[0], seconds=raw[1], microseconds=raw[2])),
+}
 
 _COLLECTIONS: Mapping[str, Callable[[Any], Any]] = {"tuple/1": tuple, "set/1": set, "frozenset/1": frozenset}
 

@@ -29,7 +29,7 @@ def row_of(instance: Instance, running: Running, now: str) -> tuple[Instance, Si
         state=state,
         updated=now,
         ended=ended,
-        active=tuple(_active(view) for view in running.active_tasks() if _means_something(view)),
+        active=tuple(_active(view) for view in running.active_tasks() if means_something(view)),
         subscriptions=subscriptions,
         due=0.0 if running.has_work() else due,
         situation=digest(body) if body else "",
@@ -39,7 +39,8 @@ def row_of(instance: Instance, running: Running, now: str) -> tuple[Instance, Si
     return row, Situation(row.situation, row.definition, body) if body else None
 
 
-def _means_something(view: TaskView) -> bool:
+def means_something(view: TaskView) -> bool:
+    """Whether a reader who asks what an instance waits for wants to see an active task."""
     if view.state == "ERROR":
         return True
     if view.type.endswith("Gateway"):

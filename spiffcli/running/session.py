@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 #: How often a run that does not stop is saved, in seconds of wall time.
 SAVE_INTERVAL_S = 2.0
 
+#: Time between two such saves, as a multiple of the time that the first of them took: a state of many megabytes is
+#: saved less often.
+SAVE_SHARE = 10.0
+
 StepHook = Callable[[TaskView], None]
 
 
@@ -36,6 +40,7 @@ class Session:
     Attributes:
         instance: The row as it is in the store.
         running: The instance in memory.
+        ran: Nodes of the model that ran in this session, in order.
     """
 
     def __init__(self, context: Context, instance: Instance, running: Running, *, stored: bool = True) -> None:
@@ -45,6 +50,7 @@ class Session:
         self._stored = stored
         self._entries: list[HistoryEntry] = []
         self._failure: IncidentError | None = None
+        self.ran: list[TaskView] = []
 
     # Opening
 
@@ -120,7 +126,7 @@ class Session:
         """
         if self.instance.state in ("completed", "cancelled"):
             raise self._refusal(
-                f"is {self.instance.state} since {self.instance.ended}; nothing in it can move any more.",
+                f"{ending(self.instance)}; nothing in it can move any more.",
                 f"Look at it with: runner show -w {self.instance.id}",
             )
         if self.instance.suspended:
@@ -159,13 +165,13 @@ class Session:
         Raises:
             IncidentError: A task failed. The instance is saved in state `error`.
         """
-        saved = time.monotonic()
         self._failure = None
+        next_save = time.monotonic() + SAVE_INTERVAL_S
         try:
             for view in self.running.advance(budget=self.context.max_steps):
-                if save_steps or time.monotonic() - saved > SAVE_INTERVAL_S:
-                    self.save()
-                    saved = time.monotonic()
+                self._note_run(view)
+                if save_steps or time.monotonic() > next_save:
+                    next_save = self._save_in_between()
                 if on_step is not None:
                     on_step(view)
         except IncidentError as error:
@@ -178,6 +184,13 @@ class Session:
         self._save_and_deliver()
         if self._failure is not None:  # an answer to what was sent came back, and failed here
             raise self._failure
+
+    def _save_in_between(self) -> float:
+        """Save; returns when to do so again: the longer it takes, the later."""
+        began = time.monotonic()
+        self.save()
+        ended = time.monotonic()
+        return ended + max(SAVE_INTERVAL_S, SAVE_SHARE * (ended - began))
 
     def complete(self, task_id: str, answers: Mapping[str, Any]) -> TaskView:
         """Complete a task a person does. `advance` runs what follows.
@@ -194,7 +207,12 @@ class Session:
             self._reload()
             raise
         self.note("completed-task", task=view.id, name=view.name, answers=sorted(answers))
+        self._note_run(view)
         return view
+
+    def _note_run(self, view: TaskView) -> None:
+        if view.type != "internal":
+            self.ran.append(view)
 
     def _reload(self) -> None:
         instance, state = self.context.catalog.load(self.instance.id)
@@ -294,6 +312,23 @@ class Session:
             deliver(self, events)
         else:
             self.save()
+
+
+def ending(instance: Instance) -> str:
+    """How and when an instance ended, in words that follow its name: `was completed at 2026-05-01 09:00:00Z`."""
+    at = instance.ended or instance.updated
+    return f"was {instance.state} at {at[:10]} {at[11:19]}Z"
+
+
+def delete(context: Context, instance_id: str) -> Instance:
+    """Forget an instance and its history; returns what it was.
+
+    Raises:
+        NotFoundError: There is no such instance.
+        BusyError: Another command holds it.
+    """
+    with _locked(context, instance_id, f"delete instance {instance_id}"):
+        return context.catalog.delete_instance(instance_id)
 
 
 @contextmanager

@@ -83,17 +83,15 @@ class Bench:
         return self.runner().catalog.instances()[-1]
 
     def open_tasks(self, id: str) -> list[str]:
-        _, views, _ = self.runner().inspect(id)
-        return [view.id for view in views if view.state == "READY" and view.manual]
+        return [view.id for view in self.runner().look(id).open_tasks]
 
     def task(self, id: str, node: str) -> TaskView:
         """The only task of a node."""
-        _, views, _ = self.runner().inspect(id)
-        (found,) = [view for view in views if view.id == node]
+        (found,) = [view for view in self.runner().look(id).tasks if view.id == node]
         return found
 
     def data(self, id: str) -> Mapping[str, Any]:
-        return self.runner().inspect(id)[2]
+        return self.runner().look(id).data
 
     def history(self, id: str) -> list[HistoryEntry]:
         return list(self.runner().history(id))

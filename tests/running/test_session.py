@@ -65,6 +65,7 @@ def test_a_second_command_learns_who_holds_the_instance(bench: Bench) -> None:
 
 def test_a_run_is_saved_now_and_then(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_module, "SAVE_INTERVAL_S", -1.0)
+    monkeypatch.setattr(session_module, "SAVE_SHARE", 0.0)
     bench.add("shop", process("shop", *(script(f"step_{n}", f"x = {n}") for n in range(4))))
     id = bench.start("shop")
     assert bench.row(id).revision > 5
@@ -101,7 +102,7 @@ def test_a_finished_instance_cannot_move(bench: Bench) -> None:
             session.cancel,
             session.require_sound,
         ):
-            with pytest.raises(StateError, match=f"Instance {id} is completed since") as caught:
+            with pytest.raises(StateError, match=f"Instance {id} was completed at") as caught:
                 move()
             assert caught.value.data == {"instance": id, "state": "completed"}
 
