@@ -1,0 +1,179 @@
+"""Commands that look at instances, or end them: list_instances, show, tasks, history, cancel, delete."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from spiffcli.cli.options import Invocation, format_option, pass_invocation
+from spiffcli.cli.output import emit_json, emit_lines, emit_text, talk
+from spiffcli.cli.suggesting import complete_instances, complete_specs
+from spiffcli.values import InstanceState
+
+if TYPE_CHECKING:
+    from spiffcli.values import Instance
+
+_workflow = click.option(
+    "-w", "--workflow", metavar="WF", required=True, shell_complete=complete_instances, help="The instance."
+)
+
+
+@click.command(epilog="Example: runner list_instances order_product --state running --waiting-at review_order")
+@click.argument("ref", required=False, shell_complete=complete_specs)
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice(get_args(InstanceState)), help="Only in this state."
+)
+@click.option("--waiting-at", metavar="TASK", help="Only those that wait at this task (BPMN id or name).")
+@click.option("--older-than", metavar="VERSION", type=click.IntRange(1), help="Only on versions below this one.")
+@format_option()
+@pass_invocation
+def list_instances(
+    invocation: Invocation,
+    /,
+    ref: str | None,
+    states: tuple[InstanceState, ...],
+    waiting_at: str | None,
+    older_than: int | None,
+    format: str,
+) -> None:
+    """List instances, oldest first: id, KEY@VERSION, created, updated, state, and where each waits.
+
+    REF is a key (all its versions) or one spec. Times are in UTC.
+    """
+    from spiffcli.app import Runner
+    from spiffcli.app.finding import find_instances
+    from spiffcli.report.instances import instance_cells, instances_json
+
+    with Runner(invocation.settings()) as runner:
+        found = find_instances(runner.catalog, ref, states=states, waiting_at=waiting_at, older_than=older_than)
+    if format == "json":
+        emit_json(instances_json(found))
+    elif found:
+        emit_lines(instance_cells(found))
+    else:
+        talk("There are no such instances.")
+
+
+@click.command(epilog="Example: runner show -w 4af0")
+@_workflow
+@format_option()
+@pass_invocation
+def show(invocation: Invocation, /, workflow: str, format: str) -> None:
+    """Show one instance: its tasks and their states, its data, what it waits for, and what failed.
+
+    With -v also the helper nodes of the engine, the tasks it expects, and the ids of all of them.
+    """
+    from spiffcli.app import Runner
+    from spiffcli.report.looks import look_json, look_lines
+
+    everything = invocation.verbosity > 0
+    with Runner(invocation.settings(running=True)) as runner:
+        look = runner.look(workflow)
+        secrets = runner.secrets(look.instance)
+    if format == "json":
+        emit_json(look_json(look, everything=everything))
+    else:
+        from spiffcli.cli.showing import emit_report
+
+        emit_report(look_lines(look, secrets, everything=everything))
+
+
+@click.command(epilog="Example: runner tasks -w 4af0")
+@_workflow
+@click.option("--all", "everything", is_flag=True, help="All tasks of the model, not only open ones.")
+@format_option()
+@pass_invocation
+def tasks(invocation: Invocation, /, workflow: str, everything: bool, format: str) -> None:
+    """List the tasks of an instance that a person can complete: task id, BPMN id, name, state, type, lane."""
+    from spiffcli.app import Runner
+    from spiffcli.report.looks import shown_tasks, task_cells, tasks_json
+
+    with Runner(invocation.settings(running=True)) as runner:
+        look = runner.look(workflow)
+    views = shown_tasks(look.tasks, everything=False) if everything else list(look.open_tasks)
+    if format == "json":
+        emit_json(tasks_json(look, views))
+    elif views:
+        emit_lines(task_cells(views))
+    else:
+        talk(f"No task of instance {look.instance.id} waits for a person; it is {look.instance.state}.")
+
+
+@click.command(epilog="Example: runner history -w 4af0")
+@_workflow
+@format_option()
+@pass_invocation
+def history(invocation: Invocation, /, workflow: str, format: str) -> None:
+    """Show what happened to an instance: when, what, by whom. Times are in UTC."""
+    from spiffcli.app import Runner
+    from spiffcli.report.instances import history_cells, history_json
+
+    with Runner(invocation.settings()) as runner:
+        instance = runner.catalog.instance(workflow)
+        entries = runner.history(instance.id)
+    if format == "json":
+        emit_json(history_json(instance.id, entries))
+    else:
+        emit_lines(history_cells(entries))
+
+
+@click.command(epilog="Example: runner cancel -w 4af0 --reason 'ordered twice'")
+@_workflow
+@click.option("--reason", default="", help="Why, for its history.")
+@format_option()
+@pass_invocation
+def cancel(invocation: Invocation, /, workflow: str, reason: str, format: str) -> None:
+    """Stop an instance for good. It stays in the store with its data and history."""
+    from spiffcli.app import Runner
+    from spiffcli.report.outcomes import run_json
+    from spiffcli.running.looking import outcome
+
+    with Runner(invocation.settings(running=True)) as runner, runner.session(workflow, "cancel") as session:
+        session.cancel(reason)
+        left = outcome(session)
+    if format == "json":
+        emit_json(run_json(left))
+    else:
+        emit_text(f"Instance {left.instance.id} was cancelled.")
+
+
+@click.command(epilog="Example: runner delete -w 4af0 --yes")
+@_workflow
+@click.option("--yes", is_flag=True, help="Do not ask, even if it has not ended.")
+@format_option()
+@pass_invocation
+@click.pass_context
+def delete(ctx: click.Context, invocation: Invocation, /, workflow: str, yes: bool, format: str) -> None:
+    """Delete an instance with its data and history. One that has not ended is deleted only after asking."""
+    from spiffcli.app import Runner
+
+    with Runner(invocation.settings()) as runner:
+        instance = runner.catalog.instance(workflow)
+        if instance.ended is None and not yes and not _agreed(instance):
+            talk("Nothing was deleted.")
+            ctx.exit(1)
+        runner.delete_instance(instance.id)
+    if format == "json":
+        emit_json({"schema": "runner/deleted/1", "specs": [], "deployments": [], "instances": [instance.id]})
+    else:
+        emit_text(f"Deleted instance {instance.id}.")
+
+
+def _agreed(instance: Instance) -> bool:
+    """Whether the person at the terminal agrees.
+
+    Raises:
+        InputError: There is nobody to ask.
+    """
+    what = f"Instance {instance.id} of {instance.key}@{instance.version} is {instance.state}"
+    if sys.stdin.isatty():
+        return click.confirm(f"{what}. Delete it?", err=True)
+    from spiffcli.errors import InputError
+
+    raise InputError(
+        f"{what}, and there is nobody to ask.",
+        hint="Say --yes to delete it all the same, or end it first with runner cancel.",
+        instance=instance.id,
+    )

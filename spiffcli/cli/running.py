@@ -1,0 +1,281 @@
+"""Commands that let an instance run: run, complete, retry."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spiffcli.cli.options import Invocation, JsonParam, format_option, pass_invocation
+from spiffcli.cli.output import emit_json, talk, warn
+from spiffcli.cli.suggesting import complete_instances, complete_specs
+
+if TYPE_CHECKING:
+    from spiffcli.app import Runner
+    from spiffcli.cli.dialog import Dialog
+    from spiffcli.forms import AnswerSource
+    from spiffcli.running import Session
+    from spiffcli.running.looking import Outcome
+    from spiffcli.running.session import StepHook
+    from spiffcli.values import TaskView
+
+#: Steps one command lets an instance take before it is taken for an endless loop.
+MOST_STEPS = 100_000
+
+_max_steps = click.option(
+    "--max-steps",
+    metavar="N",
+    type=click.IntRange(1),
+    default=MOST_STEPS,
+    show_default=True,
+    help="Steps after which the instance is taken for an endless loop.",
+)
+
+
+@click.command(epilog="Example: runner run -s order_product --answers answers.json")
+@click.option("-s", "--spec", metavar="REF", shell_complete=complete_specs, help="Start an instance of this spec.")
+@click.option("-w", "--workflow", metavar="WF", shell_complete=complete_instances, help="Continue this instance.")
+@click.option("--data", type=JsonParam(), help="Data to start with: a JSON object, or @FILE.")
+@click.option("--id", "natural_id", metavar="ID", help="Business id of the new instance, unique for its key.")
+@click.option("--answers", metavar="FILE", type=click.Path(), help="Answers for human tasks. [RUNNER_ANSWERS]")
+@click.option("-a", "--active-ok", is_flag=True, help="Exit with 0 although the instance has not ended.")
+@click.option("--step", is_flag=True, help="Show each task that runs, and wait for Enter on a terminal.")
+@_max_steps
+@format_option()
+@pass_invocation
+@click.pass_context
+def run(
+    ctx: click.Context,
+    invocation: Invocation,
+    /,
+    spec: str | None,
+    workflow: str | None,
+    data: dict[str, Any] | None,
+    natural_id: str | None,
+    answers: str | None,
+    active_ok: bool,
+    step: bool,
+    max_steps: int,
+    format: str,
+) -> None:
+    """Start an instance of a spec, or continue one, until it ends or has to wait.
+
+    On a terminal the open human tasks are asked. From a script, --answers gives a JSON file: an object whose keys are
+    ids or names of tasks and whose values are what the forms take, or lists of that for tasks that come up again.
+    Without either it stops at the first human task. The exit code is 0 if the instance has ended; otherwise 1, or
+    with -a 0.
+    """
+    from spiffcli.app import Runner
+
+    _check_usage(spec, workflow, starting=data is not None or natural_id is not None)
+    with Runner(invocation.settings(running=True), max_steps=max_steps) as runner:
+        source = _answers(answers or runner.settings.answers)
+        dialog = _dialog() if source is None else None
+        runs = _Run(runner, source, dialog, _stepper(dialog, invocation) if step else None, partial=active_ok)
+        if spec is not None:
+            left = runs.through(runner.start(spec, data, natural_id=natural_id))
+        else:
+            left = runs.through(runner.session(workflow or "", "run"))
+        _show(runner, left, format)
+    _tell_unused(source)
+    if left.instance.ended is None:
+        talk(f"Continue with: runner run -w {left.instance.id}")
+        ctx.exit(0 if active_ok else 1)
+
+
+def _check_usage(spec: str | None, workflow: str | None, *, starting: bool) -> None:
+    if (spec is None) == (workflow is None):
+        raise click.UsageError("Say what to start with -s REF, or what to continue with -w WF.")
+    if spec is None and starting:
+        raise click.UsageError("--data and --id are for new instances; they do not go with -w.")
+
+
+def _answers(file: str | None) -> AnswerSource | None:
+    if file is None:
+        return None
+    from spiffcli.app.files import read_bytes
+    from spiffcli.forms import parse_answers
+
+    return parse_answers(read_bytes(file), file)
+
+
+def _dialog() -> Dialog | None:
+    """Somebody to talk with, if there is somebody."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    from spiffcli.cli.dialog import StreamDialog
+
+    return StreamDialog()
+
+
+def _stepper(dialog: Dialog | None, invocation: Invocation) -> StepHook:
+    from spiffcli.cli.interactive import Stepper
+
+    return Stepper(dialog, talk, everything=invocation.verbosity > 0)
+
+
+class _Run:
+    """One command that lets an instance run.
+
+    Attributes:
+        instance: Id of the instance, once there is one.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        answers: AnswerSource | None,
+        dialog: Dialog | None,
+        on_step: StepHook | None,
+        *,
+        partial: bool,
+    ) -> None:
+        self.instance: str | None = None
+        self._runner = runner
+        self._answers = answers
+        self._dialog = dialog
+        self._on_step = on_step
+        self._partial = partial
+
+    def through(self, opened: AbstractContextManager[Session]) -> Outcome:
+        """Run until the instance ends, or nobody answers any more."""
+        with self._explained():
+            left = self._first(opened)
+            if self._dialog is None or left.instance.ended is not None:
+                return left
+            from spiffcli.cli.interactive import Conversation
+
+            return Conversation(self._runner, self._dialog, self._on_step).go_on(left)
+
+    def _first(self, opened: AbstractContextManager[Session]) -> Outcome:
+        from spiffcli.cli.interactive import StoppedError
+        from spiffcli.running.looking import outcome
+
+        with opened as session:
+            session.require_sound()
+            self.instance = session.instance.id
+            try:
+                session.advance(self._on_step, save_steps=self._on_step is not None)
+                if self._answers is not None:
+                    self._runner.answer(session, self._answers, partial=self._partial, on_step=self._on_step)
+            except StoppedError:
+                pass
+            return outcome(session)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Whatever ends the run says how to go on with the instance."""
+        from spiffcli.errors import AnswerError, DataError, ModelError
+
+        try:
+            yield
+        except (KeyboardInterrupt, click.Abort):
+            if self.instance is not None:
+                talk(
+                    f"\nInstance {self.instance} is as it was saved last. Continue with: runner run -w {self.instance}"
+                )
+            raise
+        except (AnswerError, DataError, ModelError) as error:
+            if self.instance is not None:
+                error.data["instance"] = self.instance
+                way_on = f"The instance is saved; continue with: runner run -w {self.instance}"
+                error.hint = f"{error.hint}\n{way_on}" if error.hint else way_on
+            raise
+
+
+def _show(runner: Runner, left: Outcome, format: str) -> None:
+    from spiffcli.report.outcomes import run_json, run_lines
+
+    if format == "json":
+        emit_json(run_json(left))
+    else:
+        from spiffcli.cli.showing import emit_report
+
+        emit_report(run_lines(left, runner.secrets(left.instance)))
+
+
+def _tell_unused(source: AnswerSource | None) -> None:
+    from spiffcli.text import quoted
+
+    for unused in source.unused() if source is not None else ():
+        answers = "1 answer" if unused.count == 1 else f"{unused.count} answers"
+        warn(f"{source.file if source else ''}: {answers} for {quoted(unused.task)} not used, as nobody asked.")
+
+
+@click.command(epilog="""Example: runner complete -w 4af0 -t review_order --data '{"approved": true}'""")
+@click.option("-w", "--workflow", metavar="WF", required=True, shell_complete=complete_instances, help="The instance.")
+@click.option(
+    "-t", "--task", metavar="TASK", required=True, help="Its task: id, BPMN id, name, or beginning of its id."
+)
+@click.option("--data", type=JsonParam(), help="What its form takes: a JSON object, or @FILE.")
+@_max_steps
+@format_option()
+@pass_invocation
+@click.pass_context
+def complete(
+    ctx: click.Context,
+    invocation: Invocation,
+    /,
+    workflow: str,
+    task: str,
+    data: dict[str, Any] | None,
+    max_steps: int,
+    format: str,
+) -> None:
+    """Complete one open task, and run what follows until a person or an event is due again.
+
+    What --data gives is checked against the form of the task. Without it the form is asked on a terminal.
+    """
+    from spiffcli.app import Runner
+    from spiffcli.app.finding import find_task
+    from spiffcli.running.looking import outcome
+
+    with Runner(invocation.settings(running=True), max_steps=max_steps) as runner:
+        look = runner.look(workflow)
+        view = find_task(look, task)
+        answers = _answers_for(runner, view, data)
+        if answers is None:
+            talk("Nothing was completed.")
+            ctx.exit(1)
+        with runner.session(look.instance.id, f"complete {view.id}") as session:
+            session.complete(view.task, answers)
+            session.advance()
+            left = outcome(session)
+        _show(runner, left, format)
+
+
+def _answers_for(runner: Runner, view: TaskView, data: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The answers given or asked for; None where the person went away."""
+    from spiffcli.forms import free_form, validate
+
+    dialog = _dialog() if data is None else None
+    if dialog is not None:
+        from spiffcli.cli.interactive import ask
+        from spiffcli.cli.terminal import Answered
+
+        said = ask(runner, view, dialog)
+        return said.answers if isinstance(said, Answered) else None
+    form = runner.form(view) or free_form()
+    return validate(form, data or {}, task=view.name or view.id, data=view.data)
+
+
+@click.command(epilog="""Example: runner retry -w 4af0 --data '{"price": 4}'""")
+@click.option("-w", "--workflow", metavar="WF", required=True, shell_complete=complete_instances, help="The instance.")
+@click.option("--data", type=JsonParam(), help="Corrects the data of what failed: a JSON object, or @FILE.")
+@_max_steps
+@format_option()
+@pass_invocation
+def retry(invocation: Invocation, /, workflow: str, data: dict[str, Any] | None, max_steps: int, format: str) -> None:
+    """Try what failed again, with the same data or corrected ones, and run what follows."""
+    from spiffcli.app import Runner
+    from spiffcli.running.looking import outcome
+
+    with Runner(invocation.settings(running=True), max_steps=max_steps) as runner:
+        with runner.session(workflow, "retry") as session:
+            session.retry(data or {})
+            session.advance()
+            left = outcome(session)
+        _show(runner, left, format)

@@ -1,0 +1,109 @@
+"""Lists of instances and of what happened to them, as JSON documents and as the cells of aligned lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from spiffcli.report.lines import listed
+from spiffcli.text import one_line, shorten
+from spiffcli.values import ActiveTask, HistoryEntry, Instance, JsonObject
+
+#: Characters of a value inside a line.
+_WIDEST = 200
+
+
+def instances_json(rows: Sequence[Instance]) -> JsonObject:
+    """A `runner/instances/1` document."""
+    return {"schema": "runner/instances/1", "instances": [instance_json(row) for row in rows]}
+
+
+def instance_json(row: Instance) -> JsonObject:
+    """An entry of a `runner/instances/1` document."""
+    return {
+        "id": row.id,
+        "key": row.key,
+        "version": row.version,
+        "spec": row.definition,
+        "tenant": row.tenant,
+        "natural_id": row.natural_id,
+        "state": row.state,
+        "suspended": row.suspended,
+        "active": [_active_json(task) for task in row.active],
+        "created": row.created,
+        "updated": row.updated,
+        "ended": row.ended,
+        "user": row.user,
+        "revision": row.revision,
+        "incident": row.incident,
+        "due": row.due,
+        "source": {"commit": row.source.commit, "branch": row.source.branch, "dirty": row.source.dirty},
+    }
+
+
+def _active_json(task: ActiveTask) -> JsonObject:
+    return {"task": task.task, "id": task.id, "name": task.name, "state": task.state}
+
+
+def instance_cells(rows: Iterable[Instance]) -> list[list[str]]:
+    """Id, label, created, updated, state, and where each instance waits."""
+    return [
+        [row.id, label(row), when(row.created), when(row.updated), state_in_words(row), _waiting_at(row)]
+        for row in rows
+    ]
+
+
+def label(row: Instance) -> str:
+    """`key@version` of an instance."""
+    return f"{row.key}@{row.version}"
+
+
+def state_in_words(row: Instance) -> str:
+    """The state of an instance, and whether it is suspended."""
+    return f"{row.state}, suspended" if row.suspended and row.ended is None else row.state
+
+
+def _waiting_at(row: Instance) -> str:
+    names = [one_line(task.name or task.id) for task in row.active]
+    counted = {name: names.count(name) for name in names}
+    return ", ".join(name if count == 1 else f"{name} (x{count})" for name, count in counted.items())
+
+
+def history_json(instance: str, entries: Sequence[HistoryEntry]) -> JsonObject:
+    """A `runner/history/1` document."""
+    shown = [{"at": e.at, "what": e.what, "user": e.user, "details": dict(e.details)} for e in entries]
+    return {"schema": "runner/history/1", "instance": instance, "entries": shown}
+
+
+def history_cells(entries: Iterable[HistoryEntry]) -> list[list[str]]:
+    """When, what, by whom, and details in words."""
+    return [[when(entry.at), entry.what, entry.user, _details(entry.details)] for entry in entries]
+
+
+def _details(details: Mapping[str, Any]) -> str:
+    parts = [f"{name} {_detail(value)}" for name, value in details.items() if value not in (None, "", [], {})]
+    return ", ".join(parts)
+
+
+def _detail(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return one_line(listed(value))
+    return value_text(value)
+
+
+def value_text(value: Any, width: int = _WIDEST) -> str:
+    """A value of task data on one line: text as it is, everything else as JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return shorten(one_line(text), width)
+
+
+def when(at: str) -> str:
+    """A stored time as a person reads it, in UTC and to the second: `2026-05-01 09:00:00Z`."""
+    return f"{at[:10]} {at[11:19]}Z"
+
+
+def moment(seconds: float) -> str:
+    """Seconds since the epoch as ISO text in UTC, as documents have it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
