@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from spiffcli.diff import naming
-from spiffcli.diff.align import Alignment, Translation, align_processes
+from spiffcli.diff.align import Translation, align_processes
 from spiffcli.diff.changes import Change, Dependency, Diff, ordered
 from spiffcli.diff.collecting import Collector, Sides
 from spiffcli.diff.definitions import (
@@ -20,9 +19,10 @@ from spiffcli.diff.definitions import (
     whole_form,
 )
 from spiffcli.diff.dependencies import compare_dependencies
+from spiffcli.diff.pairing import Pairing, pair_models
 from spiffcli.diff.processes import compare_processes, whole_process
 from spiffcli.errors import NotFoundError
-from spiffcli.model import Collaboration, Decision, Form, Model, Node, Process
+from spiffcli.model import Collaboration, Decision, Form, Model, Process
 
 Definition: TypeAlias = Process | Collaboration | Decision | Form
 
@@ -103,28 +103,20 @@ def _whole(thing: Definition, *, added: bool) -> list[Change]:
     return whole_form(thing, added=added)
 
 
-@dataclass(slots=True)
-class _Processes:
-    """Paired processes of two models, their alignments, and nodes that went from one to another."""
-
-    pairs: list[tuple[Process, Process, Alignment]] = field(default_factory=list)
-    elements: dict[str, str] = field(default_factory=dict)
-    moved: list[tuple[Process, Node, Process, Node]] = field(default_factory=list)
-
-
 def _compare_all(old: Model, new: Model) -> Iterator[Change]:
-    found = _align_all(old, new)
-    moved = {node.id for _, node, _, _ in found.moved}
+    found = pair_models(old, new)
+    moved = {move.old.id for move in found.moves}
     changes: list[Change] = []
-    for before, after, alignment in found.pairs:
+    for before, after, alignment in found.processes:
         changes += compare_processes(before, after, alignment, found.elements)
-    for process in _only(old.processes, new.processes):
+    for process in found.left(old, 0):
         changes += whole_process(process, added=False)
-    for process in _only(new.processes, old.processes):
+    for process in found.left(new, 1):
         changes += whole_process(process, added=True)
     yield from (change for change in changes if not _is_half_of_move(change, moved))
     yield from _moves(found)
-    yield from _compare_others(old, new, found.elements)
+    yield from _compare_collaborations(old, new, found)
+    yield from _compare_others(old, new)
 
 
 def _is_half_of_move(change: Change, moved: set[str]) -> bool:
@@ -137,64 +129,31 @@ def _is_half_of_move(change: Change, moved: set[str]) -> bool:
     )
 
 
-def _align_all(old: Model, new: Model) -> _Processes:
-    found = _Processes()
-    for id, process in old.processes.items():
-        if id in new.processes:
-            alignment = align_processes(process, new.processes[id])
-            found.pairs.append((process, new.processes[id], alignment))
-            found.elements[id] = id
-            for pairs in (alignment.nodes, alignment.data, alignment.flows, alignment.lanes):
-                found.elements.update(pairs)
-    left = _unpaired(old, found, 0)
-    come = _unpaired(new, found, 1)
-    for id, (process, node) in left.items():
-        other = come.get(id)
-        if other is not None and other[1].type == node.type and other[0].id != process.id:
-            found.moved.append((process, node, *other))
-            found.elements[id] = id
-    return found
-
-
-def _unpaired(model: Model, found: _Processes, side: int) -> dict[str, tuple[Process, Node]]:
-    """Nodes without a partner that no other process has too, by id."""
-    paired: dict[str, Iterable[str]] = {}
-    for before, after, alignment in found.pairs:
-        if side:
-            paired[after.id] = set(alignment.nodes.values())
-        else:
-            paired[before.id] = alignment.nodes
-    result: dict[str, tuple[Process, Node]] = {}
-    several: set[str] = set()
-    for process in model.processes.values():
-        known = paired.get(process.id, ())
-        for id, node in process.nodes.items():
-            if id not in known:
-                if id in result:
-                    several.add(id)
-                result[id] = (process, node)
-    return {id: value for id, value in result.items() if id not in several}
-
-
-def _moves(found: _Processes) -> Iterator[Change]:
+def _moves(found: Pairing) -> Iterator[Change]:
     to_new = Translation(found.elements)
-    for old_process, old, new_process, new in found.moved:
-        sides = Sides(old_process.id, new_process.id, old_process.file, new_process.file, to_new)
-        collector = Collector(sides)
-        values = old_process.id, new_process.id
-        collector.note("node-moved-scope", "moved", old, new, "process", values)
-        collector.pair(old, new, naming.name_node_change)
+    for move in found.moves:
+        before, after = move.old_process, move.new_process
+        collector = Collector(Sides(before.id, after.id, before.file, after.file, to_new))
+        collector.note("node-moved-scope", "moved", move.old, move.new, "process", (before.id, after.id))
+        collector.pair(move.old, move.new, naming.name_node_change)
         yield from collector.changes
+
+
+def _compare_collaborations(old: Model, new: Model, found: Pairing) -> Iterator[Change]:
+    for before, after in found.collaborations:
+        yield from compare_collaborations(before, after, found.elements)
+    paired = {before.id for before, _ in found.collaborations}, {after.id for _, after in found.collaborations}
+    for side, model in enumerate((old, new)):
+        for collaboration in model.collaborations.values():
+            if collaboration.id not in paired[side]:
+                yield from whole_collaboration(collaboration, added=bool(side))
 
 
 def _only(some: Mapping[str, Any], others: Mapping[str, Any]) -> list[Any]:
     return [thing for key, thing in some.items() if key not in others]
 
 
-def _compare_others(old: Model, new: Model, elements: Mapping[str, str]) -> Iterator[Change]:
-    for id, collaboration in old.collaborations.items():
-        if id in new.collaborations:
-            yield from compare_collaborations(collaboration, new.collaborations[id], elements)
+def _compare_others(old: Model, new: Model) -> Iterator[Change]:
     for id, decision in old.decisions.items():
         if id in new.decisions:
             yield from compare_decisions(decision, new.decisions[id])
@@ -202,7 +161,6 @@ def _compare_others(old: Model, new: Model, elements: Mapping[str, str]) -> Iter
         if key in new.forms:
             yield from compare_forms(form, new.forms[key])
     kinds: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = (
-        (old.collaborations, new.collaborations),
         (old.decisions, new.decisions),
         (old.forms, new.forms),
     )

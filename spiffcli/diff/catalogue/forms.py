@@ -1,4 +1,4 @@
-"""Rules about forms and what a definition depends on."""
+"""Rules about forms."""
 
 from __future__ import annotations
 
@@ -96,25 +96,5 @@ RULES = (
         "`city` comes before `street`.",
         active="Whoever has the task open sees the change after loading it again.",
         completed=_SENT,
-    ),
-    make(
-        "dependency-added",
-        "Something else is needed",
-        "info info info info",
-        "behaviour",
-        "dependencies",
-        "The new version refers to a process, decision or form that the old one does not refer to.",
-        "`order` now calls `refund`.",
-        opposite="dependency-removed",
-    ),
-    make(
-        "dependency-removed",
-        "Something is no longer needed",
-        "info info info info",
-        "behaviour",
-        "dependencies",
-        "The old version refers to a process, decision or form that the new one does not refer to.",
-        "`order` no longer asks the decision `discount`.",
-        opposite="dependency-added",
     ),
 )
