@@ -18,6 +18,8 @@ ScriptMode = Literal["restricted", "trusted", "off"]
 
 SCRIPT_MODES: tuple[ScriptMode, ...] = get_args(ScriptMode)
 
+Severity = Literal["none", "info", "warn", "error"]
+
 #: The engine module that is used where none is named.
 DEFAULT_ENGINE = "spiffcli.engines.spiff"
 
@@ -46,6 +48,8 @@ class Settings:
         tuning: Whether the engine is tuned for large processes.
         fallback_default_tenant: Whether references are looked up in the default tenant at last.
         answers: File of answers for human tasks, or None.
+        severity: How serious differences between models are to this project, by rule, where it sees them in
+            another way than the catalogue does.
         folder: Where engine and service modules are looked up: the folder of the file, else the current one.
         file: The configuration file, or None.
         origins: Where each setting that is not a default came from, in words.
@@ -62,6 +66,7 @@ class Settings:
     tuning: bool = True
     fallback_default_tenant: bool = True
     answers: str | None = None
+    severity: Mapping[str, Severity] = field(default_factory=dict)
     file: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     file_code: Mapping[str, Any] = field(default_factory=dict)
@@ -79,17 +84,20 @@ class Surroundings:
     Attributes:
         color: Whether colours are welcome (`NO_COLOR` is not set and the terminal is not a dumb one).
         log_folder: Where reports about bugs are written, or None for the system's temporary folder.
+        git_pager: Whether Git called this program and shows its output in a pager.
     """
 
     color: bool = True
     log_folder: str | None = None
+    git_pager: bool = False
 
 
 def load_surroundings(environ: Mapping[str, str] | None = None) -> Surroundings:
     """What `environ` (default: of the process) says about the terminal and about logs."""
     environ = os.environ if environ is None else environ
     color = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-    return Surroundings(color=color, log_folder=environ.get("RUNNER_LOG_DIR") or None)
+    paged = environ.get("GIT_PAGER_IN_USE") == "true"
+    return Surroundings(color=color, log_folder=environ.get("RUNNER_LOG_DIR") or None, git_pager=paged)
 
 
 def load_settings(
@@ -118,7 +126,7 @@ def load_settings(
     ):
         for name, value in source.items():
             if value is not None and name not in values:
-                origins[name] = origin.replace("{variable}", _VARIABLES[name])
+                origins[name] = origin.replace("{variable}", _VARIABLES.get(name, ""))
                 values[name] = _checked(name, value, origins[name], None)
     values.setdefault("store", _default_store(cwd))
     values.setdefault("user", _system_user(environ))
@@ -182,6 +190,13 @@ def _script_mode(value: Any) -> str:
     return str(value)
 
 
+def _severities(value: Any) -> dict[str, Severity]:
+    known = get_args(Severity)
+    if not isinstance(value, Mapping) or not all(severity in known for severity in value.values()):
+        raise TypeError(f"a table of rules with {', '.join(known[:-1])} or {known[-1]}")
+    return dict(value)
+
+
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "engine": _word,
     "store": _word,
@@ -192,6 +207,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "tuning": _switch,
     "fallback_default_tenant": _switch,
     "answers": _word,
+    "severity": _severities,
 }
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from spiffcli.app.files import read_resource
+from spiffcli.app.inputs import Files, names_files, read_files, with_forms
 from spiffcli.catalog import Catalog
-from spiffcli.catalog.references import looks_like_path, split_path
-from spiffcli.errors import NotFoundError
+from spiffcli.errors import InputError, NotFoundError
 from spiffcli.model import Model, load
 from spiffcli.values import Definition
 
@@ -29,35 +29,59 @@ class Side:
     definition: Definition | None
 
 
-def side(catalog: Catalog | None, ref: str, *, dependencies: bool) -> Side:
-    """The side a reference names.
+def side(catalog: Callable[[], Catalog | None], refs: str | Sequence[str], *, dependencies: bool) -> Side:
+    """The side that a reference names, or several references to files together.
 
     Args:
-        catalog: None where there is no store; then only paths can be named.
-        dependencies: Whether the model is to hold what the definition calls from other deployments too.
+        catalog: Gives the catalog; None where there is no store, and then only files can be named.
+        dependencies: Whether the model is to hold what the definition calls from other deployments too, and the
+            forms beside files.
 
     Raises:
-        NotFoundError: There is no such definition.
+        NotFoundError: There is no such definition, file or revision.
         AmbiguousError: There are several.
-        InputError: The file cannot be read.
+        InputError: A file cannot be read.
         ModelError: It cannot be understood.
     """
-    if looks_like_path(ref):
-        path, process = split_path(ref)
-        model = load([read_resource(path)])
-        if process is not None and process not in model.processes and process not in model.collaborations:
-            held = ", ".join([*model.processes, *model.collaborations]) or "none"
-            raise NotFoundError(
-                f"{path} has no process '{process}'.",
-                hint=f"It has: {held}.",
-                file=path,
-                candidates=[*model.processes, *model.collaborations],
-            )
-        return Side(ref, model, process, None)
-    if catalog is None:
-        raise NotFoundError(f"There is no file '{ref}', and no store to look in.", hint="Run `runner init` first.")
-    definition = catalog.find(ref)
-    return stored_side(catalog, definition, dependencies=dependencies)
+    refs = [refs] if isinstance(refs, str) else list(refs)
+    if all(map(names_files, refs)):
+        return _side_of_files(refs, dependencies=dependencies)
+    if len(refs) > 1:
+        raise InputError(
+            f"{', '.join(refs)}: only files can be taken together.", hint="Name one spec, or files and folders."
+        )
+    stored = catalog()
+    if stored is None:
+        raise NotFoundError(
+            f"'{refs[0]}' names no file, and there is no store here to look in.",
+            hint="Name a .bpmn file, or change to the folder of the store (runner init makes one).",
+            candidates=[],
+        )
+    return stored_side(stored, stored.find(refs[0]), dependencies=dependencies)
+
+
+def _side_of_files(refs: Sequence[str], *, dependencies: bool) -> Side:
+    files = [read_files(ref) for ref in refs]
+    resources = with_forms(files) if dependencies else tuple(one for each in files for one in each.resources)
+    model = load(resources)
+    processes = list(dict.fromkeys(each.process for each in files if each.process is not None))
+    if len(processes) > 1:
+        raise InputError(f"One process can be compared at a time, not {' and '.join(processes)}.")
+    for process in processes:
+        _check_held(model, process, files)
+    return Side(" ".join(refs), model, processes[0] if processes else None, None)
+
+
+def _check_held(model: Model, process: str, files: Sequence[Files]) -> None:
+    held = [*model.processes, *model.collaborations, *model.decisions, *model.forms]
+    if process not in held:
+        name = files[0].resources[0].name
+        raise NotFoundError(
+            f"{name} has no process '{process}'.",
+            hint=f"It has: {', '.join(held) or 'none'}.",
+            file=name,
+            candidates=held,
+        )
 
 
 def stored_side(catalog: Catalog, definition: Definition, *, dependencies: bool) -> Side:

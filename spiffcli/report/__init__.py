@@ -1,1 +1,4 @@
-"""Readers of the values of the other packages: text, JSON and its schemas, pictures, pages."""
+"""Readers of diffs, impacts, migrations and rules: text, JSON, Markdown and what build servers read.
+
+Every function takes values and returns text, lines or a JSON document; nothing here writes anywhere.
+"""

@@ -1,0 +1,73 @@
+"""What Git's diff drivers ask for: two versions of one file compared, and a file as text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spiffcli.app.files import kind_of, read_bytes
+from spiffcli.values import Resource
+
+if TYPE_CHECKING:
+    from spiffcli.diff import Diff
+    from spiffcli.model import Model
+
+#: How Git names the side of a file that does not exist.
+_NOTHING = "/dev/null"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a file, as Git hands it to a driver.
+
+    Attributes:
+        file: A file with its content, often a temporary one.
+        blob: Id of the content; of no meaning for files in the work tree.
+    """
+
+    file: str
+    blob: str
+
+    @property
+    def exists(self) -> bool:
+        """Whether the file exists on this side."""
+        return self.file != _NOTHING
+
+    def label(self, path: str) -> str:
+        """How it is called above a diff."""
+        if not self.exists:
+            return "nothing"
+        return f"{path}@{self.blob[:7]}" if self.blob.strip("0.") else path
+
+
+def compare_versions(path: str, old: Version, new: Version) -> Diff:
+    """What changed between two versions of the file at `path`.
+
+    Raises:
+        InputError: A version cannot be read.
+        ModelError: It cannot be understood.
+    """
+    from spiffcli.diff.compare import compare
+
+    return compare(_model(path, old), _model(path, new), old_label=old.label(path), new_label=new.label(path))
+
+
+def _model(path: str, version: Version) -> Model:
+    from spiffcli.model import Model
+
+    return load_file(path, read_bytes(version.file)) if version.exists else Model()
+
+
+def load_file(path: str, content: bytes) -> Model:
+    """The model in a file.
+
+    Raises:
+        ModelError: It cannot be understood.
+    """
+    from spiffcli.model import load
+
+    kind = kind_of(path, content)
+    if kind == "other":
+        kind = kind_of(f"{path}.xml", content)
+    return load([Resource(Path(path).as_posix(), kind, content)])

@@ -1,0 +1,141 @@
+"""The files a reference names: on disk, at a revision, on standard input; one, several, or a folder of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from spiffcli.app.files import kind_of, read_resource
+from spiffcli.catalog.references import looks_like_path, looks_like_revision, split_path
+from spiffcli.errors import InputError
+from spiffcli.values import Resource
+
+#: What standard input is called.
+STDIN = "-"
+
+_MODELS = (".bpmn", ".dmn")
+
+#: Gives the file of a name, or None where there is none.
+Lookup = Callable[[str], Resource | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files that were named.
+
+    Attributes:
+        resources: Their contents.
+        process: What stands behind a `#`, or None.
+        beside: Finds further files by their name, such as forms; for standard input there are none.
+    """
+
+    resources: tuple[Resource, ...]
+    process: str | None = None
+    beside: Lookup = lambda _name: None
+
+
+def names_files(ref: str) -> bool:
+    """Whether a reference names files, and nothing in a store."""
+    path, _ = split_path(ref)
+    if path == STDIN or looks_like_path(ref) or _is_revision(ref):
+        return True
+    return ref.endswith((".json", ".form")) and Path(ref).is_file()
+
+
+def read_files(ref: str) -> Files:
+    """The files a reference names.
+
+    Raises:
+        InputError: A file is missing or cannot be read, or there is no repository.
+        NotFoundError: There is no such revision, or no such file in it.
+    """
+    path, process = split_path(ref)
+    if path == STDIN:
+        return Files((_stdin(),), process)
+    if _is_revision(path) and not Path(path).exists():
+        return _at_revision(path, process)
+    if Path(path).is_dir():
+        return Files(tuple(_in_folder(Path(path))), process, _beside_on_disk)
+    return Files((read_resource(path),), process, _beside_on_disk)
+
+
+def _is_revision(ref: str) -> bool:
+    return looks_like_revision(ref) or (ref.startswith(":") and looks_like_path(ref[1:]))
+
+
+def _stdin() -> Resource:
+    import sys
+
+    content = sys.stdin.buffer.read()
+    if not content.strip():
+        raise InputError(
+            "Standard input is empty; it can be read once, as one side.",
+            hint="Send a model to it: git show HEAD:order.bpmn | runner diff_spec -o - -n order.bpmn",
+        )
+    name = "standard input"
+    if content.lstrip().startswith((b"{", b"[")):
+        return Resource(name, "form", content)
+    return Resource(name, kind_of(f"{name}.xml", content), content)
+
+
+def _in_folder(folder: Path) -> Iterator[Resource]:
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _MODELS and path.is_file())
+    if not found:
+        raise InputError(f"The folder {folder} holds no .bpmn or .dmn file.", file=str(folder))
+    return map(read_resource, found)
+
+
+def _beside_on_disk(name: str) -> Resource | None:
+    return read_resource(name) if Path(name).is_file() else None
+
+
+def _at_revision(ref: str, process: str | None) -> Files:
+    from spiffcli.repo.revisions import missing, split, tree
+
+    revision, path = split(ref)
+    commit = tree(revision)
+    full = commit.full_path(path)
+
+    def lookup(name: str) -> Resource | None:
+        content = commit.read(name.removeprefix(f"{revision}:"))
+        return None if content is None else Resource(name, kind_of(name, content), content)
+
+    one = lookup(f"{revision}:{full}")
+    if one is not None:
+        return Files((one,), process, lookup)
+    names = [name for name in commit.files(full) if PurePosixPath(name).suffix.lower() in _MODELS]
+    if not names:
+        raise missing(commit, path)
+    found = (lookup(f"{revision}:{name}") for name in names)
+    return Files(tuple(each for each in found if each is not None), process, lookup)
+
+
+def with_forms(files: Sequence[Files]) -> tuple[Resource, ...]:
+    """All their resources, and the forms that these name and that stand beside them, or in a folder `forms` there.
+
+    Raises:
+        ModelError: A file cannot be read.
+    """
+    from spiffcli.model import load
+
+    resources = tuple(resource for each in files for resource in each.resources)
+    have = {PurePosixPath(resource.name).name for resource in resources}
+    found: dict[str, Resource] = {}
+    for process in load(resources).processes.values():
+        for reference in process.references:
+            if reference.kind == "form" and reference.key not in have | found.keys():
+                form = _form(files, PurePosixPath(process.file), reference.key)
+                if form is not None:
+                    found[reference.key] = form
+    return (*resources, *found.values())
+
+
+def _form(files: Sequence[Files], model: PurePosixPath, key: str) -> Resource | None:
+    for folder in (model.parent / "forms", model.parent):
+        for each in files:
+            if any(resource.name == str(model) for resource in each.resources):
+                form = each.beside(str(folder / key))
+                if form is not None:
+                    return form
+    return None

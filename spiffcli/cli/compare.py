@@ -1,0 +1,145 @@
+"""Comparing two specs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spiffcli import __version__
+from spiffcli.cli.options import Invocation, format_option, many_option, pass_invocation
+from spiffcli.cli.output import emit_json, talk
+from spiffcli.cli.parsing import ManyCommand
+from spiffcli.cli.suggesting import complete_specs
+
+if TYPE_CHECKING:
+    from spiffcli.report.findings import Findings
+    from spiffcli.report.ignoring import Entry
+
+FORMATS = ("markdown", "sarif", "junit", "github")
+
+_EPILOG = (
+    "Example: runner diff_spec -o HEAD~1:order.bpmn -n order.bpmn --fail-on warn\n\n"
+    "Exit code 0: nothing at or above --fail-on; 1: something is; 2: the two could not be compared."
+)
+
+
+@click.command(cls=ManyCommand, epilog=_EPILOG)
+@many_option("-o", "--old", metavar="REF", required=True, shell_complete=complete_specs, help="The spec as it was.")
+@many_option("-n", "--new", metavar="REF", required=True, shell_complete=complete_specs, help="The spec as it is now.")
+@click.option("-d", "--dependencies", is_flag=True, help="Also compare what they call: processes, decisions, forms.")
+@click.option("--layout", is_flag=True, help="List differences in the drawing, too.")
+@click.option("--extensions", is_flag=True, help="List differences in extensions of other tools, too.")
+@click.option("--stat", is_flag=True, help="Only count, definition by definition.")
+@click.option("--name-only", is_flag=True, help="Only name what changed.")
+@click.option("--fail-on", type=click.Choice(["info", "warn", "error"]), help="Exit with 1 from this severity on.")
+@click.option("--ignore-file", metavar="FILE", help="Findings to leave out, instead of the next .runner-ignore.")
+@click.option("--no-ignore", is_flag=True, help="Leave nothing out.")
+@format_option(*FORMATS)
+@pass_invocation
+@click.pass_context
+def diff_spec(ctx: click.Context, invocation: Invocation, /, **options: Any) -> None:
+    """Say what changed between two specs.
+
+    A REF is a stored spec (KEY, KEY@VERSION, KEY@TAG, an id or its beginning), a model (order.bpmn, or
+    order.bpmn#process for one of several), a folder of models (v1/), one of these at a revision of Git
+    (HEAD~1:order.bpmn; :order.bpmn for what is staged), or - for standard input. Files that belong together can be
+    named one after the other: -o order.bpmn prices.dmn.
+
+    Nothing is imported, run or stored.
+    """
+    from spiffcli.app import Runner
+    from spiffcli.report.diff_summary import gate_sentence
+
+    _check(options, ctx)
+    settings = invocation.settings()
+    with Runner(settings) as runner:
+        diff = runner.diff_spec(options["old"], options["new"], dependencies=options["dependencies"])
+    from spiffcli.report.findings import judge
+
+    findings = judge(
+        diff,
+        severities=settings.severity,
+        entries=() if options["no_ignore"] else _entries(options["ignore_file"]),
+        gate=options["fail_on"],
+        layout=options["layout"],
+        extensions=options["extensions"],
+    )
+    _show(findings, options)
+    failed = gate_sentence(findings)
+    if failed is not None:
+        talk(failed)
+        ctx.exit(1)
+
+
+def _check(options: dict[str, Any], ctx: click.Context) -> None:
+    if options["stat"] and options["name_only"]:
+        raise click.UsageError("Give --stat or --name-only, not both.", ctx)
+    short = next((name for name in ("stat", "name_only") if options[name]), None)
+    if short and options["format"] != "text":
+        raise click.UsageError(f"--{short.replace('_', '-')} is for --format text.", ctx)
+    if options["no_ignore"] and options["ignore_file"]:
+        raise click.UsageError("Give --ignore-file or --no-ignore, not both.", ctx)
+
+
+def _entries(given: str | None) -> tuple[Entry, ...]:
+    """What the project ignores: the file that is named, or the next `.runner-ignore` from here upwards."""
+    from spiffcli.app.files import read_bytes
+    from spiffcli.report.ignoring import IGNORE_FILE, read_entries
+
+    if given is not None:
+        return read_entries(read_bytes(given), given)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        file = folder / IGNORE_FILE
+        if file.is_file():
+            return read_entries(read_bytes(file), str(file))
+        if (folder / ".git").exists():
+            break
+    return ()
+
+
+def _show(findings: Findings, options: dict[str, Any]) -> None:
+    if options["format"] == "json":
+        from spiffcli.report.diff_json import diff_document
+
+        emit_json(diff_document(findings))
+    elif options["format"] == "text":
+        _show_text(findings, options)
+    else:
+        _show_other(findings, options["format"])
+
+
+def _show_text(findings: Findings, options: dict[str, Any]) -> None:
+    from spiffcli.cli.showing import emit_report, width
+    from spiffcli.report.diff_summary import name_lines, stat_lines
+    from spiffcli.report.diff_text import diff_lines
+
+    if options["name_only"]:
+        emit_report(name_lines(findings))
+    elif options["stat"]:
+        emit_report(stat_lines(findings, width()))
+    else:
+        emit_report(diff_lines(findings, width()))
+
+
+def _show_other(findings: Findings, format: str) -> None:
+    from spiffcli.cli.output import emit_text
+
+    if format == "markdown":
+        from spiffcli.report.diff_markdown import diff_markdown
+
+        emit_text(diff_markdown(findings))
+    elif format == "sarif":
+        from spiffcli.report.diff_sarif import diff_sarif
+
+        emit_json(diff_sarif(findings, __version__))
+    elif format == "junit":
+        from spiffcli.report.diff_junit import diff_junit
+
+        emit_text(diff_junit(findings))
+    else:
+        from spiffcli.report.diff_github import diff_github
+
+        emit_text(diff_github(findings))

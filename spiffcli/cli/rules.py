@@ -1,0 +1,55 @@
+"""The catalogue of rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from spiffcli.cli.options import format_option
+from spiffcli.cli.output import emit_json
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from spiffcli.diff import Rule
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from spiffcli.diff.rules import rules
+
+    return [CompletionItem(rule.id, help=rule.title) for rule in rules() if rule.id.startswith(incomplete)]
+
+
+@click.command(epilog="Example: runner rules node-removed")
+@click.argument("rule", required=False, shell_complete=_complete)
+@format_option()
+def rules(rule: str | None, format: str) -> None:
+    """List the rules that changes are judged by, or explain RULE."""
+    from spiffcli.cli.showing import emit_report, width
+    from spiffcli.diff.rules import rules as all_rules
+    from spiffcli.report.rules import rule_lines, rule_list_lines, rules_document
+
+    chosen = all_rules() if rule is None else (_find(rule),)
+    if format == "json":
+        emit_json(rules_document(chosen))
+    elif rule is None:
+        emit_report(rule_list_lines(chosen, width()))
+    else:
+        emit_report(rule_lines(chosen[0], width()))
+
+
+def _find(id: str) -> Rule:
+    from difflib import get_close_matches
+
+    from spiffcli.diff.rules import rules as all_rules
+    from spiffcli.errors import NotFoundError
+
+    known = {rule.id: rule for rule in all_rules()}
+    if id in known:
+        return known[id]
+    near = get_close_matches(id, known, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "runner rules lists them all."
+    raise NotFoundError(f"There is no rule '{id}'.", hint=hint, candidates=near)

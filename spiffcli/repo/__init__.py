@@ -1,0 +1,1 @@
+"""Models under version control: files at a revision, and what teaches Git to compare models."""

@@ -1,0 +1,60 @@
+"""Git, asked through its own program: argument lists, never a shell, no pager, no prompts."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spiffcli.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Git said.
+
+    Attributes:
+        code: Exit code; 0 where all went well.
+        error: What it complained about, in its own words.
+    """
+
+    code: int
+    output: bytes
+    error: str
+
+    @property
+    def text(self) -> str:
+        """The output without its line end."""
+        return self.output.decode("utf-8", "surrogateescape").rstrip("\n")
+
+
+def ask(arguments: Sequence[str], cwd: Path | None = None) -> Answer:
+    """Run `git` with `arguments` and wait for it.
+
+    Raises:
+        InputError: There is no Git on this machine, or `cwd` is not a folder.
+    """
+    command = ["git", "--no-pager", "-c", "core.quotePath=false", *arguments]
+    try:
+        done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except FileNotFoundError as fault:
+        raise InputError("Git is not installed, or not on the search path.") from fault
+    except NotADirectoryError as fault:
+        raise InputError(f"{cwd} is not a folder.") from fault
+    return Answer(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace").strip())
+
+
+def root_of(cwd: Path | None = None) -> Path:
+    """The top folder of the work tree around `cwd` (default: the current folder).
+
+    Raises:
+        InputError: There is none.
+    """
+    answer = ask(["rev-parse", "--show-toplevel"], cwd)
+    if answer.code != 0:
+        raise InputError(
+            f"{cwd or Path.cwd()} does not lie in the work tree of a Git repository.",
+            hint="Change to a folder of the repository.",
+        )
+    return Path(answer.text)
