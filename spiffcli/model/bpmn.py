@@ -1,37 +1,33 @@
-"""Reads BPMN files: processes, choreographies and collaborations."""
+"""Reads the processes and choreographies of BPMN files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from lxml import etree
 
 from spiffcli.errors import ModelError
+from spiffcli.model.common import ARTIFACTS, keep_others, read_artifact, read_common, reference
 from spiffcli.model.context import Context, bpmn_attributes
 from spiffcli.model.details import Correlation
+from spiffcli.model.draft import Draft, put
 from spiffcli.model.elements import (
     Artifact,
-    Collaboration,
     DataAssociation,
     DataItem,
     Flow,
     Lane,
-    MessageFlow,
     Node,
-    Participant,
     Process,
 )
 from spiffcli.model.nodes import NODE_TYPES, SCOPES, NodeReader, read_documentation, read_interface
-from spiffcli.model.vendors import Draft, put, read_attributes, read_extensions
+from spiffcli.model.vendors import read_attributes, read_extensions
 from spiffcli.model.wiring import wire
-from spiffcli.model.xml import line_of, local_name, one_line, outline, prose, split_tag, text_of, verbatim
+from spiffcli.model.xml import line_of, local_name, one_line, outline, split_tag, text_of, verbatim
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 _PROCESSES = frozenset({"process", "choreography"})
-_COLLABORATIONS = frozenset({"collaboration", "conversation", "globalConversation"})
 _DATA = frozenset({"dataObject", "dataObjectReference", "dataStoreReference", "property"})
-_ARTIFACTS = frozenset({"textAnnotation", "group", "association"})
 _ASSOCIATIONS = frozenset({"dataInputAssociation", "dataOutputAssociation"})
 _HEADER = frozenset({"id", "name", "isExecutable", "isClosed", "definitionalCollaborationRef"})
 #: Modelers write this property only to give an association an end.
@@ -58,53 +54,6 @@ def check_bpmn(root: etree._Element, file: str) -> None:
 def read_processes(root: etree._Element, context: Context) -> list[Process]:
     """Every process and choreography of a file, without its layout."""
     return [_ProcessReader(context, element).read() for element in root if split_tag(element.tag)[1] in _PROCESSES]
-
-
-def read_collaborations(root: etree._Element, context: Context) -> list[Collaboration]:
-    """Every collaboration of a file, without its layout."""
-    found = [element for element in root if split_tag(element.tag)[1] in _COLLABORATIONS]
-    return [_read_collaboration(element, context) for element in found]
-
-
-@dataclass(slots=True)
-class _Common:
-    """What every element can have."""
-
-    documentation: str | None
-    attributes: dict[str, str]
-    extensions: dict[str, str]
-    properties: dict[str, str]
-    draft: Draft
-    others: list[etree._Element] = field(default_factory=list)
-
-
-def _common(element: etree._Element, known: frozenset[str]) -> _Common:
-    """Read documentation, extensions and attributes; the other children are left in `others`."""
-    draft = Draft(split_tag(element.tag)[1], line_of(element))
-    found = _Common(None, bpmn_attributes(element, known), draft.extensions, draft.properties, draft)
-    for child in element:
-        name = split_tag(child.tag)[1]
-        if name == "documentation":
-            found.documentation = prose(text_of(child)) or found.documentation
-        elif name == "extensionElements":
-            read_extensions(child, draft)
-        else:
-            found.others.append(child)
-    read_attributes(element, draft)
-    for key, value in (*draft.settings.items(), *draft.assignment.items()):
-        put(draft.extensions, key, value)
-    return found
-
-
-def _keep(common: _Common, taken: frozenset[str] = frozenset()) -> None:
-    """Keep children nobody read as attributes."""
-    for child in common.others:
-        if split_tag(child.tag)[1] not in taken:
-            put(common.attributes, split_tag(child.tag)[1], outline(child))
-
-
-def _reference(text: str | None) -> str | None:
-    return local_name(text.strip()) or None if text else None
 
 
 class _ProcessReader:
@@ -172,7 +121,7 @@ class _ProcessReader:
 
     @staticmethod
     def _is_element(name: str) -> bool:
-        return name in NODE_TYPES or name in _DATA or name in _ARTIFACTS or name in ("sequenceFlow", "laneSet")
+        return name in NODE_TYPES or name in _DATA or name in ARTIFACTS or name in ("sequenceFlow", "laneSet")
 
     def _walk(self) -> None:
         # A stack instead of recursion: sub-processes may be nested deeper than Python likes to call.
@@ -191,7 +140,7 @@ class _ProcessReader:
                     self._lane_set(child, scope)
                 elif name in _DATA:
                     self._data_item(child, name, scope)
-                elif name in _ARTIFACTS:
+                elif name in ARTIFACTS:
                     read_artifact(child, name, self.artifacts, self.context)
 
     def _node(self, element: etree._Element, scope: str | None) -> Node:
@@ -206,13 +155,13 @@ class _ProcessReader:
         return node
 
     def _flow(self, element: etree._Element) -> None:
-        common = _common(element, frozenset({"id", "name", "sourceRef", "targetRef"}))
+        common = read_common(element, frozenset({"id", "name", "sourceRef", "targetRef"}))
         condition = language = None
         for child in common.others:
             if split_tag(child.tag)[1] == "conditionExpression":
                 condition, language = verbatim(text_of(child)), child.get("language")
-        _keep(common, frozenset({"conditionExpression"}))
-        source, target = _reference(element.get("sourceRef")), _reference(element.get("targetRef"))
+        keep_others(common, frozenset({"conditionExpression"}))
+        source, target = reference(element.get("sourceRef")), reference(element.get("targetRef"))
         id = self.context.identify(element, "sequenceFlow", self.flows)
         self.flows[id] = Flow(
             id=id,
@@ -238,12 +187,12 @@ class _ProcessReader:
                     pending += [(inner, lane.id) for inner in child if split_tag(inner.tag)[1] == "childLaneSet"]
 
     def _lane(self, element: etree._Element, parent: str | None, scope: str | None) -> Lane:
-        common = _common(element, frozenset({"id", "name"}))
+        common = read_common(element, frozenset({"id", "name"}))
         id = self.context.identify(element, "lane", self.lanes)
         members = [
             local_name(text_of(child).strip()) for child in common.others if split_tag(child.tag)[1] == "flowNodeRef"
         ]
-        _keep(common, frozenset({"flowNodeRef", "childLaneSet"}))
+        keep_others(common, frozenset({"flowNodeRef", "childLaneSet"}))
         for node in members:
             # Lanes come before the lanes inside them, so that the innermost one stays.
             self.lane_of[node] = id
@@ -264,12 +213,12 @@ class _ProcessReader:
         if kind == "property" and name == _PLACEHOLDER:
             return
         known = frozenset({"id", "name", "dataObjectRef", "dataStoreRef", "itemSubjectRef", "isCollection"})
-        common = _common(element, known)
+        common = read_common(element, known)
         state = None
         for child in common.others:
             if split_tag(child.tag)[1] == "dataState":
                 state = one_line(child.get("name"))
-        _keep(common, frozenset({"dataState"}))
+        keep_others(common, frozenset({"dataState"}))
         store = element.get("dataStoreRef")
         self.context.root("dataStore", store)
         id = self.context.identify(element, kind, self.data)
@@ -278,7 +227,7 @@ class _ProcessReader:
             type=kind,
             name=name,
             scope=scope,
-            object=_reference(element.get("dataObjectRef") or store),
+            object=reference(element.get("dataObjectRef") or store),
             item=self.context.item_type(element.get("itemSubjectRef")),
             collection=element.get("isCollection") == "true",
             state=state,
@@ -290,7 +239,7 @@ class _ProcessReader:
         )
 
     def _association(self, element: etree._Element, kind: str, node: str) -> None:
-        common = _common(element, frozenset({"id"}))
+        common = read_common(element, frozenset({"id"}))
         ends: dict[str, list[str]] = {"sourceRef": [], "targetRef": []}
         transformation, assignments = None, []
         for child in common.others:
@@ -301,7 +250,7 @@ class _ProcessReader:
                 transformation = (verbatim(text_of(child)) or "").strip() or None
             elif name == "assignment":
                 assignments.append(" -> ".join(text_of(part).strip() for part in child))
-        _keep(common, frozenset({"sourceRef", "targetRef", "transformation", "assignment"}))
+        keep_others(common, frozenset({"sourceRef", "targetRef", "transformation", "assignment"}))
         source = ends["sourceRef"][0] if ends["sourceRef"] else None
         target = ends["targetRef"][0] if ends["targetRef"] else None
         for extra in ends["sourceRef"][1:]:
@@ -339,124 +288,3 @@ def _subscription(element: etree._Element, context: Context) -> list[Correlation
         keys = (name,) if name else ()
         found.append(Correlation(property_id, expression, keys, "process", line_of(binding)))
     return found
-
-
-def read_artifact(element: etree._Element, kind: str, into: dict[str, Artifact], context: Context) -> None:
-    """Read an annotation, group or association into `into`."""
-    known = frozenset({"id", "sourceRef", "targetRef", "associationDirection", "categoryValueRef", "textFormat"})
-    common = _common(element, known)
-    text = None
-    for child in common.others:
-        if split_tag(child.tag)[1] == "text":
-            text = prose(text_of(child))
-    _keep(common, frozenset({"text"}))
-    if element.get("categoryValueRef"):
-        text = _category(element.get("categoryValueRef", ""), context)
-    direction = element.get("associationDirection")
-    id = context.identify(element, kind, into)
-    into[id] = Artifact(
-        id=id,
-        type=kind,
-        text=text,
-        source=_reference(element.get("sourceRef")),
-        target=_reference(element.get("targetRef")),
-        direction=direction if direction != "None" else None,
-        documentation=common.documentation,
-        attributes=common.attributes,
-        extensions=common.extensions | common.properties,
-        line=line_of(element),
-    )
-
-
-def _category(reference: str, context: Context) -> str | None:
-    wanted = local_name(reference)
-    for (kind, id), element in context.elements.items():
-        if kind == "category":
-            for value in element:
-                if value.get("id") == wanted:
-                    context.used.add((kind, id))
-                    return one_line(value.get("value"))
-    return wanted
-
-
-def _read_collaboration(element: etree._Element, context: Context) -> Collaboration:
-    kind = split_tag(element.tag)[1]
-    id = context.identify(element, kind, ())
-    common = _common(element, _HEADER)
-    participants: dict[str, Participant] = {}
-    flows: dict[str, MessageFlow] = {}
-    artifacts: dict[str, Artifact] = {}
-    correlations: dict[str, str] = {}
-    for child in common.others:
-        name = split_tag(child.tag)[1]
-        if name == "participant":
-            _participant(child, participants, context)
-        elif name == "messageFlow":
-            _message_flow(child, flows, context)
-        elif name in _ARTIFACTS:
-            read_artifact(child, name, artifacts, context)
-        elif name == "correlationKey":
-            _correlation_key(child, correlations)
-        else:
-            put(common.attributes, name, outline(child))
-    return Collaboration(
-        id=id,
-        name=one_line(element.get("name")),
-        type=kind,
-        documentation=common.documentation,
-        correlations=correlations,
-        properties=common.properties,
-        attributes=common.attributes,
-        extensions=common.extensions,
-        participants=participants,
-        message_flows=flows,
-        artifacts=artifacts,
-        file=context.file,
-        line=line_of(element),
-    )
-
-
-def _correlation_key(element: etree._Element, into: dict[str, str]) -> None:
-    names = sorted(local_name(text_of(item).strip()) for item in element.iter("{*}correlationPropertyRef"))
-    put(into, one_line(element.get("name")) or element.get("id") or "", ", ".join(names))
-
-
-def _participant(element: etree._Element, into: dict[str, Participant], context: Context) -> None:
-    common = _common(element, frozenset({"id", "name", "processRef"}))
-    multiplicity = None
-    for child in common.others:
-        if split_tag(child.tag)[1] == "participantMultiplicity":
-            low, high = child.get("minimum", "0"), child.get("maximum", "1")
-            multiplicity = f"{low}..{high}"
-    _keep(common, frozenset({"participantMultiplicity"}))
-    id = context.identify(element, "participant", into)
-    into[id] = Participant(
-        id=id,
-        name=one_line(element.get("name")),
-        process=_reference(element.get("processRef")),
-        multiplicity=multiplicity,
-        documentation=common.documentation,
-        properties=common.properties,
-        attributes=common.attributes,
-        extensions=common.extensions,
-        line=line_of(element),
-    )
-
-
-def _message_flow(element: etree._Element, into: dict[str, MessageFlow], context: Context) -> None:
-    common = _common(element, frozenset({"id", "name", "sourceRef", "targetRef", "messageRef"}))
-    _keep(common)
-    found = context.root("message", element.get("messageRef"))
-    named = one_line(found.get("name")) if found is not None else None
-    id = context.identify(element, "messageFlow", into)
-    into[id] = MessageFlow(
-        id=id,
-        name=one_line(element.get("name")),
-        source=_reference(element.get("sourceRef")),
-        target=_reference(element.get("targetRef")),
-        message=named or _reference(element.get("messageRef")),
-        documentation=common.documentation,
-        attributes=common.attributes,
-        extensions=common.extensions | common.properties,
-        line=line_of(element),
-    )

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from spiffcli.model.details import Correlation
+from spiffcli.model.draft import Draft, put
 from spiffcli.model.snapshot import Problem, RootElement
-from spiffcli.model.vendors import Draft, put, read_attributes, read_extensions
+from spiffcli.model.vendors import read_attributes, read_extensions
 from spiffcli.model.xml import (
     DEFAULTS,
     attributes_of,

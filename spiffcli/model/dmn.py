@@ -9,8 +9,9 @@ from lxml import etree
 
 from spiffcli.errors import ModelError
 from spiffcli.model.context import Context
+from spiffcli.model.draft import Draft, put
 from spiffcli.model.tables import Clause, Decision, Rule
-from spiffcli.model.vendors import Draft, put, read_attributes, read_extensions
+from spiffcli.model.vendors import read_attributes, read_extensions
 from spiffcli.model.xml import attributes_of, line_of, one_line, outline, prose, split_tag, text_of, verbatim
 
 _REQUIREMENTS = frozenset({"informationRequirement", "knowledgeRequirement", "authorityRequirement"})

@@ -8,7 +8,8 @@ from lxml import etree
 
 from spiffcli.model.context import Context, bpmn_attributes
 from spiffcli.model.details import Correlation, EventDefinition, EventKind
-from spiffcli.model.vendors import Draft, put, read_attributes, read_extensions
+from spiffcli.model.draft import Draft, put
+from spiffcli.model.vendors import read_attributes, read_extensions
 from spiffcli.model.xml import line_of, local_name, one_line, outline, split_tag, text_of, verbatim
 
 KINDS: dict[str, EventKind] = {

@@ -9,7 +9,8 @@ from typing import Protocol, TypeVar
 from lxml import etree
 
 from spiffcli.errors import ModelError
-from spiffcli.model.bpmn import check_bpmn, read_collaborations, read_processes
+from spiffcli.model.bpmn import check_bpmn, read_processes
+from spiffcli.model.collaborations import read_collaborations
 from spiffcli.model.context import Context, index, read_roots
 from spiffcli.model.dmn import check_dmn, read_decisions
 from spiffcli.model.elements import Collaboration, Layout, Process, Shape

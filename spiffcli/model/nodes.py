@@ -9,20 +9,10 @@ from lxml import etree
 
 from spiffcli.model.context import Context, bpmn_attributes
 from spiffcli.model.details import EventDefinition, Interface, Loop, Port
+from spiffcli.model.draft import Draft, call_of, decision_of, extend_loop, form_of, put, script_of, service_of
 from spiffcli.model.elements import Node
 from spiffcli.model.events import KINDS, read_event, read_message
-from spiffcli.model.vendors import (
-    Draft,
-    call_of,
-    decision_of,
-    extend_loop,
-    form_of,
-    put,
-    read_attributes,
-    read_extensions,
-    script_of,
-    service_of,
-)
+from spiffcli.model.vendors import read_attributes, read_extensions
 from spiffcli.model.xml import line_of, local_name, one_line, outline, prose, split_tag, text_of, verbatim
 
 #: Element names that are flow nodes.
