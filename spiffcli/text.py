@@ -12,20 +12,22 @@ import unicodedata
 
 # Escape sequences as a whole (CSI, OSC, DCS and the like, then any other two-character one), so that no
 # "[31m" is left behind. Every alternative stops at the next escape character: linear on any input.
-_ESCAPES = re.compile(
+_ESCAPES = (
     "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"
     "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)?"
     "|\x1b[ -/]*[0-~]?"
 )
 # Control characters, marks that change the reading direction, and separators that terminals take for a line end.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_SURROGATES = re.compile("[\ud800-\udfff]")  # cannot be encoded, so they could not be written anywhere
+_CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+_SURROGATES = "[\ud800-\udfff]"  # cannot be encoded, so they could not be written anywhere
 
 
 def strip_controls(text: str) -> str:
     """`text` without escape sequences and control characters; line ends and tabs stay."""
-    text = _ESCAPES.sub("", text.replace("\r\n", "\n"))
-    return _SURROGATES.sub("\ufffd", _CONTROLS.sub("", text))
+    if text.isprintable():  # nearly always; and the patterns take longer to compile than a list to write
+        return text
+    text = re.sub(_ESCAPES, "", text.replace("\r\n", "\n"))
+    return re.sub(_SURROGATES, "\ufffd", re.sub(_CONTROLS, "", text))
 
 
 def one_line(text: str) -> str:
