@@ -14,6 +14,10 @@ _HOW = {
 }
 
 
+# Bash takes an `@` for the end of a word and would complete `order@2` as two.
+_BEFORE = {"bash": "COMP_WORDBREAKS=${COMP_WORDBREAKS//@/}\n"}
+
+
 @click.command(epilog="Example: " + _HOW["bash"])
 @click.argument("shell", type=click.Choice(list(_HOW)))
 @click.pass_context
@@ -22,4 +26,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     if kind is None:  # a Click without support for this shell
         raise click.UsageError(f"There is no completion for {shell}.", ctx)
-    emit_text(f"# {_HOW[shell]}\n" + kind(ctx.find_root().command, {}, "runner", "_RUNNER_COMPLETE").source())
+    source = kind(ctx.find_root().command, {}, "runner", "_RUNNER_COMPLETE").source()
+    emit_text(f"# {_HOW[shell]}\n{_BEFORE.get(shell, '')}{source}")
