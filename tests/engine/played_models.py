@@ -25,6 +25,7 @@ def engine(mode: str) -> Iterator[None]:
 
     `mixed` changes between the last two at every stop. The time comes from our clock in any case.
     """
+    fixed, fast = tuning.trees.FIXES.applied, tuning.live.SPEED.applied
     tuning.uninstall()
     if mode == "plain":
         tuning.timing.FIXES.apply()
@@ -36,7 +37,8 @@ def engine(mode: str) -> Iterator[None]:
         yield
     finally:
         tuning.uninstall()
-        tuning.install()
+        if fixed:
+            tuning.install(enabled=fast)
 
 
 def parse(xml: bytes, process: str = "process0") -> tuple[Any, dict[str, Any]]:

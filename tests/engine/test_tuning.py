@@ -6,6 +6,7 @@ import cProfile
 import logging
 import re
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -256,16 +257,16 @@ def _engine_classes() -> Iterator[Any]:
 
 
 def test_everything_can_be_taken_back() -> None:
-    tuning.uninstall()
-    before = [dict(vars(owner)) for owner in _engine_classes()]
-    defaults = BpmnTaskIterator.__init__.__defaults__
-    tuning.install()
-    tuning.install()
-    assert [dict(vars(owner)) for owner in _engine_classes()] != before
-    tuning.uninstall()
-    assert [dict(vars(owner)) for owner in _engine_classes()] == before
-    assert BpmnTaskIterator.__init__.__defaults__ == defaults
-    tuning.install()
+    with engine("fixes"):
+        tuning.uninstall()
+        before = [dict(vars(owner)) for owner in _engine_classes()]
+        defaults = BpmnTaskIterator.__init__.__defaults__
+        tuning.install()
+        tuning.install()
+        assert [dict(vars(owner)) for owner in _engine_classes()] != before
+        tuning.uninstall()
+        assert [dict(vars(owner)) for owner in _engine_classes()] == before
+        assert BpmnTaskIterator.__init__.__defaults__ == defaults
 
 
 def test_the_switch_leaves_what_makes_the_engine_right() -> None:
@@ -323,6 +324,16 @@ def test_a_task_that_moves_is_found_in_its_new_place() -> None:
         task._parent = workflow.get_next_task(spec_name="b").parent.id
         task.parent._children.insert(1, task.id)
         assert ready(workflow) == ["b", "a", "c"]
+
+
+def test_a_copy_of_an_instance_goes_its_own_way(branches: BpmnWorkflow) -> None:
+    long = model_of(lambda scope: scope.split("parallelGateway", [scope.user("a"), _loop(scope, 300)]))
+    original = begin(long)
+    original.do_engine_steps()
+    twin = deepcopy(original)
+    complete(twin, "a")
+    assert (twin.is_completed(), original.is_completed()) == (True, False)
+    assert ready(original) == ["a"]
 
 
 def test_an_instance_that_is_loaded_has_its_index(branches: BpmnWorkflow) -> None:

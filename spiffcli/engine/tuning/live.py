@@ -16,7 +16,7 @@ from SpiffWorkflow.util.task import TaskState
 from SpiffWorkflow.workflow import Workflow
 
 from spiffcli.engine.tuning import nesting
-from spiffcli.engine.tuning.overrides import Overrides
+from spiffcli.engine.tuning.overrides import Note, Overrides
 from spiffcli.engine.tuning.trees import ancestors
 
 #: A set of tasks in the order in which they were added. Tasks are hashed by identity; their ids hash slowly.
@@ -59,7 +59,7 @@ class _Arrivals:
             self.passes.get(pass_of(task), {}).pop(task, None)
 
 
-class _Index:
+class _Index(Note):
     """What is unfinished in one workflow."""
 
     __slots__ = ("epoch", "joins", "states")

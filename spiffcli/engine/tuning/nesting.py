@@ -10,12 +10,12 @@ from typing import Any
 
 from SpiffWorkflow.bpmn.util.subworkflow import BpmnSubWorkflow
 
-from spiffcli.engine.tuning.overrides import Overrides
+from spiffcli.engine.tuning.overrides import Note, Overrides
 
 SPEED = Overrides()
 
 
-class Nest:
+class Nest(Note):
     """The sub-processes of an instance that were not seen to be over, in the order in which they began.
 
     Attributes:

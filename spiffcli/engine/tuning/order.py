@@ -13,7 +13,7 @@ from typing import Any
 
 from SpiffWorkflow.task import Task
 
-from spiffcli.engine.tuning.overrides import Overrides
+from spiffcli.engine.tuning.overrides import Note, Overrides
 
 SPEED = Overrides()
 
@@ -35,7 +35,7 @@ class _Parent:
 SPEED.set(Task, "_parent", _Parent())
 
 
-class _Place:
+class _Place(Note):
     """Where a task is: its depth, its parent, and an ancestor further up."""
 
     __slots__ = ("depth", "jump", "parent", "task", "tree")

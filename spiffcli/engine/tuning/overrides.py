@@ -11,6 +11,16 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _ABSENT = object()
 
 
+class Note:
+    """Something noted on an object of the engine that can be found out again: copies of the object go without."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Become None in a copy."""
+        return (type(None), ())
+
+
 class Overrides:
     """A group of replacements that is applied and reverted as one.
 
