@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -148,15 +148,20 @@ def _stats_lines(found: Stats) -> Iterator[list[str]]:
     if found.tenants not in ((), ("",)):
         yield ["tenants", ", ".join(tenant or "(default)" for tenant in found.tenants)]
     yield ["deployments", str(found.deployments)]
-    yield ["definitions", _counted(found.definitions.items())]
-    yield ["instances", _counted(found.instances.items())]
+    yield ["definitions", _counted({_noun(kind, count): count for kind, count in found.definitions.items()})]
+    yield ["instances", _counted(found.instances)]
     yield ["blobs", f"{found.blobs}, {_bytes(found.size)}"]
     if found.disk is not None:
         yield ["on disk", _bytes(found.disk)]
 
 
-def _counted(counts: Any) -> str:
-    return ", ".join(f"{count} {what}" for what, count in counts if count) or "none"
+def _noun(kind: str, count: int) -> str:
+    plural = "es" if kind.endswith("s") else "s"
+    return kind if count == 1 else kind + plural
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "none"
 
 
 def _bytes(size: float) -> str:
