@@ -96,16 +96,11 @@ def compare_decisions(old: Decision, new: Decision) -> list[Change]:
         removed=always("decision-rule-removed"),
         renamed=always("decision-rule-id-changed"),
     )
-    for rule_id, ids, pairs in (
-        ("decision-rule-order-changed", (list(old.rules), list(new.rules)), found.rows),
-        ("attribute-changed", (list(old.columns), list(new.columns)), found.columns),
-    ):
-        orders = common_order([pairs.get(id, f"{id} (removed)") for id in ids[0]], ids[1])
-        if orders is not None:
-            back = {b: a for a, b in pairs.items()}
-            before = [back[id] for id in orders[0]]
-            path = "rules" if pairs is found.rows else "columns"
-            collector.note(rule_id, "changed", old, new, path, (before, orders[1]))
+    orders = common_order([found.rows.get(id, f"{id} (removed)") for id in old.rules], list(new.rules))
+    if orders is not None:
+        back = {after: before for before, after in found.rows.items()}
+        before = [back[id] for id in orders[0]]
+        collector.note("decision-rule-order-changed", "changed", old, new, "rules", (before, orders[1]))
     layout_changes(collector, iter([(old, new)]), old.layout, new.layout)
     return collector.changes
 

@@ -220,7 +220,9 @@ class _ProcessReader:
                 state = one_line(child.get("name"))
         keep_others(common, frozenset({"dataState"}))
         store = element.get("dataStoreRef")
-        self.context.root("dataStore", store)
+        kept_in = self.context.root("dataStore", store)
+        if kept_in is not None:
+            common.attributes["dataStore"] = outline(kept_in)
         id = self.context.identify(element, kind, self.data)
         self.data[id] = DataItem(
             id=id,

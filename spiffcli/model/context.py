@@ -100,7 +100,8 @@ class Context:
         found = self.root("itemDefinition", reference)
         if found is None:
             return local_name(reference) if reference else None
-        return found.get("structureRef") or found.get("itemKind") or None
+        kind = found.get("structureRef") or found.get("itemKind")
+        return f"{kind or ''}[]" if found.get("isCollection") == "true" else kind
 
 
 def index(root: etree._Element, file: str) -> Context:

@@ -88,6 +88,7 @@ def _resolve(reference: str | None, label: str | None, values: dict[str, Any], c
         values["reference"] = found.get("id")
     values["code"] = found.get("errorCode") or found.get("escalationCode")
     values["item"] = context.item_type(found.get("itemRef") or found.get("structureRef"))
+    read_attributes(found, own)
     for child in found:
         if split_tag(child.tag)[1] == "extensionElements":
             read_extensions(child, own)

@@ -72,7 +72,7 @@ def _collect(element: Any, prefix: str, line: int, found: dict[str, Fact]) -> No
     kind: Any = type(element)
     for plan in fields_of(kind):
         value = getattr(element, plan.name)
-        if value is None or value == () or value == {} or (value is False and plan.default is False):
+        if not value and value != "" and (value is not False or plan.default is False):
             continue
         path = f"{prefix}{plan.name}"
         if isinstance(value, Mapping):
@@ -101,9 +101,3 @@ def keyed(items: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
         key = str(getattr(item, "key", position))
         n = seen[key] = seen.get(key, 0) + 1
         yield key if n == 1 else f"{key}#{n}", item
-
-
-def texts(element: Any) -> Iterator[tuple[str, str]]:
-    """Path and value of every fact as text, sorted."""
-    for path, fact in sorted(facts(element).items()):
-        yield path, repr(fact.value)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from spiffcli.model.elements import Collaboration, Layout, Process
-from spiffcli.model.facts import texts
+from spiffcli.model.facts import facts
 from spiffcli.model.snapshot import Model
 from spiffcli.model.tables import Decision, Form
 
@@ -44,15 +44,15 @@ def _digest(lines: Iterable[str]) -> str:
 
 
 def _lines(thing: Definition) -> Iterator[str]:
-    yield from _element(type(thing).__name__, thing.id, thing)
+    yield repr((type(thing).__name__, thing.id, _said(thing)))
     for kind, parts in _parts(thing):
-        for id in sorted(parts):
-            yield from _element(kind, id, parts[id])
+        # Sorted as a whole: among elements without ids of their own only the content tells them apart.
+        yield from sorted(repr((kind, _own(id), _said(part))) for id, part in parts.items())
     if isinstance(thing, Process):
         for id in sorted(thing.nodes):
             leaving = thing.nodes[id].outgoing
             if len(leaving) > 1:  # the order in which flows are tried is behaviour
-                yield repr(("order", id, leaving))
+                yield repr(("order", _own(id), [_own(flow) for flow in leaving]))
     elif isinstance(thing, Decision):
         yield repr(("order", tuple(thing.rules)))
     elif isinstance(thing, Form):
@@ -73,10 +73,14 @@ def _parts(thing: Definition) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield name, getattr(thing, name)
 
 
-def _element(kind: str, id: str, element: Any) -> Iterator[str]:
-    yield repr((kind, id))
-    for path, value in texts(element):
-        yield f"{path}={value}"
+def _said(element: Any) -> list[tuple[str, Any]]:
+    found = facts(element)
+    return [(path, _own(fact.value) if fact.reference else fact.value) for path, fact in sorted(found.items())]
+
+
+def _own(id: str) -> str:
+    """An id as the file has it; of a made-up one only what it was made from."""
+    return id.rpartition("~")[0] + "~" if "~" in id else id
 
 
 def _layout_lines(layout: Layout) -> Iterator[str]:

@@ -65,6 +65,19 @@ _KNOWN = frozenset(
         "operationRef",
     }
 )
+#: Attributes of BPMN that decide what an engine does.
+_DECISIVE = frozenset(
+    {
+        "parallelMultiple",
+        "instantiate",
+        "isForCompensation",
+        "cancelRemainingInstances",
+        "ordering",
+        "startQuantity",
+        "completionQuantity",
+        "eventGatewayType",
+    }
+)
 _ROLES = frozenset({"potentialOwner", "humanPerformer", "performer", "resourceRole"})
 _SKIPPED = frozenset({"incoming", "outgoing", "dataInputAssociation", "dataOutputAssociation", "property"})
 
@@ -110,7 +123,9 @@ class NodeReader:
             draft.script["format"] = element.get("scriptFormat")
         if element.get("operationRef"):
             self._operation(element.get("operationRef", ""), draft)
-        return bpmn_attributes(element, _KNOWN)
+        found = bpmn_attributes(element, _KNOWN)
+        draft.settings.update({key: found.pop(key) for key in _DECISIVE & found.keys()})
+        return found
 
     def _operation(self, reference: str, draft: Draft) -> None:
         draft.service.update(kind="operation", operator=local_name(reference))
@@ -287,6 +302,10 @@ def _item(element: etree._Element) -> str | None:
     return f"{id} ({name})" if id and name and name != id else id or name
 
 
+def _completion(reader: NodeReader, element: etree._Element, values: dict[str, Any], draft: Draft) -> None:
+    draft.settings["completionCondition"] = verbatim(text_of(element)) or ""
+
+
 _Handler = Callable[[NodeReader, etree._Element, dict[str, Any], Draft], None]
 _CHILDREN: Mapping[str, _Handler] = {
     "documentation": read_documentation,
@@ -294,6 +313,7 @@ _CHILDREN: Mapping[str, _Handler] = {
     "ioSpecification": _interface,
     "multiInstanceLoopCharacteristics": _multi_instance,
     "standardLoopCharacteristics": _standard_loop,
+    "completionCondition": _completion,
 }
 
 #: Children of a process or sub-process that are elements of their own.

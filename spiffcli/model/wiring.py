@@ -89,7 +89,7 @@ def _starts(nodes: Iterable[Node], targets: set[str | None], handlers: set[str |
             continue
         elif not explicit and node.id not in targets:
             yield node  # the engine begins here too where there is no start event
-        elif node.id in handlers or _is_link(node) or node.attributes.get("isForCompensation"):
+        elif node.id in handlers or _is_link(node) or node.settings.get("isForCompensation"):
             yield node
 
 
@@ -99,14 +99,19 @@ def _is_link(node: Node) -> bool:
 
 def _references(nodes: Iterable[Node]) -> Iterator[CalledReference]:
     for node in nodes:
-        if node.call is not None and node.call.key:
+        if node.call is not None and node.call.key and _is_static(node.call.key):
             yield CalledReference(node.id, "process", node.call.key, node.call.binding, node.line)
-        if node.decision is not None and node.decision.key:
+        if node.decision is not None and node.decision.key and _is_static(node.decision.key):
             yield CalledReference(node.id, "decision", node.decision.key, node.decision.binding, node.line)
         if node.form is not None:
             for file in (node.form.schema, node.form.ui, node.form.key):
-                if file:
+                if file and _is_static(file):
                     yield CalledReference(node.id, "form", _form_key(file), node.form.binding, node.line)
+
+
+def _is_static(key: str) -> bool:
+    """Whether a name can be looked up before the process runs, and in what was deployed."""
+    return not key.startswith(("=", "${", "#{")) and ":" not in key
 
 
 def _form_key(file: str) -> str:

@@ -328,7 +328,8 @@ def test_what_no_reader_knows_is_kept_as_text() -> None:
         'other:z="3" startQuantity="2" completionQuantity="1"',
     )
 
-    assert node.attributes == {"startQuantity": "2", "monitoring": "<monitoring></>"}
+    assert node.attributes == {"monitoring": "<monitoring></>"}
+    assert node.settings == {"startQuantity": "2"}
     assert node.extensions == {
         "{http://example.com/other}x": '<{http://example.com/other}x a="1" b="2"><{http://example.com/other}y></></>',
         "{http://example.com/other}z": "3",
