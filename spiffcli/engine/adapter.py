@@ -21,9 +21,13 @@ from spiffcli.engine.events import Event
 from spiffcli.engine.failures import IncidentDetails, endless, explain, incident_of
 from spiffcli.engine.parsing import ParsedProcess, Parser
 from spiffcli.engine.state import Snapshot
+from spiffcli.engine.tuning import install_fixes
 from spiffcli.engine.workflow import Failure, RunnerWorkflow, SpecCache, SpecSource, copy_data
 from spiffcli.errors import IncidentError, NotFoundError, StateError
 from spiffcli.values import InstanceState, Resource, Subscription, TaskView
+
+# Whoever uses the engine at all gets it without its faults; speed is `tuning.install`'s and has a switch.
+install_fixes()
 
 #: Steps one `advance` may take before it is taken for an endless loop.
 STEP_BUDGET = 1_000_000
