@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from spiffcli.catalog import Catalog, Deploy, DeploymentPlan, Note
 from spiffcli.catalog.plans import Name, SpecBytes
 from spiffcli.engine.scripting import ScriptMode, check_script
-from spiffcli.errors import NotFoundError
 from spiffcli.model import Model, Node, Process
 from spiffcli.values import Deployment, Resource
 
@@ -75,20 +74,19 @@ def engine_specs(catalog: Catalog, engine: Engine, plan: DeploymentPlan, known: 
         if planned.name in known:
             specs[planned.name] = known[planned.name]
         elif planned.candidate.kind == "process":
-            specs[planned.name] = parser.process(planned.candidate.key).specs
+            late = {each.element for each in planned.references if each.kind == "decision" and each.target is None}
+            specs[planned.name] = parser.process(planned.candidate.key, late=late).specs
         elif planned.candidate.kind == "collaboration":
             specs[planned.name] = parser.collaboration(planned.candidate.key).specs
     return specs
 
 
 def _tables_from_elsewhere(catalog: Catalog, plan: DeploymentPlan) -> Iterator[Resource]:
-    """Decision tables of earlier deployments: the engine makes the tables a process asks a part of its spec."""
-    calls = {call.key for planned in plan.new for call in planned.candidate.calls if call.kind == "decision"}
-    for key in sorted(calls - plan.model.decisions.keys()):
-        try:
-            definition = catalog.find(key, ("decision",))
-        except NotFoundError:
-            continue  # the engine says so, with the line
+    """Decision tables of earlier deployments: the engine makes the tables a process is bound to a part of its spec."""
+    references = [each for planned in plan.new for each in planned.references if each.pinned]
+    catalog = catalog.with_scope(tenant=plan.tenant)
+    for id in dict.fromkeys(each.target for each in references if each.kind == "decision" and each.target):
+        definition = catalog.definition(id)
         yield from (each for each in catalog.resources(definition) if each.name == definition.file)
 
 

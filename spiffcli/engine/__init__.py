@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from spiffcli.engine.adapter import Engine, Event, Running
 from spiffcli.engine.config import EngineConfig
-from spiffcli.engine.workflow import DefinitionSpecs, SpecSource
+from spiffcli.engine.workflow import DefinitionSpecs, LateDecision, SpecSource
 
-__all__ = ["DefinitionSpecs", "Engine", "EngineConfig", "Event", "Running", "SpecSource"]
+__all__ = ["DefinitionSpecs", "Engine", "EngineConfig", "Event", "LateDecision", "Running", "SpecSource"]

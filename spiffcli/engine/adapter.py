@@ -22,7 +22,7 @@ from spiffcli.engine.failures import IncidentDetails, endless, explain, incident
 from spiffcli.engine.parsing import ParsedProcess, Parser
 from spiffcli.engine.state import Snapshot
 from spiffcli.engine.tuning import install_fixes
-from spiffcli.engine.workflow import Failure, RunnerWorkflow, SpecCache, SpecSource, copy_data
+from spiffcli.engine.workflow import Failure, Followed, RunnerWorkflow, SpecCache, SpecSource, copy_data
 from spiffcli.errors import IncidentError, NotFoundError, StateError
 from spiffcli.values import InstanceState, Resource, Subscription, TaskView
 
@@ -179,6 +179,11 @@ class Running:
             DataError: Task data hold a value that cannot be stored.
         """
         return state.dump(self.workflow, self.engine.registry)
+
+    def followed(self) -> list[Followed]:
+        """References that were followed since the last call."""
+        followed, self.workflow.followed = self.workflow.followed, []
+        return followed
 
     # Moving
 

@@ -8,13 +8,16 @@ half-built spec behind that even runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
 from SpiffWorkflow.bpmn.specs.mixins import CallActivityMixin
 from SpiffWorkflow.bpmn.specs.mixins.subworkflow_task import SubWorkflowTask
+from SpiffWorkflow.dmn.engine.DMNEngine import DMNEngine
+from SpiffWorkflow.dmn.parser.BpmnDmnParser import BpmnDmnParser
+from SpiffWorkflow.dmn.specs.model import DecisionTable, HitPolicy
 
 from spiffcli.engine.config import EngineConfig
 from spiffcli.engine.registry import Registry
@@ -53,13 +56,17 @@ class Parser:
         self._registry = registry
         self._resources = resources
 
-    def process(self, key: str) -> ParsedProcess:
+    def process(self, key: str, *, late: Collection[str] = ()) -> ParsedProcess:
         """The engine form of a process.
+
+        Args:
+            late: Ids of tasks whose decision is looked up when they are entered: its table is no part of the spec,
+                and need not be among the resources.
 
         Raises:
             ModelError: The engine cannot execute it; the error names file, line and element.
         """
-        return self._parsed(key, lambda parser: parser.get_spec(key))
+        return self._parsed(key, lambda parser: parser.get_spec(key), lambda task: task in late)
 
     def collaboration(self, key: str) -> ParsedProcess:
         """The engine form of a collaboration, which runs its executable participants together.
@@ -67,9 +74,10 @@ class Parser:
         Raises:
             ModelError: One of its participants cannot be executed.
         """
-        return self._parsed(key, lambda parser: parser.get_collaboration(key)[0])
+        # Decisions belong to its participants, which are parsed one by one.
+        return self._parsed(key, lambda parser: parser.get_collaboration(key)[0], lambda _task: True)
 
-    def _parsed(self, key: str, get: Callable[[Any], Any]) -> ParsedProcess:
+    def _parsed(self, key: str, get: Callable[[Any], Any], is_late: Callable[[str], bool]) -> ParsedProcess:
         trees = _Trees(self._resources)
         parser = self._config.parser()
         with trees.explained():
@@ -78,6 +86,7 @@ class Parser:
             if hasattr(parser, "add_dmn_xml"):
                 for name, tree in trees.dmn:
                     parser.add_dmn_xml(tree, filename=name)
+                _leave_out_late_tables(parser, is_late)
             main = get(parser)
             specs = {key: main, **dict(_embedded(parser, main))}
             _mark_interrupting(main, trees)
@@ -88,6 +97,31 @@ class Parser:
         # What was parsed and what was restored serialize a little differently; instances run on restored
         # specs, and their hashes are compared with these. It also proves that the spec can be restored.
         return self._registry.spec_to_bytes(self._registry.spec_from_bytes(self._registry.spec_to_bytes(spec)))
+
+
+def _leave_out_late_tables(parser: Any, is_late: Callable[[str], bool]) -> None:
+    own = parser.get_engine
+
+    def get_engine(decision: str, node: Any) -> Any:
+        if is_late(node.get("id")):
+            return DMNEngine(DecisionTable(decision, "", HitPolicy.UNIQUE.value))
+        return own(decision, node)
+
+    parser.get_engine = get_engine
+
+
+def decision_engine(resource: Resource, key: str) -> Any:
+    """What evaluates the decision `key` of a DMN file.
+
+    Raises:
+        ModelError: The engine cannot execute it.
+    """
+    trees = _Trees([resource])
+    parser = BpmnDmnParser()
+    with trees.explained():
+        for name, tree in trees.dmn:
+            parser.add_dmn_xml(tree, filename=name)
+        return parser.get_engine(key, None)
 
 
 def _embedded(parser: Any, main: Any) -> Iterator[tuple[str, Any]]:

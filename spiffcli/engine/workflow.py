@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from SpiffWorkflow.bpmn.specs.mixins import CallActivityMixin
 from SpiffWorkflow.bpmn.specs.mixins.subworkflow_task import SubWorkflowTask
 from SpiffWorkflow.bpmn.util.event import EventManager
 from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
+from SpiffWorkflow.dmn.specs.business_rule_task_mixin import BusinessRuleTaskMixin
 from SpiffWorkflow.specs.base import TaskSpec
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.deep_merge import DeepMerge
@@ -23,12 +24,17 @@ from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine.registry import Registry
 from spiffcli.errors import InputError
+from spiffcli.values import Resource
 
 #: Extension that marks event sub-processes which interrupt the process around them.
 INTERRUPTING = "runner:interrupting"
 
 #: Levels of called processes and sub-processes inside each other, after which a process calls itself without end.
 MAX_CALL_DEPTH = 200
+
+
+#: What an instance follows references to while it runs.
+FollowedKind = Literal["process", "decision"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,35 @@ class DefinitionSpecs:
 
     main: str
     hashes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LateDecision:
+    """A decision that is no part of the spec that asks it.
+
+    Attributes:
+        definition: Id of its definition.
+        resource: The file that holds it.
+    """
+
+    definition: str
+    key: str
+    resource: Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A reference that an instance followed.
+
+    Attributes:
+        caller: Id of the definition that `element` belongs to.
+        target: Id of the definition that was found.
+    """
+
+    caller: str
+    element: str
+    kind: FollowedKind
+    target: str
 
 
 class SpecSource(Protocol):
@@ -63,6 +98,14 @@ class SpecSource(Protocol):
         """
         ...
 
+    def decision(self, caller: str, element: str) -> LateDecision | None:
+        """What `element` of the definition `caller` asks now; None where that is part of the spec.
+
+        Raises:
+            NotFoundError: There is none, now.
+        """
+        ...
+
 
 class SpecCache:
     """Specs of the engine, restored once per hash and process run.
@@ -75,6 +118,7 @@ class SpecCache:
         self._registry = registry
         self.source = source
         self._shared: dict[str, Any] = {}
+        self._tables: dict[str, Any] = {}
 
     def spec(self, hash: str) -> Any:
         """The spec under `hash`."""
@@ -85,6 +129,18 @@ class SpecCache:
         if not changes_at_run_time(spec):
             self._shared[hash] = spec
         return spec
+
+    def table(self, decision: LateDecision) -> Any:
+        """What evaluates a decision that is no part of a spec.
+
+        Raises:
+            ModelError: The engine cannot execute it.
+        """
+        if decision.definition not in self._tables:
+            from spiffcli.engine.parsing import decision_engine  # it needs this module
+
+            self._tables[decision.definition] = decision_engine(decision.resource, decision.key)
+        return self._tables[decision.definition]
 
 
 def changes_at_run_time(spec: Any) -> bool:
@@ -122,6 +178,7 @@ class RunnerWorkflow(BpmnWorkflow):
     Attributes:
         definition: Id of the definition the top process runs on.
         failures: Tasks that failed since the caller last looked.
+        followed: References that were followed since the caller last looked.
     """
 
     def __init__(
@@ -136,6 +193,7 @@ class RunnerWorkflow(BpmnWorkflow):
         self.definition = definition
         self.cache = cache
         self.failures: list[Failure] = []
+        self.followed: list[Followed] = []
         self.loaded: dict[str, _Loaded] = {}
         if spec_hash is None:
             own = cache.source.specs(definition)
@@ -161,9 +219,17 @@ class RunnerWorkflow(BpmnWorkflow):
     def key_of_called(self, workflow: Any, task_spec: Any) -> str:
         """Under which key the spec stands that a call activity or sub-process of `workflow` runs."""
         if isinstance(task_spec, CallActivityMixin):
-            element = task_spec.bpmn_id or task_spec.name
-            return self.cache.source.resolve(workflow.definition, element, task_spec.spec)
+            return self.cache.source.resolve(workflow.definition, _element(task_spec), task_spec.spec)
         return f"{workflow.definition}#{task_spec.spec}"
+
+    def late_table(self, my_task: Task) -> Any:
+        """What evaluates the decision of a business rule task; None where that is part of its spec."""
+        caller, element = my_task.workflow.definition, _element(my_task.task_spec)
+        found = self.cache.source.decision(caller, element)
+        if found is None:
+            return None
+        self.followed.append(Followed(caller, element, "decision", found.definition))
+        return self.cache.table(found)
 
     def create_subprocess(self, my_task: Task, spec_name: str) -> Any:
         """Start the called process or sub-process under `spec_name`, which is a key here.
@@ -179,6 +245,9 @@ class RunnerWorkflow(BpmnWorkflow):
         self.use_spec(spec_name)
         subprocess = super().create_subprocess(my_task, spec_name)
         adopt(subprocess, spec_name)
+        if isinstance(my_task.task_spec, CallActivityMixin):
+            caller, element = my_task.workflow.definition, _element(my_task.task_spec)
+            self.followed.append(Followed(caller, element, "process", subprocess.definition))
         return subprocess
 
     def all_workflows(self) -> list[Any]:
@@ -191,6 +260,11 @@ class RunnerWorkflow(BpmnWorkflow):
             if task_id in workflow.tasks:
                 return workflow.tasks[task_id]
         return None
+
+
+def _element(task_spec: Any) -> str:
+    id: str = task_spec.bpmn_id or task_spec.name
+    return id
 
 
 def adopt(subprocess: Any, key: str) -> None:
@@ -231,7 +305,6 @@ class _InstanceEvents(EventManager):
         task.task_spec._predict(task, mask=TaskState.NOT_FINISHED_MASK)
         return top.subprocesses[child]
 
-
     def _interrupt(self, name: str, started: UUID) -> None:
         """Cancel everything in the process but what the interrupting event sub-process `name` has started."""
         top = self.workflow
@@ -269,6 +342,7 @@ def copy_data(value: Any) -> Any:
 
 _engine_start_workflow = SubWorkflowTask.start_workflow
 _engine_update = TaskSpec._update
+_engine_decide = BusinessRuleTaskMixin._run_hook
 
 
 def _start_workflow(self: Any, my_task: Task) -> None:
@@ -282,6 +356,19 @@ def _start_workflow(self: Any, my_task: Task) -> None:
     subworkflow.completed_event.connect(self._on_subworkflow_completed, my_task)
     self.copy_data(my_task, subworkflow)
     subworkflow.get_next_task(spec_name="Start").run()
+
+
+def _decide(self: Any, my_task: Task) -> Any:
+    """Fault: a decision table is part of the spec, so that a newer version of it never reaches anybody."""
+    top = my_task.workflow.top_workflow
+    late = top.late_table(my_task) if isinstance(top, RunnerWorkflow) else None
+    if late is None:
+        return _engine_decide(self, my_task)
+    own, self.dmnEngine = self.dmnEngine, late
+    try:
+        return _engine_decide(self, my_task)
+    finally:
+        self.dmnEngine = own
 
 
 def _update(self: Any, my_task: Task) -> None:
@@ -310,6 +397,7 @@ def install() -> None:
     """Put the overrides in place; once is enough, twice is fine."""
     SubWorkflowTask.start_workflow = _start_workflow
     TaskSpec._update = _update
+    BusinessRuleTaskMixin._run_hook = _decide
     Task._inherit_data = _inherit_data
 
 

@@ -177,6 +177,9 @@ class _PlanSpecs:
     def resolve(self, caller: str, element: str, key: str) -> str:
         return self._specs.resolve(caller, element, key)
 
+    def decision(self, caller: str, element: str) -> Any:
+        return self._specs.decision(caller, element)
+
 
 def rollback(context: Context, instance: Instance) -> Result:
     """Take the last migration of an instance back: a new revision with the state before it.

@@ -61,6 +61,9 @@ class World:
             raise NotFoundError(f"No definition has the key {key}.")
         return self._called[key]
 
+    def decision(self, caller: str, element: str) -> None:
+        """Every table is part of its spec here."""
+
     def start(self, definition: str, data: Mapping[str, Any] | None = None) -> Running:
         """A new instance, advanced to its first stop."""
         running = self.engine.start(definition, self.engine.cache(self), data)

@@ -146,6 +146,9 @@ class Bench:
     def resolve(self, caller: str, element: str, key: str) -> str:
         raise AssertionError("these processes call nothing")
 
+    def decision(self, caller: str, element: str) -> None:
+        raise AssertionError("these processes decide nothing")
+
     def start(self, definition: str) -> Running:
         return self.advance(self.engine.start(definition, self.engine.cache(self), {"x": 1}))
 

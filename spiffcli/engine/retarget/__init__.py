@@ -22,7 +22,7 @@ from spiffcli.engine.retarget.document import Rewriting
 from spiffcli.engine.retarget.settling import settle
 from spiffcli.engine.retarget.values import Fault, Move, Policies, Retargeted, Subscribed
 from spiffcli.engine.state import Snapshot
-from spiffcli.engine.workflow import DefinitionSpecs, SpecCache, SpecSource
+from spiffcli.engine.workflow import DefinitionSpecs, LateDecision, SpecCache, SpecSource
 
 __all__ = ["Fault", "Move", "Overlay", "Policies", "Retargeted", "Subscribed", "retarget"]
 
@@ -71,3 +71,7 @@ class Overlay:
     def resolve(self, caller: str, element: str, key: str) -> str:
         """As of the source."""
         return self._source.resolve(caller, element, key)
+
+    def decision(self, caller: str, element: str) -> LateDecision | None:
+        """As of the source."""
+        return self._source.decision(caller, element)
