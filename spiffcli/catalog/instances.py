@@ -91,7 +91,7 @@ def create(
 
     Raises:
         DuplicateError: The natural id is taken within (tenant, key); `data["instance"]` says by whom.
-        NotFoundError: The definition was deleted in between.
+        NotFoundError: The definition, or one it has entered, was deleted in between.
         StateError: The definition was suspended in between.
     """
     row = tx.get("definition", instance.definition, body=False)
@@ -99,6 +99,7 @@ def create(
         raise NotFoundError(f"The definition of {instance.key}@{instance.version} was deleted.", candidates=[])
     if row.fields.get("suspended", False):
         raise StateError(f"{instance.key}@{instance.version} is suspended, so it cannot be started.")
+    _require_called(tx, instance.calls)
     _claim_natural_id(tx, instance)
     blobs = sorted({tx.put_blob(content) for content in keep})
     _append_history(tx, instance.id, 0, entries)
@@ -129,7 +130,7 @@ def save(
 
     Raises:
         ConflictError: Somebody else saved it in between.
-        NotFoundError: Somebody else deleted it in between, or the definition it moves to.
+        NotFoundError: Somebody else deleted it in between, or the definition it moves to or has entered.
         DuplicateError: It moves to another key, where its natural id is taken.
     """
     expected = instance.revision if expected is None else expected
@@ -145,6 +146,7 @@ def save(
     moved = before.fields["definition"] != instance.definition
     if moved and tx.get("definition", instance.definition, body=False) is None:
         raise NotFoundError(f"The definition of {instance.key}@{instance.version} was deleted.", candidates=[])
+    _require_called(tx, [id for id in instance.calls if id not in before.fields.get("calls", ())])
     _move_natural_id(tx, instance_from(before), instance)
     blobs = [*before.fields.get("blobs", ()), *(tx.put_blob(content) for content in keep)]
     count = _append_history(tx, instance.id, before.fields.get("history", 0), entries)
@@ -290,6 +292,12 @@ def _passes(row: Instance, filter: Filter) -> bool:
     if filter.older_than is not None and row.version >= filter.older_than:
         return False
     return filter.commit is None or (row.source.commit or "").startswith(filter.commit)
+
+
+def _require_called(tx: Transaction, ids: Iterable[str]) -> None:
+    for id in ids:
+        if tx.get("definition", id, body=False) is None:
+            raise NotFoundError(f"A definition that was just entered was deleted ({id}).", candidates=[])
 
 
 def _claim_natural_id(tx: Transaction, instance: Instance) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from spiffcli.catalog.definitions import STARTABLE, get_definition
@@ -11,6 +12,10 @@ from spiffcli.catalog.scope import Scope, tenant_name
 from spiffcli.errors import NotFoundError, StateError
 from spiffcli.store.protocol import Reader
 from spiffcli.values import Definition, DefinitionKind, JsonObject, Reference
+
+
+#: How `add` is given the file of a definition.
+_OPTIONS: Mapping[DefinitionKind, str] = {"process": "-b", "collaboration": "-b", "decision": "-d", "form": "-f"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Resolution:
             "key": self.definition.key,
             "version": self.definition.version,
             "definition": self.definition.id,
+            "tenant": self.definition.tenant,
             "binding": self.reference.binding,
             "pinned": self.reference.pinned,
             "fallback": self.fallback,
@@ -63,7 +69,7 @@ def resolve(
     if found.suspended and kind in STARTABLE:
         raise StateError(
             f"'{element}' of {caller.label} calls {found.label}, which is suspended.",
-            hint=f"Activate it (runner activate {found.label}), then: runner retry",
+            hint=f"Activate it: runner activate {found.label}",
             element=element,
             definition=found.id,
         )
@@ -105,9 +111,16 @@ def _missing(scope: Scope, caller: Definition, reference: Reference) -> NotFound
     return NotFoundError(
         f"'{reference.element}' of {caller.label} needs {reference.kind} '{reference.key}'{how}, "
         f"which is not in {tenant_name(scope.tenant)}.",
-        hint="Add it, then: runner retry",
+        hint=_way_out(reference),
         element=reference.element,
         key=reference.key,
         binding=reference.binding,
         candidates=[],
     )
+
+
+def _way_out(reference: Reference) -> str:
+    how, _, which = reference.binding.partition(":")
+    if how == "tag":
+        return f"Give a version of it the tag: runner tag {reference.key}@VERSION {which}"
+    return f"Add it: runner add {_OPTIONS[reference.kind]} FILE"

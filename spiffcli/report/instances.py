@@ -79,7 +79,19 @@ def history_json(instance: str, entries: Sequence[HistoryEntry]) -> JsonObject:
 
 def history_cells(entries: Iterable[HistoryEntry]) -> list[list[str]]:
     """When, what, by whom, and details in words."""
-    return [[when(entry.at), entry.what, entry.user, _details(entry.details)] for entry in entries]
+    return [[when(entry.at), entry.what, entry.user, _told(entry)] for entry in entries]
+
+
+def _told(entry: HistoryEntry) -> str:
+    return _resolved(entry.details) if entry.what == "resolved" else _details(entry.details)
+
+
+def _resolved(found: Mapping[str, Any]) -> str:
+    """What a reference was found to mean: `calculate_tax: process tax@2 (latest)`."""
+    how = "bound when it was added" if found["pinned"] else found["binding"]
+    tenant = found["tenant"]
+    where = f", of {f'tenant {tenant}' if tenant else 'the default tenant'}" if found["fallback"] else ""
+    return one_line(f"{found['element']}: {found['kind']} {found['key']}@{found['version']} ({how}{where})")
 
 
 def _details(details: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from spiffcli.values import Definition, HistoryEntry, Instance, TaskView
 
 if TYPE_CHECKING:
     from spiffcli.catalog import Catalog
+    from spiffcli.catalog.resolving import Resolution
     from spiffcli.engine import Event, Running
 
 #: How often a run that does not stop is saved, in seconds of wall time.
@@ -51,6 +52,7 @@ class Session:
         self._entries: list[HistoryEntry] = []
         self._failure: IncidentError | None = None
         self.ran: list[TaskView] = []
+        self._resolved: dict[tuple[str, str, str], str] = {}
 
     # Opening
 
@@ -175,15 +177,19 @@ class Session:
                 if on_step is not None:
                     on_step(view)
         except IncidentError as error:
-            self._explain(error)
-            self.note("error", message=error.message, task=error.data["task"], element=error.element)
-            self.save()
-            self._failure = error
+            self._stop_at(error)
             raise
         self._note_end()
         self._save_and_deliver()
         if self._failure is not None:  # an answer to what was sent came back, and failed here
             raise self._failure
+
+    def _stop_at(self, error: IncidentError) -> None:
+        self._explain(error)
+        self._note_followed()
+        self.note("error", message=error.message, task=error.data["task"], element=error.element)
+        self.save()
+        self._failure = error
 
     def _save_in_between(self) -> float:
         """Save; returns when to do so again: the longer it takes, the later."""
@@ -197,18 +203,29 @@ class Session:
 
         Raises:
             StateError: The task is not READY, or the instance cannot move.
-            IncidentError: Completing it failed; the instance is as it was.
+            IncidentError: Completing it failed, and the instance is as it was; or what comes next could not be
+                reached, and the instance is saved in state `error`.
         """
         self.require_open()
         try:
-            view = self.running.complete(task_id, answers)
+            self.running.complete(task_id, answers)
         except IncidentError as error:
+            if error.data["task"] != task_id:
+                self._note_completed(self.running.task(task_id), answers)
+                self._stop_at(error)
+                raise
             self._explain(error, hint="Nothing was saved: the task is open as before.")
             self._reload()
             raise
+        view = self.running.task(task_id)
+        self._note_completed(view, answers)
+        return view
+
+    def _note_completed(self, view: TaskView, answers: Mapping[str, Any]) -> None:
         self.note("completed-task", task=view.id, name=view.name, answers=sorted(answers))
         self._note_run(view)
-        return view
+        for form in self.context.specs.late_forms(view.definition, view.id):
+            self._note_resolved(view.definition, form)
 
     def _note_run(self, view: TaskView) -> None:
         if view.type != "internal":
@@ -224,9 +241,16 @@ class Session:
 
         Raises:
             StateError: None has failed.
+            IncidentError: One cannot be reached, as before; the instance is saved in state `error`.
         """
         self.require_open()
-        views = self.running.retry(data)
+        failed = [incident.element for incident in self.running.incidents()]
+        try:
+            views = self.running.retry(data)
+        except IncidentError as error:
+            self.note("retried", tasks=failed, data=sorted(data))
+            self._stop_at(error)
+            raise
         self.note("retried", tasks=[view.id for view in views], data=sorted(data))
         return views
 
@@ -284,6 +308,7 @@ class Session:
             ConflictError: Somebody changed it without holding its lock.
             DataError: Task data hold a value that cannot be stored.
         """
+        self._note_followed()
         snapshot = self.running.snapshot()
         row, situation = row_of(self.instance, self.running, iso(self.context.now()))
         write = catalog.save if self._stored else catalog.create
@@ -291,6 +316,17 @@ class Session:
         self.instance = write(row, snapshot.state, self._entries, situation=situation, keep=kept)
         self._stored = True
         self._entries = []
+
+    def _note_followed(self) -> None:
+        """Note what calls and decisions were found to mean; in a loop, once for each."""
+        for followed in self.running.followed():
+            self._note_resolved(followed.caller, self.context.specs.resolution(followed))
+
+    def _note_resolved(self, caller: str, found: Resolution) -> None:
+        place = (caller, found.reference.element, found.reference.key)
+        if self._resolved.get(place) != found.definition.id:
+            self._resolved[place] = found.definition.id
+            self.note("resolved", **found.to_json())
 
     def _explain(self, error: IncidentError, hint: str | None = None) -> None:
         """Say where the model stands that failed, and how to go on."""
@@ -301,6 +337,7 @@ class Session:
         error.hint = "\n".join(filter(None, [error.hint or "Mend the cause.", hint or retry]))
 
     def _note_end(self) -> None:
+        self._note_followed()
         if self.running.state != "running" and self.instance.ended is None:
             self.note(self.running.state)
 

@@ -1,11 +1,14 @@
-"""The engine's view of the catalog: specs by definition, called processes by what they are bound to."""
+"""The engine's view of the catalog: specs by definition, what they refer to by how it is bound."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from spiffcli.catalog import Catalog
-from spiffcli.engine.workflow import DefinitionSpecs
-from spiffcli.errors import StateError
-from spiffcli.values import Definition
+from spiffcli.catalog.resolving import Resolution
+from spiffcli.engine.workflow import DefinitionSpecs, Followed, FollowedKind, LateDecision
+from spiffcli.errors import CorruptStoreError, NotFoundError, StateError
+from spiffcli.values import Definition, Reference
 
 
 class CatalogSpecs:
@@ -14,6 +17,8 @@ class CatalogSpecs:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._definitions: dict[str, Definition] = {}
+        self._late: dict[str, dict[str, Reference]] = {}
+        self._found: dict[Followed, Resolution] = {}
 
     def definition(self, id: str) -> Definition:
         """The definition with this id.
@@ -57,4 +62,44 @@ class CatalogSpecs:
             NotFoundError: There is none now; the message names the reference.
             StateError: It is suspended.
         """
-        return self._catalog.resolve(self.definition(caller), element, "process", key).definition.id
+        return self._resolve(caller, element, "process", key).definition.id
+
+    def decision(self, caller: str, element: str) -> LateDecision | None:
+        """The decision that an element of `caller` asks, where that is looked up now and no part of its spec.
+
+        Raises:
+            NotFoundError: There is none now; the message names the reference.
+            CorruptStoreError: The file that held it is missing.
+        """
+        reference = self._late_decisions(caller).get(element)
+        if reference is None:
+            return None
+        found = self._resolve(caller, element, "decision", reference.key).definition
+        for resource in self._catalog.resources(found):
+            if resource.name == found.file:
+                return LateDecision(found.id, found.key, resource)
+        raise CorruptStoreError(f"The deployment of {found.label} lacks its file {found.file}.")
+
+    def resolution(self, followed: Followed) -> Resolution:
+        """What is known of a reference that was followed, as it was found then."""
+        return self._found[followed]
+
+    def late_forms(self, definition: str, element: str) -> list[Resolution]:
+        """What those forms of an element mean now that are looked up when they are shown, where they are there."""
+        caller, found = self.definition(definition), []
+        for reference in caller.references:
+            if (reference.kind, reference.element, reference.target) == ("form", element, None):
+                with suppress(NotFoundError):  # whoever asked did without it
+                    found.append(self._catalog.resolve(caller, element, "form", reference.key))
+        return found
+
+    def _late_decisions(self, caller: str) -> dict[str, Reference]:
+        if caller not in self._late:
+            references = self.definition(caller).references
+            self._late[caller] = {r.element: r for r in references if r.kind == "decision" and r.target is None}
+        return self._late[caller]
+
+    def _resolve(self, caller: str, element: str, kind: FollowedKind, key: str) -> Resolution:
+        found = self._catalog.resolve(self.definition(caller), element, kind, key)
+        self._found[Followed(caller, element, kind, found.definition.id)] = found
+        return found

@@ -39,6 +39,7 @@ def test_what_was_found_can_be_recorded(two: Bench) -> None:
         "key": "tax",
         "version": 2,
         "definition": two.catalog.find("tax").id,
+        "tenant": "",
         "binding": "deployment",
         "pinned": True,
         "fallback": False,
@@ -60,7 +61,7 @@ def test_a_version_that_is_missing_is_found_once_it_is_there(two: Bench) -> None
     add_order(two, "version:3")
     with pytest.raises(NotFoundError) as caught:
         enter(two)
-    assert caught.value.hint == "Add it, then: runner retry"
+    assert caught.value.hint == "Add it: runner add -b FILE"
     assert caught.value.data["binding"] == "version:3"
     two.add(bpmn("t.bpmn", process("tax", script="c = 1")))
     assert enter(two).definition.version == 3
@@ -115,3 +116,12 @@ def test_what_was_bound_when_added_does_not_depend_on_the_tenant(two: Bench, sto
     acme.add(bpmn("t.bpmn", process("tax", script="acme = 1")))
     found = enter(acme)
     assert (found.definition.tenant, found.definition.version, found.fallback) == ("", 2, False)
+
+
+def test_a_tag_nobody_has_is_answered_with_how_to_give_it(two: Bench) -> None:
+    add_order(two, "tag:stable")
+    with pytest.raises(NotFoundError, match=r"needs process 'tax' \(tag:stable\)") as caught:
+        enter(two)
+    assert caught.value.hint == "Give a version of it the tag: runner tag tax@VERSION stable"
+    two.catalog.tag("tax@1", "stable")
+    assert enter(two).definition.version == 1
