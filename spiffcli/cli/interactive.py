@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spiffcli.cli.terminal import BACK, HELP, QUIT, Answered, Back, Outcome, ask_task
 from spiffcli.errors import BusyError, NotFoundError, StateError
 from spiffcli.forms import render
+from spiffcli.report.outcomes import kind_in_words
 from spiffcli.running.looking import outcome
 from spiffcli.text import one_line
 from spiffcli.values import TaskView
@@ -55,7 +56,8 @@ class Stepper:
         """
         if view.type == "internal" and not self._everything:
             return
-        self._say(f"Ran {one_line(view.name or view.id)} ({view.type}, {one_line(view.id)})")
+        kind = kind_in_words(view.type)
+        self._say(f"Ran {one_line(view.name or view.id)} ({kind}, {one_line(view.id)})")
         if self._dialog is not None:
             self._wait(self._dialog)
 
