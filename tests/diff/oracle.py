@@ -78,6 +78,30 @@ def report(old: Any, new: Any) -> Report:
     )
 
 
+def spec_differences(old: Any, new: Any) -> dict[str, frozenset[str]]:
+    """Every attribute that differs between nodes of one name, in either direction; the process itself under ''.
+
+    The oracle looks at the attributes of the old node only, and only at nodes.
+    """
+    registry = _registry()
+    found: dict[str, set[str]] = {}
+    for name in old.task_specs.keys() & new.task_specs.keys():
+        before, after = (registry.convert(spec.task_specs[name]) for spec in (old, new))
+        differing = _differing(before, after)
+        if "typename" in differing:
+            differing = {"typename"}
+        if _names(old.task_specs[name].inputs) == _names(new.task_specs[name].inputs):
+            differing.discard("inputs")
+        if differing and _base(name):
+            found.setdefault(_base(name), set()).update(differing)
+    whole = _differing(registry.convert(old), registry.convert(new)) - {"task_specs", "name", "file", "bpmn_id"}
+    return {id: frozenset(names) for id, names in found.items()} | ({"": frozenset(whole)} if whole else {})
+
+
+def _differing(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+
+
 def _names(specs: Iterable[Any]) -> list[str]:
     return sorted(spec.name for spec in specs)
 
@@ -175,6 +199,29 @@ def unexplained(found: Report, diff: Diff, old: Process, new: Process) -> list[s
             continue  # the oracle paired it with another node; it does not look at types or names
         for attribute in attributes:
             if not any(_matches(rule, _CAUSES[attribute]) for rule in rules):
+                missing.append(f"{id}.{attribute}: we say {sorted(rules)}")
+    return missing
+
+
+#: Which of our rules explain a difference of the process as a whole.
+_WHOLE: Mapping[str, tuple[str, ...]] = {
+    "description": ("name-changed", "process-id-changed"),
+    "bpmn_start_events": _AROUND,
+    "data_objects": ("data-*",),
+    "correlation_keys": ("correlation-*", *_EVENTS, *_AROUND),
+    "io_specification": ("io-spec-changed",),
+}
+
+
+def unexplained_differences(found: Mapping[str, frozenset[str]], diff: Diff, old: Process, new: Process) -> list[str]:
+    """As of `unexplained`, for every difference of the engine's specs."""
+    touched = touched_nodes(diff.all_changes, old, new)
+    everything = {change.rule for change in diff.changes}
+    missing = []
+    for id, attributes in found.items():
+        rules, causes = (touched.get(id, set()), _CAUSES) if id else (everything, _WHOLE)
+        for attribute in attributes:
+            if not any(_matches(rule, causes[attribute]) for rule in rules):
                 missing.append(f"{id}.{attribute}: we say {sorted(rules)}")
     return missing
 

@@ -15,7 +15,7 @@ from spiffcli.model import Model, load
 from spiffcli.values import Resource
 
 from ..property.models import Document, edited
-from .oracle import parse, read, report, unexplained
+from .oracle import parse, read, report, spec_differences, unexplained, unexplained_differences
 
 _EVOLUTION = [
     ("task_types.bpmn", "gateway_types.bpmn"),
@@ -118,3 +118,29 @@ def test_everything_the_engine_reports_on_random_edits_is_ours(pair: tuple[Docum
     specs = [parse([("random.bpmn", document.render().encode())], "proc") for document in pair]
 
     assert _check(*specs, compare(old, new, old_process="proc"), (old, new)) == []
+
+
+def test_no_difference_between_specs_of_the_tutorial_is_unexplained(tutorial: Path) -> None:
+    everything = list(_all_processes(tutorial))
+
+    faults = {}
+    for (name, old, old_spec), (other, new, new_spec) in itertools.permutations(everything, 2):
+        diff = compare(old, new, old_process=name, new_process=other, dependencies=True)
+        sides = old.processes[name], new.processes[other]
+        missing = unexplained_differences(spec_differences(old_spec, new_spec), diff, *sides)
+        if missing:
+            faults[name, other] = missing
+
+    assert faults == {}
+
+
+@settings(max_examples=100, deadline=None)
+@given(edited())
+def test_no_difference_between_specs_of_random_edits_is_unexplained(pair: tuple[Document, Document]) -> None:
+    old, new = (document.load() for document in pair)
+    specs = [parse([("random.bpmn", document.render().encode())], "proc") for document in pair]
+    diff = compare(old, new, old_process="proc")
+
+    for name in specs[0].keys() & specs[1].keys():
+        found = spec_differences(specs[0][name], specs[1][name])
+        assert unexplained_differences(found, diff, old.processes["proc"], new.processes["proc"]) == []
