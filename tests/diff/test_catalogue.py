@@ -9,7 +9,6 @@ import pytest
 
 import spiffcli.diff as diff_package
 from spiffcli.diff import SEVERITIES, Rule, rule, rules
-from spiffcli.diff.catalogue import migrations
 
 _ALL = rules()
 _STATES = ["active", "completed", "future", "READY", "WAITING", "COMPLETED", "FUTURE", "MAYBE"]
