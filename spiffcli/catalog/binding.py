@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from spiffcli.catalog.keys import KeyRecord
 from spiffcli.catalog.plans import DEPLOYMENT, Call, Candidate, Contents, Note
-from spiffcli.catalog.scope import Scope, in_tenant, tenant_name
+from spiffcli.catalog.scope import Scope, tenant_name, where_sought
 from spiffcli.catalog.words import some
 from spiffcli.errors import ModelError
 from spiffcli.values import DefinitionKind, Reference
@@ -70,7 +70,7 @@ class Binder:
         if there is not None:
             problem, hint = f"is in {there.file} but not executable", 'Set isExecutable="true" on it.'
         else:
-            problem = f"is neither among the files nor {in_tenant(self._scope.tenant).strip() or 'in the store'}"
+            problem = f"is neither among the files nor {where_sought(self._scope.tenant)}"
             option = "-d" if call.kind == "decision" else "-b"
             hint = f"Give its file too ({option} FILE), add it first, or bind it later (--binding latest)."
         return ModelError(

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from spiffcli.catalog.definitions import STARTABLE, get_definition
 from spiffcli.catalog.keys import KeyRecord, read_key
 from spiffcli.catalog.plans import DEPLOYMENT
-from spiffcli.catalog.scope import Scope, tenant_name
+from spiffcli.catalog.scope import Scope, where_sought
 from spiffcli.errors import NotFoundError, StateError
 from spiffcli.store.protocol import Reader
 from spiffcli.values import Definition, DefinitionKind, JsonObject, Reference
-
 
 #: How `add` is given the file of a definition.
 _OPTIONS: Mapping[DefinitionKind, str] = {"process": "-b", "collaboration": "-b", "decision": "-d", "form": "-f"}
@@ -110,7 +109,7 @@ def _missing(scope: Scope, caller: Definition, reference: Reference) -> NotFound
     how = "" if reference.binding == DEPLOYMENT else f" ({reference.binding})"
     return NotFoundError(
         f"'{reference.element}' of {caller.label} needs {reference.kind} '{reference.key}'{how}, "
-        f"which is not in {tenant_name(scope.tenant)}.",
+        f"which is not {where_sought(scope.tenant)}.",
         hint=_way_out(reference),
         element=reference.element,
         key=reference.key,

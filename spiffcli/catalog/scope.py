@@ -53,6 +53,11 @@ def in_tenant(tenant: str) -> str:
     return f" in tenant '{tenant}'" if tenant else ""
 
 
+def where_sought(tenant: str) -> str:
+    """Where something of `tenant` was looked for: "in the store", and in which tenant, if it is not the default."""
+    return in_tenant(tenant).strip() or "in the store"
+
+
 def tenant_name(tenant: str) -> str:
     """`tenant` as messages name it."""
     return f"tenant '{tenant}'" if tenant else "the default tenant"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,22 @@ def test_delete_spec_wants_a_yes_where_nobody_can_be_asked(cli: Cli) -> None:
     assert len(deleted["deployments"]) == 1
     assert cli.specs() == []
     cli.check()
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("y", 0, 0), ("n", 1, 1), ("", 1, 1)])
+def test_delete_spec_asks_at_a_terminal(cli: Cli, answer: str, code: int, left: int) -> None:
+    write(cli, "one.bpmn", process("one"))
+    cli.ok("add", "-b", "one.bpmn")
+    keyboard, terminal = os.openpty()
+    with cli.start("delete_spec", "one@1", stdin=terminal) as running:
+        os.write(keyboard, f"{answer}\n".encode())
+        stdout, stderr = running.communicate(timeout=60)
+    os.close(keyboard)
+    os.close(terminal)
+    assert running.returncode == code
+    assert b"Delete one@1? [y/N]" in stderr
+    assert (b"Deleted one@1." in stdout, b"Nothing was deleted." in stderr) == (not left, bool(left))
+    assert len(cli.specs()) == left
 
 
 def test_version_numbers_are_not_given_again(cli: Cli) -> None:

@@ -53,7 +53,7 @@ def test_a_tag_is_followed_wherever_it_moves(two: Bench) -> None:
     two.catalog.tag("tax@2", "stable", move=True)
     assert enter(two).definition.version == 2
     two.catalog.untag("tax@2", "stable")
-    with pytest.raises(NotFoundError, match=r"needs process 'tax' \(tag:stable\), which is not in the default tenant"):
+    with pytest.raises(NotFoundError, match=r"needs process 'tax' \(tag:stable\), which is not in the store"):
         enter(two)
 
 
