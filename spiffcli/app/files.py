@@ -43,6 +43,21 @@ def read_bytes(path: str | Path) -> bytes:
         raise InputError(f"{_reason(error)}: {path}", hint=_hint(Path(path), error), file=str(path)) from error
 
 
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a file that only its owner can read, in place of one that is there.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    import os
+
+    try:
+        with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(content)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.", file=str(path)) from error
+
+
 def kind_of(name: str, content: bytes) -> ResourceKind:
     """What a file is."""
     lowered = name.lower()

@@ -32,7 +32,7 @@ def rules(rule: str | None, format: str) -> None:
     from spiffcli.diff.rules import rules as all_rules
     from spiffcli.report.rules import rule_lines, rule_list_lines, rules_document
 
-    chosen = all_rules() if rule is None else (_find(rule),)
+    chosen = all_rules() if rule is None else (find_rule(rule),)
     if format == "json":
         emit_json(rules_document(chosen))
     elif rule is None:
@@ -41,7 +41,12 @@ def rules(rule: str | None, format: str) -> None:
         emit_report(rule_lines(chosen[0], width()))
 
 
-def _find(id: str) -> Rule:
+def find_rule(id: str) -> Rule:
+    """The rule with this id.
+
+    Raises:
+        NotFoundError: There is none; the nearest ones are named.
+    """
     from difflib import get_close_matches
 
     from spiffcli.diff.rules import rules as all_rules

@@ -170,6 +170,16 @@ class Misplaced:
     process: str
 
 
+def nodes_ahead(running: Running) -> frozenset[str]:
+    """Ids of the nodes that tokens may still come to, in what runs now."""
+    return frozenset(
+        bpmn_id(workflow.spec.task_specs[name])
+        for workflow in running.workflow.all_workflows()
+        if not workflow.completed
+        for name in reachable(task.task_spec for task in live_tasks(workflow))
+    )
+
+
 def skipped_nodes(running: Running, old_graphs: Mapping[str, Graph]) -> list[Misplaced]:
     """Nodes that the new version has where the instance has already been, so that they will not run.
 

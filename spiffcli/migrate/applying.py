@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from spiffcli.diff.changes import Diff
 from spiffcli.engine.retarget.values import Policies
-from spiffcli.errors import ConflictError, NotFoundError, StateError, UnsafeError
+from spiffcli.errors import ConflictError, NotFoundError, StateError
 from spiffcli.migrate.planning import Request, make_plan
-from spiffcli.migrate.plans import Plan, Waivers
+from spiffcli.migrate.plans import Plan, Waivers, policies_json
 from spiffcli.running import Context, Session
 from spiffcli.values import Definition, HistoryEntry, Instance, digest
 
-Outcome = Literal["migrated", "refused", "unchanged", "failed", "planned"]
+Outcome = Literal["migrated", "refused", "unchanged", "failed", "planned", "rolled-back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,8 @@ class Result:
     """What became of one instance.
 
     Attributes:
-        reason: Why not, for `refused` and `failed`.
+        reason: Why not, for `refused`, `unchanged` and `failed`.
+        fix: The way out, where there is a reason and a way.
         plan: What was applied, or would be; None where none could be made.
     """
 
@@ -32,21 +32,28 @@ class Result:
     outcome: Outcome
     revision: int
     reason: str | None = None
+    fix: str | None = None
     plan: Plan | None = None
 
     def to_json(self) -> dict[str, Any]:
         """An entry of `results` in a `runner/migration/1` document."""
+        plan: dict[str, Any] = {} if self.plan is None else self.plan.to_json()
         return {
             "id": self.instance,
             "from": self.from_label,
             "to": self.to_label,
             "outcome": self.outcome,
             "revision": self.revision,
-            "moves": [] if self.plan is None else self.plan.to_json()["moves"],
-            "overridden": [] if self.plan is None else [blocker.to_json() for blocker in self.plan.overridden],
             "reason": self.reason,
-            "plan": None if self.plan is None else self.plan.hash,
+            "fix": self.fix,
+            **{name: plan.get(name, []) for name in _TOLD},
+            "plan": plan.get("plan"),
         }
+
+
+#: What a result tells of its plan.
+_TOLD = ("blockers", "overridden", "mappings", "moves", "skipped", "armed", "disarmed", "started", "reset",
+         "subscriptions", "history")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ def migrate_one(context: Context, instance: Instance, target: Target, *, expecte
         expected: Hash of a plan made earlier: it is applied exactly, or refused because the instance moved on.
 
     Raises:
-        StateError: It has ended, or runs another process.
+        StateError: It has ended, or runs another process; or the target is suspended.
         BusyError: Another command holds it.
         ConflictError: It moved on since `expected` was made.
     """
@@ -99,29 +106,41 @@ def migrate_one(context: Context, instance: Instance, target: Target, *, expecte
                 f"(it is at revision {session.instance.revision} now).",
                 hint="Make a new plan with --dry-run --save-plan.",
             )
-        if plan.source == plan.target:
-            return _result(plan, "unchanged", session.instance.revision, "It runs on this version already.")
-        if not plan.applicable:
-            return _result(plan, "refused", session.instance.revision, "; ".join(b.reason for b in plan.blockers))
+        result = planned(plan)
+        if result.outcome != "planned":
+            return result
+        check_open_for(target.definition)
         moved = _apply(context, session, plan, target.definition)
         return _result(plan, "migrated", moved.revision)
 
 
-def _result(plan: Plan, outcome: Outcome, revision: int, reason: str | None = None) -> Result:
-    return Result(plan.instance, plan.from_label, plan.to_label, outcome, revision, reason, plan)
+def planned(plan: Plan) -> Result:
+    """What would become of the instance, had the plan been applied now."""
+    if plan.source == plan.target:
+        return _result(plan, "unchanged", plan.revision, "It runs on this version already.")
+    if not plan.applicable:
+        fixes = dict.fromkeys(blocker.fix for blocker in plan.blockers)
+        reason = " ".join(dict.fromkeys(blocker.reason for blocker in plan.blockers))
+        return _result(plan, "refused", plan.revision, reason, " ".join(fixes) or None)
+    return _result(plan, "planned", plan.revision)
 
 
-def refuse(results: Iterable[Result]) -> UnsafeError:
-    """The error for a single instance that was refused."""
-    result = next(iter(results))
-    plan = result.plan
-    blockers = plan.blockers if plan is not None else ()
-    fixes = list(dict.fromkeys(blocker.fix for blocker in blockers))
-    return UnsafeError(
-        f"Instance {result.instance} cannot be moved from {result.from_label} to {result.to_label}: {result.reason}",
-        hint=" ".join(fixes) or None,
-        blockers=[blocker.to_json() for blocker in blockers],
-    )
+def _result(plan: Plan, outcome: Outcome, revision: int, reason: str | None = None, fix: str | None = None) -> Result:
+    return Result(plan.instance, plan.from_label, plan.to_label, outcome, revision, reason, fix, plan)
+
+
+def check_open_for(target: Definition) -> None:
+    """Nothing, if instances may be moved to this definition.
+
+    Raises:
+        StateError: It is suspended.
+    """
+    if target.suspended:
+        raise StateError(
+            f"{target.label} is suspended, so no instance is moved to it.",
+            hint=f"Activate it first: runner activate {target.label}",
+            definition=target.id,
+        )
 
 
 def _check_movable(instance: Instance, target: Definition) -> None:
@@ -151,8 +170,9 @@ def _apply(context: Context, session: Session, plan: Plan, target: Definition) -
         target=plan.target,
         plan=plan.hash,
         moves=[list(move) for move in plan.moves],
-        skipped=list(plan.skipped),
+        **{name: list(getattr(plan, name)) for name in ("skipped", "armed", "disarmed", "started", "reset")},
         overridden=[blocker.to_json() for blocker in plan.overridden],
+        policies={name: value for name, value in policies_json(plan.policies).items() if value and value != "keep"},
         preimage=digest(preimage),
         revision=session.instance.revision + 1,
     )
@@ -206,7 +226,7 @@ def rollback(context: Context, instance: Instance) -> Result:
         session.move_to(running, old)
         session.note("rolled-back", **{"from": details["to"], "to": details["from"]})
         session.save()
-        return Result(instance.id, label, old.label, "migrated", session.instance.revision)
+        return Result(instance.id, label, old.label, "rolled-back", session.instance.revision)
 
 
 def _last_migration(context: Context, instance: Instance) -> HistoryEntry:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from spiffcli.diff.changes import Change, Diff
 from spiffcli.diff.rules import rule
 from spiffcli.engine.retarget import Policies, Retargeted, retarget
-from spiffcli.engine.soundness import dead_ends, repeated_nodes, skipped_nodes, stuck_joins
+from spiffcli.engine.soundness import dead_ends, nodes_ahead, repeated_nodes, skipped_nodes, stuck_joins
 from spiffcli.engine.specdiff import spec_differences, spec_nodes
 from spiffcli.migrate.plans import Blocker, Mapping, Plan, TaskImpact, Verdict, Waivers
 from spiffcli.values import Definition, Instance, TaskView, digest
@@ -54,18 +54,20 @@ class Request:
 def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
     """What moving the instance would do. Pure: nothing is stored."""
     before = engine.restore(request.state, engine.cache(source))
-    found, checks = _moved(engine, source, request, before, request.policies)
+    found, checks, ahead = _moved(engine, source, request, before, request.policies)
     branches = _branches_to_start(request.waivers, checks)
     if branches:
         started = replace(request.policies, start=request.policies.start | branches)
-        found, checks = _moved(engine, source, request, before, started)
+        found, checks, ahead = _moved(engine, source, request, before, started)
     blockers = [*_mapping_faults(source, request), *_fault_blockers(found), *_refusals(request, before), *checks]
-    skipped = [blocker.element for blocker in checks if blocker.rule == "node-added-before-token"]
     blockers += _unexplained(source, request)
     blockers = _distinct(blockers)
     waived = [blocker for blocker in blockers if request.waivers.cover(blocker)]
     remaining = [blocker for blocker in blockers if blocker not in waived]
     proposals = tuple(_proposals(request, before, remaining))
+    new_nodes = {} if found.snapshot is None else dict(_new_nodes(request.diff))
+    ahead = _with_contents(ahead, new_nodes)
+    reached = {*ahead, *found.armed, *found.started}
     can = found.snapshot is not None and not remaining
     return Plan(
         instance=request.instance.id,
@@ -81,8 +83,8 @@ def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
         proposals=proposals,
         policies=request.policies,
         moves=tuple((move.task, move.old, move.new) for move in found.moves),
-        skipped=tuple(skipped),
-        pending=tuple(_pending(request, skipped)),
+        skipped=tuple(node for node in new_nodes if node not in reached),
+        pending=tuple(node for node in new_nodes if node in ahead),
         armed=tuple(found.armed),
         disarmed=tuple(found.disarmed),
         history=tuple(dict.fromkeys(found.kept_as_history)),
@@ -97,13 +99,13 @@ def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
 
 def _moved(
     engine: Engine, source: SpecSource, request: Request, before: Running, policies: Policies
-) -> tuple[Retargeted, list[Blocker]]:
-    """The instance after the move, and what its check finds."""
+) -> tuple[Retargeted, list[Blocker], frozenset[str]]:
+    """The instance after the move, what its check finds, and the nodes ahead of it."""
     found = retarget(engine, source, request.state, request.new.id, policies)
     if found.snapshot is None:
-        return found, []
+        return found, [], frozenset()
     after = engine.restore(found.snapshot.state, engine.cache(_with(source, found)))
-    return found, list(_checks(before, after, found, policies))
+    return found, list(_checks(before, after, found, policies)), nodes_ahead(after)
 
 
 def _branches_to_start(waivers: Waivers, checks: list[Blocker]) -> frozenset[str]:
@@ -353,6 +355,8 @@ def _proposals(request: Request, before: Running, blockers: list[Blocker]) -> It
 def _impacts(request: Request, before: Running) -> Iterator[TaskImpact]:
     tasks = _by_element(before.tasks(), _LIVE | _FINISHED)
     for change in request.diff.all_changes:
+        if change.kind == "layout":
+            continue
         for view in tasks.get(change.before.id, ()):
             where = "active" if view.state in _LIVE else "completed"
             known = rule(change.rule)
@@ -367,11 +371,22 @@ def _impacts(request: Request, before: Running) -> Iterator[TaskImpact]:
             )
 
 
-def _pending(request: Request, skipped: list[str]) -> Iterator[str]:
-    for change in request.diff.changes:
-        if change.kind == "added" and change.element.type not in ("sequenceFlow", "lane", "textAnnotation"):
-            if change.element.id not in skipped:
-                yield change.element.id
+def _new_nodes(diff: Diff) -> Iterator[tuple[str, str | None]]:
+    """Ids of nodes that are new in the process, each with the sub-process it lies in."""
+    for change in diff.changes:
+        if change.kind == "added" and change.rule in ("node-added", "subprocess-added", "boundary-added"):
+            yield change.element.id, change.new.get("scope") if isinstance(change.new, dict) else None
+
+
+def _with_contents(ahead: frozenset[str], nodes: Map[str, str | None]) -> frozenset[str]:
+    """The nodes ahead, and what is new in sub-processes among them."""
+    found = set(ahead)
+    pending = True
+    while pending:
+        inner = {node for node, scope in nodes.items() if scope in found and node not in found}
+        found |= inner
+        pending = bool(inner)
+    return frozenset(found)
 
 
 def _by_element(views: Iterable[TaskView], states: frozenset[str]) -> dict[str, list[TaskView]]:

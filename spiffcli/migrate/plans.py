@@ -6,12 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import orjson
 
 from spiffcli.engine.retarget.values import Policies, Subscribed
 
+Timers = Literal["keep", "restart"]
+Events = Literal["keep", "update"]
 Verdict = Literal["unchanged", "migratable", "needs-mapping", "blocked"]
 
 VERDICTS: tuple[Verdict, ...] = ("unchanged", "migratable", "needs-mapping", "blocked")
@@ -136,8 +138,8 @@ class Plan:
         proposals: Mappings that would help.
         policies: How it is moved: mappings, timers, events, data ...
         moves: Live tasks as (task, old node, new node).
-        skipped: Ids of nodes that are new behind the tokens and will not run.
-        pending: Ids of nodes that are new ahead of the tokens.
+        skipped: Ids of new nodes that the tokens cannot come to any more.
+        pending: Ids of new nodes that lie ahead of the tokens.
         armed, disarmed: Ids of boundary events put on and taken off live tasks.
         history: Ids of finished nodes the new version lacks.
         subscriptions: Armed events whose definition changed, before and after.
@@ -191,10 +193,10 @@ class Plan:
             self.source,
             self.target,
             self.basis,
-            _plain(self.policies),
+            policies_json(self.policies),
             sorted(blocker.rule + ":" + blocker.element for blocker in self.overridden),
         ]
-        return hashlib.sha256(orjson.dumps(content)).hexdigest()[:16]
+        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
         """An entry of `instances` in a `runner/impact/1` document."""
@@ -221,13 +223,34 @@ class Plan:
         }
 
 
-def _plain(policies: Policies) -> dict[str, Any]:
+def policies_json(policies: Policies) -> dict[str, Any]:
+    """How instances are moved, as JSON values."""
     return {
-        "mapping": sorted(policies.mapping.items()),
+        "mapping": dict(sorted(policies.mapping.items())),
         "timers": policies.timers,
         "events": policies.events,
         "start": sorted(policies.start),
         "reset": sorted(policies.reset),
-        "data": json.dumps(dict(policies.data), sort_keys=True, default=repr),
+        "data": json.loads(json.dumps(dict(policies.data), sort_keys=True, default=repr)),
         "script": policies.script,
     }
+
+
+def policies_from(found: Any) -> Policies:
+    """What `policies_json` gave.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is something else.
+    """
+    policies = Policies(
+        mapping={str(old): str(new) for old, new in found["mapping"].items()},
+        timers=found["timers"],
+        events=found["events"],
+        start=frozenset(map(str, found["start"])),
+        reset=frozenset(map(str, found["reset"])),
+        data=dict(found["data"]),
+        script=found["script"],
+    )
+    if policies.timers not in get_args(Timers) or policies.events not in get_args(Events):
+        raise ValueError("no such policy")
+    return policies

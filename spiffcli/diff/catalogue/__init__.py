@@ -10,6 +10,7 @@ from spiffcli.diff.catalogue import (
     faults,
     flows,
     forms,
+    migrations,
     nodes,
     pools,
     structure,
@@ -26,4 +27,5 @@ RULES = (
     *decisions.RULES,
     *forms.RULES,
     *faults.RULES,
+    *migrations.RULES,
 )

@@ -1,0 +1,312 @@
+"""What a spec would mean for instances, moving them to it, and taking that back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from spiffcli.cli.options import Invocation, JsonParam, format_option, many_option, pass_invocation
+from spiffcli.cli.output import emit_json, talk
+from spiffcli.cli.parsing import ManyCommand
+from spiffcli.cli.suggesting import complete_instances, complete_specs
+
+if TYPE_CHECKING:
+    from spiffcli.app import Runner
+    from spiffcli.migrate.applying import Result, Target
+    from spiffcli.migrate.plans import Plan
+    from spiffcli.values import Definition, Instance
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_spec = click.option("-s", "--spec", metavar="REF", shell_complete=complete_specs, help="Where they are to go.")
+_instances = many_option(
+    "-w", "--workflow", "workflows", metavar="WF", shell_complete=complete_instances, help="An instance, or several."
+)
+_from = click.option(
+    "--from", "source", metavar="REF", shell_complete=complete_specs, help="All open instances of a KEY or version."
+)
+
+
+def _policies(command: Decorated) -> Decorated:
+    """The options that say how instances are moved."""
+    for option in reversed(
+        (
+            click.option("--map", "maps", metavar="OLD=NEW", multiple=True, help="Node that took another's place."),
+            click.option("--allow", metavar="RULE[:ELEMENT]", multiple=True, help="Move although this speaks against."),
+            click.option("--timers", type=click.Choice(["keep", "restart"]), help="Deadlines that run. [keep]"),
+            click.option("--events", type=click.Choice(["keep", "update"]), help="Names waited for. [keep]"),
+            click.option("--reset", metavar="TASK", multiple=True, help="Node whose open task is entered again."),
+            click.option("--data", metavar="JSON|FILE.py", help="Data to merge into open tasks, or a script for them."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(
+    cls=ManyCommand,
+    epilog="Example: runner diff_workflow -s order_product@2 -w 4af0 af18\n\n"
+    "Exit code 0: judged, and nothing at or above --fail-on; 1: something is, or an instance cannot be judged.",
+)
+@_spec
+@_instances
+@_from
+@_policies
+@click.option("--fail-on", type=click.Choice(["needs-mapping", "blocked"]), help="Exit with 1 from this verdict on.")
+@format_option()
+@pass_invocation
+@click.pass_context
+def diff_workflow(ctx: click.Context, invocation: Invocation, /, **options: Any) -> None:
+    """Say what moving instances to another version would mean. Nothing is changed.
+
+    For every instance: whether it can be moved, needs a mapping or cannot be moved, why and what to do; the tasks
+    whose node changed; what is new ahead, and what will not run.
+    """
+    from spiffcli.app import Runner
+    from spiffcli.app.migrating import impact_document, selected
+    from spiffcli.cli.showing import emit_report, width
+
+    _need(ctx, options, "spec")
+    with Runner(invocation.settings(running=True)) as runner:
+        target = _target(runner, ctx, options)
+        rows = selected(runner, options["workflows"], options["source"], target.definition)
+        document, _ = impact_document(runner, target, rows)
+    if options["format"] == "json":
+        emit_json(document)
+    elif rows:
+        from spiffcli.report.impact import impact_lines
+
+        emit_report(impact_lines(document, width()))
+    _tell_nobody(rows, options["source"], target.definition)
+    reached = {"needs-mapping": ("needs-mapping", "blocked"), "blocked": ("blocked",)}.get(options["fail_on"] or "", ())
+    hits = sum(document["totals"][verdict] for verdict in reached)
+    if hits:
+        talk(f"{hits} of {len(rows)} instances at or above --fail-on {options['fail_on']}.")
+        ctx.exit(1)
+
+
+@click.command(
+    cls=ManyCommand,
+    epilog="Example: runner migrate -s order_product@2 -w 4af0\n\n"
+    "Exit code 0: every instance was moved, or runs there already; 1: one was refused or failed, and is as it was.",
+)
+@_spec
+@_instances
+@_from
+@_policies
+@click.option("-f", "--force", is_flag=True, help="Allow all that may be allowed; what was overridden is recorded.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
+@click.option("--save-plan", metavar="FILE", type=click.Path(), help="Keep what --dry-run found, for --plan.")
+@click.option("--plan", metavar="FILE", type=click.Path(), help="Do exactly what such a file says, or refuse.")
+@format_option()
+@pass_invocation
+@click.pass_context
+def migrate(ctx: click.Context, invocation: Invocation, /, **options: Any) -> None:
+    """Move instances to another version of their process.
+
+    Each keeps its id, its data and what it has done. One that cannot be moved safely is refused with the task, the
+    reason and the way out, and stays as it was; it stops no other.
+    """
+    from spiffcli.app import Runner
+
+    _check_usage(ctx, options)
+    with Runner(invocation.settings(running=True)) as runner:
+        if options["plan"] is not None:
+            target, rows, hashes = _saved(runner, options["plan"])
+        else:
+            from spiffcli.app.migrating import selected
+
+            target, hashes = _target(runner, ctx, options, force=options["force"]), None
+            rows = selected(runner, options["workflows"], options["source"], target.definition)
+        if options["dry_run"]:
+            code = _rehearse(runner, target, rows, options)
+        else:
+            from spiffcli.app.migrating import moved
+
+            code = _report(moved(runner, target, rows, hashes), target.definition.label, len(rows), options["format"])
+    _tell_nobody(rows, options["source"], target.definition)
+    ctx.exit(code)
+
+
+@click.command(cls=ManyCommand, epilog="Example: runner rollback -w 4af0")
+@many_option(
+    "-w", "--workflow", "workflows", metavar="WF", required=True, shell_complete=complete_instances, help="An instance."
+)
+@format_option()
+@pass_invocation
+@click.pass_context
+def rollback(ctx: click.Context, invocation: Invocation, /, workflows: tuple[str, ...], format: str) -> None:
+    """Take the last migration of an instance back.
+
+    The instance is again as it was before. It is refused once the instance has moved on, since that work would be lost.
+    """
+    from spiffcli.app import Runner
+    from spiffcli.app.migrating import taken_back
+
+    with Runner(invocation.settings(running=True)) as runner:
+        rows = list({row.id: row for row in map(runner.catalog.instance, workflows)}.values())
+        label = f"{rows[0].key}@{rows[0].version}"
+        ctx.exit(_report(taken_back(runner, rows), label, len(rows), format))
+
+
+# What is asked
+
+
+def _need(ctx: click.Context, options: dict[str, Any], name: str) -> None:
+    if options[name] is None:
+        raise click.UsageError(f"Missing option '-{name[0]}' / '--{name}'.", ctx)
+    if not options["workflows"] and options["source"] is None:
+        raise click.UsageError("Say which instances: -w WF, or --from REF for all of a key or version.", ctx)
+
+
+def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
+    if options["plan"] is None:
+        _need(ctx, options, "spec")
+    else:
+        others = ("spec", "workflows", "source", "maps", "allow", "timers", "events", "reset", "data", "force")
+        given = [name for name in (*others, "dry_run", "save_plan") if options[name]]
+        if given:
+            raise click.UsageError("--plan says everything; it goes with no other option.", ctx)
+    if options["save_plan"] is not None and not options["dry_run"]:
+        raise click.UsageError("--save-plan keeps what --dry-run finds; give both.", ctx)
+
+
+def _target(runner: Runner, ctx: click.Context, options: dict[str, Any], *, force: bool = False) -> Target:
+    from spiffcli.engine.retarget.values import Policies
+
+    data, script = _data(ctx, options["data"])
+    policies = Policies(
+        mapping=_mapping(ctx, options["maps"]),
+        timers=options["timers"] or "keep",
+        events=options["events"] or "keep",
+        reset=frozenset(options["reset"]),
+        data=data,
+        script=script,
+    )
+    return runner.target(options["spec"], policies=policies, allow=_allowed(options["allow"]), force=force)
+
+
+def _mapping(ctx: click.Context, maps: Iterable[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in maps:
+        old, equals, new = (part.strip() for part in text.partition("="))
+        if not (old and equals and new):
+            raise click.UsageError(f"--map takes OLD=NEW, two ids of nodes, and not '{text}'.", ctx)
+        if found.get(old, new) != new:
+            raise click.UsageError(f"--map says of '{old}' that it is '{found[old]}' and that it is '{new}'.", ctx)
+        found[old] = new
+    return found
+
+
+def _allowed(allow: Iterable[str]) -> list[str]:
+    from spiffcli.cli.rules import find_rule
+
+    for text in allow:
+        find_rule(text.partition(":")[0])
+    return list(allow)
+
+
+def _data(ctx: click.Context, text: str | None) -> tuple[dict[str, Any], str | None]:
+    if text is None:
+        return {}, None
+    if not text.endswith(".py"):
+        found: dict[str, Any] = JsonParam().convert(text, _parameter(ctx, "data"), ctx)
+        return found, None
+    from spiffcli.app.files import read_bytes
+    from spiffcli.errors import InputError
+
+    try:
+        return {}, read_bytes(text).decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise InputError(f"{text} is not text in UTF-8.", file=text) from fault
+
+
+def _parameter(ctx: click.Context, name: str) -> click.Parameter:
+    return next(param for param in ctx.command.params if param.name == name)
+
+
+def _saved(runner: Runner, file: str) -> tuple[Target, list[Instance], dict[str, str]]:
+    from spiffcli.app.files import read_bytes
+    from spiffcli.migrate.saving import read_plan
+
+    saved = read_plan(read_bytes(file), file)
+    waivers = saved.waivers
+    target = runner.target(
+        saved.target, policies=saved.policies, allow=sorted(waivers.allowed), force=waivers.everything
+    )
+    return target, [runner.catalog.instance(id) for id in saved.hashes], saved.hashes
+
+
+# What is told
+
+
+def _tell_nobody(rows: Sequence[Instance], source: str | None, target: Definition) -> None:
+    if not rows:
+        talk(f"There is no open instance of {source} that does not run on {target.label} already.")
+
+
+def _rehearse(runner: Runner, target: Target, rows: Sequence[Instance], options: dict[str, Any]) -> int:
+    """Show what would happen, and keep it if that is wanted."""
+    from spiffcli.migrate.applying import check_open_for, planned
+
+    check_open_for(target.definition)
+    plans = runner.diff_workflow(target, [row.id for row in rows])
+    code = _report(map(planned, plans), target.definition.label, len(rows), options["format"], dry_run=True)
+    if options["save_plan"] is not None:
+        _keep(target, plans, options["save_plan"])
+    talk("Nothing was changed.")
+    return code
+
+
+def _keep(target: Target, plans: Sequence[Plan], file: str) -> None:
+    import json
+
+    from spiffcli.app.files import write_bytes
+    from spiffcli.migrate.saving import plan_document
+
+    definition = target.definition
+    document = plan_document(definition.id, definition.label, target.policies, target.waivers, plans)
+    write_bytes(file, json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n")
+    talk(f"Do exactly this with: runner migrate --plan {file}")
+
+
+def _report(results: Iterable[Result], label: str, asked: int, format: str, *, dry_run: bool = False) -> int:
+    """Show one result after the other as it comes, then the totals, also where something stops it in between."""
+    done: list[Result] = []
+    try:
+        for result in results:
+            done.append(result)
+            if format == "text":
+                _show(result)
+    finally:
+        code = _end(done, label, asked, format, dry_run=dry_run)
+    return code
+
+
+def _show(result: Result) -> None:
+    from spiffcli.cli.showing import emit_report, width
+    from spiffcli.report.migration import result_lines
+
+    emit_report(result_lines(result.to_json(), width()))
+
+
+def _end(done: Sequence[Result], label: str, asked: int, format: str, *, dry_run: bool) -> int:
+    from spiffcli.cli.showing import emit_report
+    from spiffcli.report.lines import line
+    from spiffcli.report.migration import totals_sentence, unfinished_sentence
+
+    totals: dict[str, int] = dict(Counter(str(result.outcome) for result in done))
+    if format == "json":
+        from spiffcli.app.migrating import migration_document
+
+        emit_json(migration_document(label, done, dry_run=dry_run))
+    elif asked > 1:
+        emit_report([(), line(totals_sentence(totals))])
+    unfinished = unfinished_sentence(totals, asked)
+    if unfinished is None:
+        return 0
+    talk(unfinished)
+    return 1

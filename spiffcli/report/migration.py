@@ -1,0 +1,71 @@
+"""What became of instances, as text: a reader of the results in `runner/migration/1` documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from spiffcli.report.impact import (
+    arrow,
+    blocker_lines,
+    effect_lines,
+    mapping_lines,
+    overridden_lines,
+)
+from spiffcli.report.lines import WIDTH, Line, Span, Style, count, fold, indented
+
+Document = Mapping[str, Any]
+
+OUTCOMES: Mapping[str, tuple[str, Style]] = {
+    "migrated": ("migrated", "good"),
+    "rolled-back": ("rolled back", "good"),
+    "planned": ("would be migrated", "good"),
+    "unchanged": ("unchanged", "dim"),
+    "refused": ("refused", "error"),
+    "failed": ("failed", "error"),
+}
+
+#: Outcomes after which not everything is as the user asked.
+NOT_DONE = ("refused", "failed")
+
+
+def result_lines(result: Document, width: int = WIDTH) -> Iterator[Line]:
+    """What became of one instance, and why."""
+    words, style = OUTCOMES[result["outcome"]]
+    yield (Span(f"{result['id']}  "), Span(words, style), Span(f"  {arrow(result['from'], result['to'])}"))
+    yield from indented(_body(result, width - 2), 2)
+
+
+def _body(result: Document, width: int) -> Iterator[Line]:
+    if result["blockers"]:
+        yield from blocker_lines(result["blockers"], width)
+        yield from mapping_lines(result["mappings"], width)
+    elif result["reason"]:
+        yield from fold(result["reason"], width, "  ", "")
+        if result["fix"]:
+            yield from fold(f"Way out: {result['fix']}", width, "  ")
+    if result["outcome"] in ("migrated", "planned"):
+        yield from effect_lines(result, width)
+        yield from overridden_lines(result["overridden"], width)
+
+
+def totals_sentence(totals: Mapping[str, int]) -> str:
+    """`2 migrated, 1 refused.`"""
+    parts = [f"{totals[outcome]} {words}" for outcome, (words, _) in OUTCOMES.items() if totals.get(outcome)]
+    return f"{', '.join(parts)}." if parts else "There was no instance to move."
+
+
+def unfinished_sentence(totals: Mapping[str, int], asked: int) -> str | None:
+    """What did not happen, or None where all did.
+
+    Args:
+        asked: Number of instances that were to be moved.
+    """
+    bad = sum(totals.get(outcome, 0) for outcome in NOT_DONE)
+    left = asked - sum(totals.values())
+    if asked == 1:
+        return "The instance was not moved." if bad else "The instance was not looked at." if left else None
+    parts = [f"{bad} of {count(asked, 'instance')} {'was' if bad == 1 else 'were'} not moved."] if bad else []
+    if left:
+        parts.append(f"{left} of {count(asked, 'instance')} {'was' if left == 1 else 'were'} not looked at.")
+    return " ".join(parts) or None
