@@ -6,8 +6,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal, TypeAlias
+
+from spiffcli.records import record
 
 Severity = Literal["none", "info", "warn", "error"]
 Kind = Literal["added", "removed", "renamed", "moved", "rewired", "changed", "layout"]
@@ -24,7 +26,7 @@ BUMPS: tuple[Bump, ...] = ("none", "patch", "minor", "major")
 _OPPOSITE: Mapping[Kind, Kind] = {"added": "removed", "removed": "added"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ElementRef:
     """Names one element of a model.
 
@@ -51,7 +53,7 @@ class ElementRef:
         return {"id": self.id, "type": self.type, "name": self.name, "process": self.process}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """A line of a file; `line` is 0 where it is not known."""
 
@@ -63,7 +65,7 @@ class Place:
         return {"file": self.file, "line": self.line or None}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """One difference between two models.
 
@@ -148,7 +150,7 @@ class Change:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Summary:
     """Counts of a diff.
 
@@ -182,7 +184,7 @@ class Summary:
         return counts | {"by_severity": dict(self.by_severity), "bump": self.bump}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dependency:
     """A called process, decision or form, on one or both sides of a diff.
 
@@ -218,7 +220,7 @@ class Dependency:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diff:
     """Everything that differs between two models.
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from typing import Any
 
 from spiffcli.model.facts import facts, fields_of, keyed
+from spiffcli.records import record
 
 #: Parts that are replaced rather than changed when another kind of thing stands there.
 _WHOLE = frozenset({"events"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """One difference between two versions of an element.
 

@@ -14,6 +14,7 @@ from spiffcli.diff.neighbours import INSIDE, ROOT, Graph
 from spiffcli.model import Node
 from spiffcli.model.facts import facts
 from spiffcli.model.nodes import SCOPES
+from spiffcli.records import record
 
 _Key = Hashable
 
@@ -79,7 +80,7 @@ class _Side:
         self.dirty[node.id] = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Stage:
     """One kind of evidence.
 

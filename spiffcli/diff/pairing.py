@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from spiffcli.diff.align import Alignment, align_processes
 from spiffcli.model import Collaboration, Model, Node, Process
+from spiffcli.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Move:
     """A node that went from one process to another."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
+
+from spiffcli.records import record
 
 if TYPE_CHECKING:
     from spiffcli.diff.changes import Severity
@@ -46,7 +48,7 @@ _GENERAL: Mapping[Class, Mapping[Token, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """A kind of difference (or fault) with a name of its own.
 

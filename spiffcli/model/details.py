@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from spiffcli.model.fields import at_line, reference_to, texts
+from spiffcli.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Script:
     """Code of a script task.
 
@@ -27,7 +27,7 @@ class Script:
     line: int = at_line()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """A named value handed to a service: its expression and declared type."""
 
@@ -42,7 +42,7 @@ class Parameter:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Service:
     """What a service, send or business rule task invokes.
 
@@ -66,7 +66,7 @@ class Service:
     line: int = at_line()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """Target of a call activity.
 
@@ -82,7 +82,7 @@ class Call:
     line: int = at_line()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DecisionCall:
     """Decision that a business rule task asks.
 
@@ -100,7 +100,7 @@ class DecisionCall:
     line: int = at_line()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FormUse:
     """Form shown by a user task or start event.
 
@@ -120,7 +120,7 @@ class FormUse:
     line: int = at_line()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VariableMapping:
     """A variable copied into or out of an activity.
 
@@ -142,7 +142,7 @@ class VariableMapping:
         return f"{self.direction} {self.target or self.source or '*'}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Listener:
     """Code that an engine runs when something happens to an element.
 
@@ -160,7 +160,7 @@ class Listener:
     line: int = at_line()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Port:
     """A data input or output of an activity or process.
 
@@ -181,7 +181,7 @@ class Port:
         return self.id
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Interface:
     """Data inputs and outputs (`ioSpecification`): for a process, its contract with callers."""
 
@@ -190,7 +190,7 @@ class Interface:
     line: int = at_line()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Correlation:
     """How one property that identifies a conversation is read from a message or the process data.
 
@@ -227,7 +227,7 @@ EventKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EventDefinition:
     """What an event, or a send or receive task, waits for or throws. References to messages etc. are resolved.
 
@@ -266,7 +266,7 @@ class EventDefinition:
         return self.kind
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loop:
     """Repetition of an activity.
 

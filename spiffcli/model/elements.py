@@ -8,7 +8,7 @@ reference holds the id of another element.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from spiffcli.model.details import (
@@ -25,9 +25,10 @@ from spiffcli.model.details import (
     VariableMapping,
 )
 from spiffcli.model.fields import NESTED, REFERENCE, at_line, derived, parts, reference_to, texts
+from spiffcli.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """A flow node: event, activity or gateway.
 
@@ -93,7 +94,7 @@ class Node:
         return self.name or self.id
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flow:
     """A sequence flow.
 
@@ -125,7 +126,7 @@ class Flow:
         return "sequenceFlow"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataItem:
     """A data object, a reference to one or to a data store, or a property.
 
@@ -152,7 +153,7 @@ class DataItem:
     line: int = at_line()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataAssociation:
     """Data that flows into or out of a node.
 
@@ -181,7 +182,7 @@ class DataAssociation:
         return
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lane:
     """A lane.
 
@@ -207,7 +208,7 @@ class Lane:
         return "lane"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Artifact:
     """A text annotation, group or association.
 
@@ -234,7 +235,7 @@ class Artifact:
         return self.text[:40] if self.text else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shape:
     """Where and how one element is drawn; all lengths in the units of the diagram, to a hundredth.
 
@@ -261,7 +262,7 @@ class Shape:
 Layout = Mapping[str, tuple[Shape, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CalledReference:
     """Something outside the process that it needs.
 
@@ -279,7 +280,7 @@ class CalledReference:
     line: int = at_line()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Process:
     """A process (or choreography), with the nodes of all its embedded sub-processes.
 
@@ -323,7 +324,7 @@ class Process:
         return self.name or self.id
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Participant:
     """A pool.
 
@@ -348,7 +349,7 @@ class Participant:
         return "participant"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MessageFlow:
     """A message flow between pools.
 
@@ -373,7 +374,7 @@ class MessageFlow:
         return "messageFlow"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Collaboration:
     """A collaboration, its pools and the messages between them.
 

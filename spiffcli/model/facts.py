@@ -7,16 +7,18 @@ reader puts into a field is compared and hashed without anybody having to rememb
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, TypeAlias
+
+from spiffcli.records import record
 
 Scalar: TypeAlias = str | int | float | bool | None
 
 _APART = frozenset({"part", "identity"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fact:
     """One thing an element says.
 
@@ -31,7 +33,7 @@ class Fact:
     reference: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FieldPlan:
     """A field that counts.
 

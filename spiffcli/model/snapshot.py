@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from spiffcli.model.elements import Collaboration, Process
 from spiffcli.model.fields import at_line, derived, texts
 from spiffcli.model.tables import Decision, Form
+from spiffcli.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """Something in a resource that a tool can read past and a person should know.
 
@@ -28,7 +29,7 @@ class Problem:
     element: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RootElement:
     """A message, signal, error, data store, item definition ... that stands beside the processes of a file.
 
@@ -50,7 +51,7 @@ class RootElement:
     line: int = at_line()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Model:
     """Everything a set of resources says.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from spiffcli.model.elements import Layout
 from spiffcli.model.fields import IDENTITY, at_line, derived, parts, texts
+from spiffcli.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Clause:
     """A column of a decision table: an input or output.
 
@@ -35,7 +36,7 @@ class Clause:
         return self.id
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """A row of a decision table.
 
@@ -62,7 +63,7 @@ class Rule:
         return
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decision:
     """A DMN decision: a table, row by row, or an expression.
 
@@ -101,7 +102,7 @@ class Decision:
         return self.name or self.id
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FormField:
     """A field of a form, or a component of a ui-schema.
 
@@ -125,7 +126,7 @@ class FormField:
         return "field"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Form:
     """A form resource: a JSON schema, a ui-schema, or a form of another engine.
 
