@@ -113,7 +113,7 @@ def reach(start: Any) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", START)
+@pytest.mark.parametrize("name", sorted(START))
 def test_no_attribute_leads_inside_the_interpreter(name: str) -> None:
     for path, value in reach(START[name]).items():
         assert not isinstance(value, INSIDES), path
