@@ -16,6 +16,7 @@ from spiffcli.diff.rules import rule
 from spiffcli.engine.retarget import Policies, Retargeted, retarget
 from spiffcli.engine.soundness import dead_ends, nodes_ahead, repeated_nodes, skipped_nodes, stuck_joins
 from spiffcli.engine.specdiff import spec_differences, spec_nodes
+from spiffcli.migrate.explaining import renamed_nodes, unexplained
 from spiffcli.migrate.plans import Blocker, Mapping, Plan, TaskImpact, Verdict, Waivers
 from spiffcli.values import Definition, Instance, TaskView, digest
 
@@ -138,6 +139,8 @@ def _mapping_faults(source: SpecSource, request: Request) -> Iterator[Blocker]:
             yield _map_fault(old, f"--map {old}={new}: {request.old.label} has no node '{old}'.")
         if new not in new_ids:
             yield _map_fault(new, f"--map {old}={new}: {request.new.label} has no node '{new}'.")
+        elif new != old and new in old_ids and new not in request.mapping:
+            yield _map_fault(new, f"--map {old}={new}: '{new}' keeps its own tasks; two nodes cannot become one.")
     targets = list(request.mapping.values())
     for new in {target for target in targets if targets.count(target) > 1}:
         sources = ", ".join(old for old, target in request.mapping.items() if target == new)
@@ -291,48 +294,22 @@ def _broken(view: TaskView, what: str) -> Blocker:
 
 def _unexplained(source: SpecSource, request: Request) -> Iterator[Blocker]:
     """Differences of the engine's specs that no change of the models explains."""
-    mentioned = _mentioned(request.diff.all_changes)
-    for element, keys in spec_differences(source, request.old.id, request.new.id).items():
-        if element not in mentioned and "*" not in mentioned:
-            yield Blocker(
-                "unexplained-engine-change",
-                "",
-                element,
-                None,
-                "",
-                f"The engine sees a difference at '{element}' ({', '.join(sorted(keys))}) that the comparison of "
-                "the models does not explain.",
-                "Do not migrate before this is understood; please report it with both models.",
-            )
-
-
-def _mentioned(changes: Iterable[Change]) -> set[str]:
-    found: set[str] = set()
-    for change in changes:
-        found |= {change.element.id, change.before.id}
-        if change.element.type in ("sequenceFlow", "boundaryEvent", "dataInputAssociation", "dataOutputAssociation"):
-            found |= set(_ends(change))
-        if change.element.type in _SHARED:
-            found.add("*")
-    return found
-
-
-#: Elements outside the nodes that the engine copies into every node that refers to them.
-_SHARED = frozenset(
-    {
-        "message", "signal", "error", "escalation", "lane", "decision", "rule", "input", "output",
-        "dataObject", "dataObjectReference", "dataStore", "dataStoreReference", "correlationProperty",
-        "correlationKey", "process", "participant", "collaboration", "itemDefinition",
-    }
-)  # fmt: skip
-
-
-def _ends(change: Change) -> Iterator[str]:
-    for value in (change.old, change.new):
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, dict):
-            yield from (str(each) for each in value.values() if isinstance(each, str))
+    changes = request.diff.all_changes
+    differences = spec_differences(source, request.old.id, request.new.id, renamed_nodes(changes))
+    found: dict[str, list[str]] = {}
+    for difference in unexplained(differences, changes):
+        found.setdefault(difference.element or request.new.key, []).append(difference.key)
+    for element, keys in found.items():
+        yield Blocker(
+            "unexplained-engine-change",
+            "",
+            element,
+            None,
+            "",
+            f"The engine sees a difference at '{element}' ({', '.join(sorted(keys))}) that the comparison of "
+            "the models does not explain.",
+            "Do not migrate before this is understood; please report it with both models.",
+        )
 
 
 def _distinct(blockers: Iterable[Blocker]) -> list[Blocker]:

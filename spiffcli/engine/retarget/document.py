@@ -44,6 +44,7 @@ class Rewriting:
         self._main, self._hashes = specs.main, specs.hashes
         self._old_specs: dict[str, Spec] = {}
         self._new_specs: dict[str, Spec] = {}
+        self._names: dict[str, Names] = {}
         self._gone: set[str] = set()
 
     def run(self) -> Retargeted:
@@ -89,8 +90,10 @@ class Rewriting:
             # Where it runs it cannot be moved; where it has finished it stays as history, on the spec it ran on.
             self._scope_gone(key, scope, old)
             return
-        _relink(new, scope)
-        names = Names(old, new, self.policies.mapping)
+        names = self._names.get(key)
+        if names is None:
+            names = self._names[key] = Names(old, new, self.policies.mapping)
+        _relink(names, scope)
         remove = [id for id, task in scope["tasks"].items() if not self._keep(scope, id, task, names)]
         for task_id in remove:
             _remove(scope, task_id)
@@ -192,18 +195,19 @@ class Rewriting:
     def _rekey(self, scopes: list[tuple[str, Scope]]) -> None:
         specs: dict[str, str] = self.document["specs"]
         moved = {key for key, _ in scopes}
+        # A child that runs the old definition as a called process stays on it, and so does what runs inside it.
+        scoped = {id(scope) for _, scope in scopes}
+        staying = {child["spec"] for child in self.document["children"].values() if id(child) not in scoped}
         rekeyed: dict[str, str] = {}
         for key, hash in specs.items():
-            if key not in moved:
+            if key not in moved or key in staying:
                 rekeyed[key] = hash
+            if key not in moved:
                 continue
             content = dumps(self._new_specs[key])
             rekeyed[self._new_key(key)] = hash = digest(content)
             if hash not in self._hashes.values():
                 self.extra[hash] = content
-        # A child that runs the old definition as a called process stays on it.
-        if any(child["spec"] == self.old for child in self.document["children"].values()):
-            rekeyed[self.old] = specs[self.old]
         for key, scope in scopes[1:]:
             scope["spec"] = self._new_key(key)
         self.document["definition"] = self.new
@@ -240,15 +244,14 @@ def _remove(scope: Scope, task_id: str) -> None:
         pending.extend(tasks.pop(pending.pop())["children"])
 
 
-def _relink(new: Spec, scope: Scope) -> None:
+def _relink(names: Names, scope: Scope) -> None:
     """Connect event sub-processes and participants that run, as the engine did in the instance's own spec."""
-    start = new["task_specs"]["Start"]
-    end = new["task_specs"][f"{new['name']}.EndJoin"]
+    nodes = names.spec["task_specs"]
+    start, end = nodes["Start"], nodes[f"{names.spec['name']}.EndJoin"]
     for task in scope["tasks"].values():
-        name = task["spec"]
+        name = names.new(task["spec"])
         if task.get("triggered") and name in start.get("trigger_specs", []) and name not in start["outputs"]:
-            node = new["task_specs"][name]
             start["outputs"].append(name)
-            node["inputs"].append("Start")
-            node["outputs"].append(end["name"])
+            nodes[name]["inputs"].append("Start")
+            nodes[name]["outputs"].append(end["name"])
             end["inputs"].append(name)

@@ -19,11 +19,15 @@ _SUBSCRIPTION = ("name", "correlation_properties")
 
 
 class Names:
-    """Translates the nodes of `old` into those of `spec`, which it may extend by nodes for history."""
+    """Translates the nodes of `old` into those of `spec`, which it may extend by nodes for history.
+
+    One serves all scopes that run the same spec, so that what is history for one is no node for the others.
+    """
 
     def __init__(self, old: Spec, new: Spec, mapping: Mapping[str, str]) -> None:
         self.old = old
         self.spec = new
+        self._nodes: Mapping[str, Spec] = dict(new["task_specs"])
         self._mapping = {**mapping, old["name"]: new["name"]} if old["name"] != new["name"] else dict(mapping)
 
     def new(self, name: str) -> str:
@@ -43,8 +47,7 @@ class Names:
 
     def target(self, name: str) -> Spec | None:
         """The node of the new version, or None."""
-        found: Spec | None = self.spec["task_specs"].get(self.new(name))
-        return found
+        return self._nodes.get(self.new(name))
 
     def fits(self, name: str) -> bool:
         """Whether the new version has the node, of the same kind."""
@@ -95,7 +98,7 @@ class Names:
         before = {self.new(name): node for name, node in self.old["task_specs"].items()}
         return {
             name
-            for name, node in self.spec["task_specs"].items()
+            for name, node in self._nodes.items()
             if name not in before
             or before[name]["typename"] != node["typename"]
             or [self.new(output) for output in before[name]["outputs"]] != node["outputs"]
