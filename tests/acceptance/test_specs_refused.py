@@ -306,17 +306,24 @@ def test_an_interrupted_add_stores_all_or_nothing(one: Cli, delay: float | None)
     def interruptible() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    with one.start("add", "-b", "many.bpmn", preexec_fn=interruptible) as running, pipe.open("wb") as writing:
+    quiet = {"PYTHONWARNINGS": "ignore"}  # about files that the interruption leaves open
+    running = one.start("add", "-b", "many.bpmn", preexec_fn=interruptible, env=quiet)
+    with running, pipe.open("wb") as writing:
         if delay is not None:
             writing.write(bpmn("many.bpmn", *map(process, names)).content)
             writing.close()
             time.sleep(delay)
         interrupt(running)
         _, stderr = running.communicate(timeout=60)
-    assert running.returncode == 130, stderr.decode()
-    assert stderr.decode().strip() == "Interrupted."
     pipe.unlink()
-    assert {each["key"] for each in one.specs()} in ({"one"}, {"one", *names})
+    stored = {each["key"] for each in one.specs()}
+    if running.returncode == 130:
+        assert stderr.decode().strip().endswith("Interrupted.")
+        assert "Traceback" not in stderr.decode()
+        assert stored in ({"one"}, {"one", *names})
+    else:  # it was done; Python dies of a signal that meets it while it tidies up
+        assert running.returncode in (0, -signal.SIGINT), stderr.decode()
+        assert stored == {"one", *names}
     one.check()
 
 
