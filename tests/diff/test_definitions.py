@@ -166,3 +166,56 @@ def test_a_closed_pool_is_found_again_by_its_name() -> None:
         return model(bpmn("", beside=f'<collaboration id="c"><participant id="{id}" name="Carrier"/></collaboration>'))
 
     assert found(compare(pool("p"), pool("q"))) == {("participant-id-changed", "q")}
+
+
+def _expression(inner: str, attributes: str = "") -> Model:
+    logic = f"<literalExpression {attributes}><text>1</text></literalExpression>"
+    content = f'<definitions xmlns="{_DMN}"><decision id="d">{inner}{logic}</decision></definitions>'
+    return model(("costs.dmn", content))
+
+
+@pytest.mark.parametrize(
+    ("new", "rule_id"),
+    [
+        (_expression('<variable name="x"/>'), "decision-outputs-changed"),
+        (_expression("", 'typeRef="number"'), "decision-outputs-changed"),
+        (_expression("", 'expressionLanguage="feel"'), "attribute-changed"),
+        (_expression("<description>why</description>"), "documentation-changed"),
+        (_expression("<question>how</question>"), "attribute-changed"),
+        (_expression('<extensionElements><x xmlns="u"/></extensionElements>'), "extension-changed"),
+        (
+            _expression('<informationRequirement><requiredInput href="#i"/></informationRequirement>'),
+            "decision-requirements-changed",
+        ),
+        (_table(), "decision-logic-changed"),
+    ],
+)
+def test_a_decision_without_a_table_is_compared_too(new: Model, rule_id: str) -> None:
+    assert rule_id in {change.rule for change in compare(_expression(""), new, old_process="d").changes}
+
+
+_SOURCE = (
+    f'<definitions xmlns="{_DMN}"><decision id="d" name="Costs"><decisionTable hitPolicy="FIRST">'
+    '<input id="i"><inputExpression><text>weight</text></inputExpression></input><output id="o" name="cost"/>'
+    f"{''.join(_ROWS)}</decisionTable></decision></definitions>"
+)
+
+
+def test_columns_with_other_ids_are_found_by_what_they_read() -> None:
+    old = _table(*_ROWS)
+    renamed = model(("costs.dmn", _SOURCE.replace('id="i"', 'id="i_new"').replace('id="o"', 'id="o_new"')))
+
+    assert found(compare(old, renamed)) == {
+        ("decision-column-id-changed", "i_new"),
+        ("decision-column-id-changed", "o_new"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("title", "rule_id"), [({"title": "New"}, "name-changed"), ({"description": "x"}, "form-changed")]
+)
+def test_a_form_as_a_whole(title: dict[str, str], rule_id: str) -> None:
+    old, new = (model(("a.json", json.dumps({"properties": {}, **more}))) for more in ({}, title))
+
+    assert [change.rule for change in compare(old, new).changes] == [rule_id]
+    assert semantic_hash(old.forms["a.json"], old) != semantic_hash(new.forms["a.json"], new)

@@ -99,3 +99,10 @@ def test_canonical_text_does_not_show_how_it_was_written() -> None:
 
     assert xml.canonical(one) == xml.canonical(other)
     assert xml.canonical(one) == '<{urn:p}a x="1" y="2"><{urn:p}b></>text</>'
+
+
+def test_a_declaration_that_only_the_parser_can_read_is_refused() -> None:
+    content = f'<?xml version="1.0" encoding="UTF-7"?><!DOCTYPE d>{process("")}'.encode("utf-7")
+
+    with pytest.raises(ModelError, match=r"DOCTYPE|not well-formed"):
+        read_xml(content, "a.bpmn")
