@@ -115,7 +115,9 @@ def _show(added: Added, mode: str, *, verbose: bool) -> None:
 
 
 def _is_shown(planned: PlannedDefinition) -> bool:
-    """Whether it matters to somebody who did not ask for everything: dozens of forms seldom change."""
+    """Whether it matters to somebody who did not ask for everything: not forms, of which there are dozens."""
+    if planned.candidate.kind == "form":
+        return False
     return planned.new or planned.candidate.kind in ("process", "collaboration")
 
 
