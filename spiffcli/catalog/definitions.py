@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from spiffcli.catalog.deployments import resources as deployment_resources
 from spiffcli.catalog.documents import definition_from, deployment_from, with_tags
 from spiffcli.catalog.keys import KeyRecord, key_records, read_key, write_key
-from spiffcli.catalog.references import LATEST, ByName, ByTag, ByVersion, Ref, check_tag, parse_ref
+from spiffcli.catalog.references import (
+    LATEST,
+    ByName,
+    ByTag,
+    ByVersion,
+    Ref,
+    check_tag,
+    looks_like_path,
+    parse_ref,
+    split_path,
+)
 from spiffcli.catalog.scope import Scope, in_tenant
 from spiffcli.catalog.words import some
 from spiffcli.errors import AmbiguousError, CorruptStoreError, DuplicateError, NotFoundError, StateError
@@ -330,7 +340,9 @@ def _not_found(reader: Reader, scope: Scope, text: str, kinds: Sequence[Definiti
     }
     lower = {key.lower(): key for key in keys}
     near = [lower[each] for each in get_close_matches(text.lower(), lower, n=5, cutoff=0.6)]
-    if near:
+    if looks_like_path(text):
+        hint: str | None = f"A file has to be added first: runner add -b {split_path(text)[0]}"
+    elif near:
         hint = _list_hint("Did you mean", near)
     elif keys:
         hint = _list_hint("There are", sorted(keys))

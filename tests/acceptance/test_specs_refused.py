@@ -197,6 +197,12 @@ def test_references_that_name_nothing_are_refused_by_every_command(one: Cli) -> 
     refused(one, "'one@' is no reference", "show_spec", "one@")
 
 
+def test_a_file_in_place_of_a_definition_has_to_be_added_first(one: Cli) -> None:
+    for words in (["show_spec"], ["run", "-s"]):
+        result = refused(one, "There is no definition 'one.bpmn'.", *words, "one.bpmn")
+        assert "A file has to be added first: runner add -b one.bpmn" in result.stderr
+
+
 # The store
 
 
