@@ -134,6 +134,25 @@ def test_a_sub_process_is_found_by_what_is_in_it() -> None:
     assert pairs["old"] == "new"
 
 
+def test_a_sub_process_is_found_by_most_of_what_is_in_it() -> None:
+    def sub(id: str, name: str, inside: str, outside: str) -> Model:
+        return model(bpmn(ends() + outside + f'<subProcess id="{id}" name="{name}">{inside}</subProcess>'))
+
+    one, two, three = (task(id, name=id) for id in ("one", "two", "three"))
+
+    pairs = _nodes(sub("old", "Collect", one + two + three, ""), sub("new", "Gather", one + two, three))
+
+    assert pairs["old"] == "new"
+
+
+def test_a_sub_process_split_evenly_is_neither_half() -> None:
+    one, two = (task(id, name=id) for id in ("one", "two"))
+    old = model(bpmn(ends(f'<subProcess id="old" name="Old">{one}{two}</subProcess>')))
+    halves = f'<subProcess id="a" name="A">{one}</subProcess><subProcess id="b" name="B">{two}</subProcess>'
+
+    assert "old" not in _nodes(old, model(bpmn(ends(halves))))
+
+
 def test_a_moved_node_is_a_move_and_not_a_loss() -> None:
     inner = task("si", "startEvent") + task("ei", "endEvent")
     old = model(bpmn(ends(task("a", name="Address"), f'<subProcess id="sub">{inner}</subProcess>'), "s>a>sub>e"))
