@@ -46,7 +46,7 @@ def variable_changes(collector: Collector, old: Process, new: Process, nodes: Ma
     if not any(change.rule in _TELLING for change in collector.changes):
         return
     setters = _setters(old), _setters(new)
-    differing = setters[0].keys() ^ setters[1].keys()
+    differing = (setters[0].keys() ^ setters[1].keys()) - _maybe_set_unseen(setters, old, new, nodes)
     if not differing:
         return
     for before, after in _readers(old, new, nodes):
@@ -54,6 +54,29 @@ def variable_changes(collector: Collector, old: Process, new: Process, nodes: Ma
         for name in sorted(shared):
             values = setters[0].get(name), setters[1].get(name)
             collector.note("script-variables-changed", "changed", before, after, f"reads[{name}]", values)
+
+
+def _maybe_set_unseen(
+    setters: tuple[Mapping[str, object], Mapping[str, object]], old: Process, new: Process, nodes: Mapping[str, str]
+) -> set[str]:
+    """Names without a setter on a side where something stands that may set them without saying so.
+
+    A decision, called process or form that only one side has may be what the other side's setter replaces.
+    """
+    unseen_before = {nodes.get(id, "") for id in _opaque(old)}
+    unseen_after = set(_opaque(new))
+    found: set[str] = set()
+    if unseen_before - unseen_after:
+        found |= setters[1].keys() - setters[0].keys()
+    if unseen_after - unseen_before:
+        found |= setters[0].keys() - setters[1].keys()
+    return found
+
+
+def _opaque(process: Process) -> Iterator[str]:
+    for node in process.nodes.values():
+        if (node.decision is not None and not node.decision.result) or node.call is not None or node.form is not None:
+            yield node.id
 
 
 def _readers(old: Process, new: Process, nodes: Mapping[str, str]) -> Iterator[tuple[Node | Flow, Node | Flow]]:
