@@ -22,7 +22,8 @@ def chain(cli: Cli, key: str, node: str, name: str = "") -> Path:
         f'<process id="{key}" isExecutable="true"><startEvent id="start"/>',
         node,
         '<manualTask id="then"/><endEvent id="end"/>',
-        '<sequenceFlow id="a" sourceRef="start" targetRef="node_1"/><sequenceFlow id="b" sourceRef="node_1" targetRef="then"/>',
+        '<sequenceFlow id="a" sourceRef="start" targetRef="node_1"/>',
+        '<sequenceFlow id="b" sourceRef="node_1" targetRef="then"/>',
         '<sequenceFlow id="c" sourceRef="then" targetRef="end"/></process></definitions>',
     ]
     return cli.write(f"{name or key}.bpmn", "\n".join(lines))
