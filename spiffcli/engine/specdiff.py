@@ -25,6 +25,9 @@ _NAMES = frozenset(
      "bpmn_start_events", "main_child_task_spec"}
 )  # fmt: skip
 
+#: Lists of nodes whose order means nothing.
+_UNORDERED = frozenset({"trigger_specs", "bpmn_start_events"})
+
 _HELPERS = (".BoundaryEventSplit", ".BoundaryEventJoin", ".StartEventSplit", ".StartEventJoin", " [child]")
 
 #: What the name of the node before the end of a process ends in.
@@ -102,6 +105,8 @@ def _with_names(node: _Node, renamed: Mapping[str, str]) -> _Node:
     if "cond_task_specs" in node:
         ways = [_with_names(each, renamed) for each in node["cond_task_specs"]]
         result["cond_task_specs"] = [{**way, "task_spec": _base(way["task_spec"])} for way in ways]
+    for key in _UNORDERED & result.keys():
+        result[key] = sorted(result[key])
     if result.get("default_task_spec"):
         result["default_task_spec"] = _base(result["default_task_spec"])
     return result

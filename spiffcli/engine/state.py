@@ -163,8 +163,9 @@ def load(state: bytes, cache: SpecCache, registry: Registry, script_engine: Any)
     specs = document["specs"]
     definition = document["definition"]
     workflow = RunnerWorkflow(definition, cache, script_engine, restoring=True, spec_hash=specs[definition])
+    called = {child["spec"] for child in document["children"].values()}
     for key, hash in specs.items():
-        if key != definition:
+        if key != definition or key in called:
             workflow.use_spec(key, hash)
     _load_process(workflow, document["process"], registry)
     children = dict(document["children"])

@@ -105,6 +105,8 @@ class _Known:
             return self._explains_outputs(found)
         if found.key == "cond_task_specs":
             return self._explains_conditions(found)
+        if found.key in ("trigger_specs", "bpmn_start_events"):
+            return set(found.before or ()) ^ set(found.after or ()) <= self._moved | self._elements
         if found.key == "default_task_spec":
             return found.element in self._ends or {found.before, found.after} - {None} <= self._moved
         if found.key == "event_definition" and "event_definitions" in {*(found.before or ()), *(found.after or ())}:

@@ -22,6 +22,7 @@ from spiffcli.values import Definition, Instance, TaskView, digest
 
 if TYPE_CHECKING:
     from spiffcli.engine import Engine, Running, SpecSource
+    from spiffcli.engine.scripting import ScriptFailure
 
 _LIVE = frozenset({"READY", "WAITING", "STARTED", "ERROR"})
 _FINISHED = frozenset({"COMPLETED", "CANCELLED"})
@@ -55,12 +56,10 @@ class Request:
 def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
     """What moving the instance would do. Pure: nothing is stored."""
     before = engine.restore(request.state, engine.cache(source))
-    found, checks, ahead = _moved(engine, source, request, before, request.policies)
-    branches = _branches_to_start(request.waivers, checks)
-    if branches:
-        started = replace(request.policies, start=request.policies.start | branches)
-        found, checks, ahead = _moved(engine, source, request, before, started)
-    blockers = [*_mapping_faults(source, request), *_fault_blockers(found), *_refusals(request, before), *checks]
+    invalid = list(_mapping_faults(source, request))
+    found, checks, ahead = _tried(engine, source, request, before) if not invalid else (Retargeted(), [], frozenset())
+    blockers = [*invalid, *_fault_blockers(found), *_refusals(request, before, found), *checks]
+    blockers += _rearmed(request, found)
     blockers += _unexplained(source, request)
     blockers = _distinct(blockers)
     waived = [blocker for blocker in blockers if request.waivers.cover(blocker)]
@@ -77,7 +76,7 @@ def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
         target=request.new.id,
         from_label=request.old.label,
         to_label=request.new.label,
-        verdict=_verdict(request, remaining, proposals),
+        verdict=_verdict(request, before, remaining, proposals),
         tasks=tuple(_impacts(request, before)),
         blockers=tuple(remaining),
         overridden=tuple(waived),
@@ -98,15 +97,49 @@ def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
     )
 
 
+def _tried(
+    engine: Engine, source: SpecSource, request: Request, before: Running
+) -> tuple[Retargeted, list[Blocker], frozenset[str]]:
+    """As of `_moved`, with the branches started that the waivers ask for."""
+    found, checks, ahead = _moved(engine, source, request, before, request.policies)
+    branches = _branches_to_start(request.waivers, checks)
+    if not branches:
+        return found, checks, ahead
+    started = replace(request.policies, start=request.policies.start | branches)
+    return _moved(engine, source, request, before, started)
+
+
 def _moved(
     engine: Engine, source: SpecSource, request: Request, before: Running, policies: Policies
 ) -> tuple[Retargeted, list[Blocker], frozenset[str]]:
     """The instance after the move, what its check finds, and the nodes ahead of it."""
-    found = retarget(engine, source, request.state, request.new.id, policies)
+    from spiffcli.engine.scripting import ScriptFailure
+
+    try:
+        found = retarget(engine, source, request.state, request.new.id, policies)
+    except ScriptFailure as failure:
+        return Retargeted(), [_script_blocker(failure, policies)], frozenset()
     if found.snapshot is None:
         return found, [], frozenset()
     after = engine.restore(found.snapshot.state, engine.cache(_with(source, found)))
     return found, list(_checks(before, after, found, policies)), nodes_ahead(after)
+
+
+def _script_blocker(failure: ScriptFailure, policies: Policies) -> Blocker:
+    """Why a script or expression that runs during the move stops it."""
+    place = "" if failure.line is None else f" in its line {failure.line}"
+    own = policies.script is not None and failure.source == policies.script
+    what = "The script given with --data" if own else f"The script or expression '{failure.source.strip()}'"
+    task = getattr(failure.task, "task_spec", None)
+    return Blocker(
+        "script-failed",
+        str(failure.task.id) if failure.task is not None else "",
+        getattr(task, "bpmn_id", None) or "",
+        getattr(task, "bpmn_name", None),
+        "",
+        f"{what} failed{place}: {failure.kind}: {failure.detail}.",
+        failure.hint or "Mend it, and try again; nothing was changed.",
+    )
 
 
 def _branches_to_start(waivers: Waivers, checks: list[Blocker]) -> frozenset[str]:
@@ -117,11 +150,14 @@ def _branches_to_start(waivers: Waivers, checks: list[Blocker]) -> frozenset[str
     return frozenset(blocker.element for blocker in checks if blocker.rule == "node-added-before-token")
 
 
-def _verdict(request: Request, blockers: list[Blocker], proposals: tuple[Mapping, ...]) -> Verdict:
+def _verdict(request: Request, before: Running, blockers: list[Blocker], proposals: tuple[Mapping, ...]) -> Verdict:
     if not blockers:
         return "unchanged" if not request.diff.all_changes else "migratable"
     mappable = {proposal.old for proposal in proposals}
-    return "needs-mapping" if all(blocker.element in mappable for blocker in blockers) else "blocked"
+    # With the sub-process they are in, these have a place again.
+    inside = {view.task for view in before.tasks() if view.process in mappable}
+    helped = (b.element in mappable or (b.rule == "subprocess-removed" and b.task in inside) for b in blockers)
+    return "needs-mapping" if all(helped) else "blocked"
 
 
 def _with(source: SpecSource, found: Retargeted) -> SpecSource:
@@ -156,9 +192,9 @@ def _fault_blockers(found: Retargeted) -> Iterator[Blocker]:
         yield Blocker(fault.rule, fault.task, fault.element, fault.name, fault.state, fault.message, fault.fix)
 
 
-def _refusals(request: Request, before: Running) -> Iterator[Blocker]:
+def _refusals(request: Request, before: Running, found: Retargeted) -> Iterator[Blocker]:
     """Changes to nodes a token is on that it could not survive."""
-    live = _by_element(before.tasks(), _LIVE)
+    live = _by_element((view for view in before.tasks() if view.task not in found.dropped), _LIVE)
     for change in request.diff.all_changes:
         if rule(change.rule).class_ != "refuse" and change.rule not in _REFUSED_IN_PROGRESS:
             continue
@@ -270,7 +306,9 @@ def _lost(before: Running, after: Running, found: Retargeted) -> Iterator[Blocke
     now = {view.task: view for view in after.tasks()}
     for view in before.tasks():
         moved = now.get(view.task)
-        if view.state in _LIVE and view.id not in {*found.disarmed, *found.reset} and _is_lost(view, moved):
+        if view.task in found.dropped:
+            continue
+        if view.state in _LIVE and view.id not in found.reset and _is_lost(view, moved):
             yield _broken(view, "its task would be lost")
         elif view.state in _FINISHED and (moved is None or dict(moved.data) != dict(view.data)):
             yield _broken(view, "its finished work would change")
@@ -290,6 +328,23 @@ def _broken(view: TaskView, what: str) -> Blocker:
         f"Moving '{view.name or view.id}' failed its own check: {what}.",
         "Let the instance finish on its version, and report this.",
     )
+
+
+def _rearmed(request: Request, found: Retargeted) -> Iterator[Blocker]:
+    """Boundary events that were renamed: without a mapping they begin again, with a new deadline or a new count."""
+    for change in request.diff.all_changes:
+        old, new = change.before.id, change.element.id
+        if change.kind == "renamed" and new in found.armed and old not in request.mapping:
+            yield Blocker(
+                change.rule,
+                "",
+                old,
+                change.before.name,
+                "",
+                f"The event '{old}' is called '{new}' in the new version; as another event it would begin again.",
+                f"Map it with --map {old}={new}, or let it begin again with --allow {change.rule}:{old}.",
+                waivable=True,
+            )
 
 
 def _unexplained(source: SpecSource, request: Request) -> Iterator[Blocker]:
@@ -319,8 +374,12 @@ def _distinct(blockers: Iterable[Blocker]) -> list[Blocker]:
     return list(found.values())
 
 
+#: Rules whose blockers a mapping can lift.
+_MAPPABLE = frozenset({"node-removed", "subprocess-removed", "node-id-changed"})
+
+
 def _proposals(request: Request, before: Running, blockers: list[Blocker]) -> Iterator[Mapping]:
-    blocked = {blocker.element for blocker in blockers if blocker.rule in ("node-removed", "subprocess-removed")}
+    blocked = {blocker.element for blocker in blockers if blocker.rule in _MAPPABLE}
     parents = {view.process for view in before.tasks() if view.id in blocked}
     for change in request.diff.all_changes:
         if change.kind == "renamed" and change.before.id in blocked | parents:

@@ -46,12 +46,15 @@ class Rewriting:
         self._new_specs: dict[str, Spec] = {}
         self._names: dict[str, Names] = {}
         self._gone: set[str] = set()
+        self._dropped: list[Scope] = []
 
     def run(self) -> Retargeted:
         """Rewrite the document, as far as no fault forbids it."""
-        scopes = list(self._scopes())
-        for key, scope in scopes:
-            self._rewrite(key, scope)
+        scopes = []
+        for key, scope in list(self._scopes()):  # a scope comes after the one that holds its task
+            if scope not in self._dropped:
+                scopes.append((key, scope))
+                self._rewrite(key, scope)
         if not self.result.faults:
             self._rekey(scopes)
         return self.result
@@ -115,9 +118,26 @@ class Rewriting:
             self._keep_as_history(scope, task_id, task, names)
         elif waiting and names.node(name)["typename"] == "BoundaryEvent" and names.target(name) is None:
             self.result.disarmed.append(name)
+            self.result.dropped.add(task_id)
+            return False
+        elif names.target(name) is None and self._drop_unstarted(task_id, names.node(name)):
             return False
         else:
             self._live_node_gone(task_id, task, names)
+        return True
+
+    def _drop_unstarted(self, task_id: str, node: Spec) -> bool:
+        """Take out an event sub-process that still waits to be started; whether it was one."""
+        scope = self.document["children"].get(task_id)
+        if scope is None or "Start" not in node["inputs"]:
+            return False
+        nodes = loads(self.source.content(self.document["specs"][scope["spec"]]))["task_specs"]
+        live = [task["spec"] for task in scope["tasks"].values() if not task["state"] & (PREDICTED | HISTORY)]
+        if not live or any(nodes[name]["typename"] != "StartEvent" for name in live):
+            return False
+        self._dropped.append(self.document["children"].pop(task_id))
+        self.result.disarmed.append(node["name"])
+        self.result.dropped.update({task_id, *scope["tasks"]})
         return True
 
     def _move_live(self, task_id: str, task: dict[str, Any], names: Names) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from SpiffWorkflow.bpmn.specs.event_definitions.timer import TimerEventDefinition
+from SpiffWorkflow.bpmn.specs.mixins import CallActivityMixin
 from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import LoopTask
 from SpiffWorkflow.bpmn.specs.mixins.subworkflow_task import SubWorkflowTask
 from SpiffWorkflow.specs.MultiChoice import MultiChoice
@@ -17,6 +18,9 @@ from spiffcli.engine.retarget.document import HISTORY, PREDICTED, Rewriting
 from spiffcli.engine.retarget.values import Fault, Policies, Subscribed
 from spiffcli.engine.views import bpmn_id, deadline, definitions, is_model_node
 from spiffcli.engine.workflow import copy_data
+from spiffcli.errors import DataError
+
+_FIXES = {"script-failed": "Mend the script given with --data; nothing was changed."}
 
 
 def settle(running: Running, rewriting: Rewriting, policies: Policies) -> None:
@@ -36,6 +40,7 @@ class _Settling:
         for workflow in self.running.workflow.all_workflows():
             if workflow.definition == self.rewriting.new:
                 self._init_data_objects(workflow)
+                self._arm_event_subprocesses(workflow)
                 self._start_branches(workflow)
                 for task in list(workflow.tasks.values()):
                     if task.id in workflow.tasks and not task.has_state(PREDICTED | HISTORY):
@@ -50,6 +55,19 @@ class _Settling:
             if name not in objects:
                 objects[name] = None
                 self.result.data_objects.append(name)
+
+    def _arm_event_subprocesses(self, workflow: Any) -> None:
+        """Let event sub-processes that are new wait; those that messages and signals start are armed by the spec."""
+        root = workflow.task_tree
+        if workflow.completed or root.state != TaskState.COMPLETED or hasattr(workflow.spec, "conditional_paths"):
+            return
+        present = {child.task_spec for child in root.children}
+        for output in root.task_spec.outputs:
+            if _is_event_subprocess(output) and output not in present:
+                child = root._add_child(output, TaskState.FUTURE)
+                output._predict(child, mask=TaskState.NOT_FINISHED_MASK)
+                output._update(child)
+                self.result.armed.append(output.name)
 
     def _settle_task(self, task: Task) -> None:
         ahead = [task, *_predicted(task)]
@@ -119,6 +137,8 @@ class _Settling:
             self._fault(task, "reset-not-possible", "is one item of a repetition, which would be lost")
             return
         if task.id in top.subprocesses:
+            inside = [child for child in top.subprocesses.values() if _is_inside(child, task)]
+            self.result.dropped.update(str(id) for child in inside for id in child.tasks)
             top.delete_subprocess(task)
         task.internal_data = {}
         task._drop_children(force=True)
@@ -136,7 +156,14 @@ class _Settling:
                 if task.has_state(TaskState.READY | TaskState.WAITING | TaskState.ERROR) and _holds_data(task):
                     task.data.update(copy_data(dict(self.policies.data)))
                     if self.policies.script is not None:
-                        self.running.engine.script_engine.execute(task, self.policies.script)
+                        self._run_script(task, self.policies.script)
+
+    def _run_script(self, task: Task, script: str) -> None:
+        self.running.engine.script_engine.execute(task, script)
+        try:
+            self.running.engine.registry.encode(task.data)
+        except DataError as error:
+            self._fault(task, "script-failed", f"would hold a value that cannot be stored: {error.message}")
 
     def _note_failures(self) -> None:
         failures, self.running.workflow.failures = self.running.workflow.failures, []
@@ -146,9 +173,23 @@ class _Settling:
     def _fault(self, task: Task, rule: str, reason: str) -> None:
         spec = task.task_spec
         state = TaskState.get_name(task.state)
-        message = f"'{spec.bpmn_name or bpmn_id(spec)}' {reason}."
-        fix = "Mend the new version, or let the instance finish the task first."
+        message = f"'{spec.bpmn_name or bpmn_id(spec)}' {reason.rstrip('.')}."
+        fix = _FIXES.get(rule, "Mend the new version, or let the instance finish the task first.")
         self.result.faults.append(Fault(rule, str(task.id), bpmn_id(spec), spec.bpmn_name, state, message, fix))
+
+
+def _is_event_subprocess(spec: Any) -> bool:
+    """Whether a node that follows the start of a process is an event sub-process; others are start events."""
+    return isinstance(spec, SubWorkflowTask) and not isinstance(spec, CallActivityMixin)
+
+
+def _is_inside(workflow: Any, task: Task) -> bool:
+    """Whether a sub-workflow runs under a task, directly or further down."""
+    while workflow.parent_task_id is not None:
+        if workflow.parent_task_id == task.id:
+            return True
+        workflow = workflow.parent_workflow
+    return False
 
 
 def _holds_data(task: Task) -> bool:

@@ -85,8 +85,9 @@ class Retargeted:
         snapshot: The new state and the specs it needs that no definition has; None where faults forbid it.
         faults: Why it cannot be moved; empty when it can.
         moves: Live tasks, with their old and new node.
-        disarmed: Ids of boundary events taken off live tasks.
-        armed: Ids of boundary events put on live tasks.
+        disarmed: Ids of boundary events taken off live tasks, and of event sub-processes that wait no more.
+        dropped: Ids of the tasks that went with them.
+        armed: Ids of boundary events put on live tasks, and of event sub-processes that wait now.
         subscribed: Armed events whose definition changed.
         started: Ids of branches that were started.
         reset: Ids of nodes whose tasks were entered again.
@@ -102,6 +103,7 @@ class Retargeted:
     faults: list[Fault] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     disarmed: list[str] = field(default_factory=list)
+    dropped: set[str] = field(default_factory=set)
     armed: list[str] = field(default_factory=list)
     subscribed: list[Subscribed] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
