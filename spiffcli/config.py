@@ -47,6 +47,8 @@ class Settings:
         user: Who is doing this, as recorded with deployments and instances.
         tuning: Whether the engine is tuned for large processes.
         fallback_default_tenant: Whether references are looked up in the default tenant at last.
+        default_tenant: The default tenant.
+        default_tenants: Default tenants of single keys, where they differ.
         answers: File of answers for human tasks, or None.
         severity: How serious differences between models are to this project, by rule, where it sees them in
             another way than the catalogue does.
@@ -65,6 +67,8 @@ class Settings:
     services: tuple[str, ...] = ()
     tuning: bool = True
     fallback_default_tenant: bool = True
+    default_tenant: str = ""
+    default_tenants: Mapping[str, str] = field(default_factory=dict)
     answers: str | None = None
     severity: Mapping[str, Severity] = field(default_factory=dict)
     file: Path | None = None
@@ -143,6 +147,7 @@ _VARIABLES: Mapping[str, str] = {
     "user": "RUNNER_USER",
     "tuning": "RUNNER_ENGINE_TUNING",
     "fallback_default_tenant": "RUNNER_FALLBACK_DEFAULT_TENANT",
+    "default_tenant": "RUNNER_DEFAULT_TENANT",
     "answers": "RUNNER_ANSWERS",
 }
 
@@ -197,6 +202,12 @@ def _severities(value: Any) -> dict[str, Severity]:
     return dict(value)
 
 
+def _tenants(value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(isinstance(tenant, str) for tenant in value.values()):
+        raise TypeError("a table of keys with their tenants")
+    return dict(value)
+
+
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "engine": _word,
     "store": _word,
@@ -206,6 +217,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "user": _word,
     "tuning": _switch,
     "fallback_default_tenant": _switch,
+    "default_tenant": _text,
+    "default_tenants": _tenants,
     "answers": _word,
     "severity": _severities,
 }

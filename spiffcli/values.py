@@ -111,6 +111,7 @@ class Reference:
         binding: `deployment`, `latest`, `version:N` or `tag:T`.
         target: Id of the definition it is bound to; None where the binding is resolved on entry.
         pinned: Whether `target` was chosen at `add` because the deployment lacks the key.
+        fallback: Whether the default tenant may be looked in; None where nothing was said, which means it may.
     """
 
     element: str
@@ -119,6 +120,7 @@ class Reference:
     binding: str
     target: str | None
     pinned: bool = False
+    fallback: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,13 @@ from spiffcli.catalog.plans import DEPLOYMENT, Call, Candidate, Contents, Note
 from spiffcli.catalog.scope import Scope, tenant_name, where_sought
 from spiffcli.catalog.words import some
 from spiffcli.errors import ModelError
-from spiffcli.values import DefinitionKind, Reference
+from spiffcli.values import Definition, Reference
 
 #: Finds the key a reference means in the tenants that are looked in; None where none has it.
-LookUp: TypeAlias = Callable[[DefinitionKind, str], KeyRecord | None]
+LookUp: TypeAlias = Callable[[Call], KeyRecord | None]
+
+#: Gives the stored definition with an id, or None.
+Get: TypeAlias = Callable[[str], Definition | None]
 
 
 @dataclass(slots=True)
@@ -22,6 +25,7 @@ class _Told:
     """What there is to tell of one process, each key once."""
 
     pinned: dict[str, Call] = field(default_factory=dict)
+    kept: dict[str, Call] = field(default_factory=dict)
     missing: dict[str, Call] = field(default_factory=dict)
     later: dict[str, Call] = field(default_factory=dict)
 
@@ -29,10 +33,11 @@ class _Told:
 class Binder:
     """Binds references: to the deployment, else to the latest there is, else not yet."""
 
-    def __init__(self, contents: Contents, scope: Scope, look_up: LookUp) -> None:
+    def __init__(self, contents: Contents, scope: Scope, look_up: LookUp, get: Get) -> None:
         self._contents = contents
         self._scope = scope
         self._look_up = look_up
+        self._get = get
 
     def bind(self, candidate: Candidate) -> tuple[tuple[Reference, ...], list[Note]]:
         """The references of a candidate, with the ids of other candidates as targets; and notes.
@@ -47,19 +52,23 @@ class Binder:
     def _bind(self, candidate: Candidate, call: Call, told: _Told) -> Reference:
         inside = self._contents.candidates.get((call.kind, call.key))
         if call.binding != DEPLOYMENT:
-            if inside is None and self._look_up(call.kind, call.key) is None:
+            if inside is None and self._look_up(call) is None:
                 told.later.setdefault(f"{call.kind} '{call.key}' ({call.binding})", call)
-            return Reference(call.element, call.kind, call.key, call.binding, None)
+            return _reference(call, None)
         if inside is not None:
-            return Reference(call.element, call.kind, call.key, DEPLOYMENT, inside.id)
-        found = self._look_up(call.kind, call.key)
+            return _reference(call, inside.id)
+        kept = self._get(call.pin) if call.pin is not None else None
+        if kept is not None:
+            told.kept.setdefault(kept.label, call)
+            return _reference(call, kept.id, pinned=True)
+        found = self._look_up(call)
         if found is not None:
             told.pinned.setdefault(self._pin(found), call)
-            return Reference(call.element, call.kind, call.key, DEPLOYMENT, found.latest_id, pinned=True)
+            return _reference(call, found.latest_id, pinned=True)
         if call.kind != "form":
             raise self._missing(candidate, call)
         told.missing.setdefault(call.key, call)
-        return Reference(call.element, call.kind, call.key, DEPLOYMENT, None)
+        return _reference(call, None)
 
     def _pin(self, found: KeyRecord) -> str:
         where = "" if found.tenant == self._scope.tenant else f" of {tenant_name(found.tenant)}"
@@ -82,6 +91,10 @@ class Binder:
         )
 
 
+def _reference(call: Call, target: str | None, *, pinned: bool = False) -> Reference:
+    return Reference(call.element, call.kind, call.key, call.binding, target, pinned, call.fallback)
+
+
 def _notes(candidate: Candidate, told: _Told) -> list[Note]:
     what = f"{candidate.kind.capitalize()} '{candidate.key}'"
     notes = []
@@ -91,6 +104,9 @@ def _notes(candidate: Candidate, told: _Told) -> list[Note]:
         if len(told.pinned) > 1:
             text = f"{what} is bound to {pins}, the latest there are: the files given do not hold them."
         notes.append(_note("pinned", candidate, told.pinned, text))
+    if told.kept:
+        text = f"{what} stays bound to {some(list(told.kept))}."
+        notes.append(_note("pinned", candidate, told.kept, text))
     if told.missing:
         noun = "forms that are missing" if len(told.missing) > 1 else "a form that is missing"
         text = f"{what} shows {noun}: {some(list(told.missing))}."

@@ -69,7 +69,7 @@ class Closures:
             if inside and reference.target is not None:
                 end = self._names.get(reference.target, reference.target)
             # Not whether it is pinned: what was found counts, not how.
-            yield Edge(reference.element, reference.kind, reference.key, reference.binding, end)
+            yield Edge(reference.element, reference.kind, reference.key, _binding(reference), end)
 
     def _definition(self, id: str) -> Definition:
         if id not in self._stored:
@@ -91,6 +91,10 @@ class Closures:
         if stored.id not in self._own:
             self._own[stored.id] = _compute_own_hash(self._reader, stored)
         return self._own[stored.id]
+
+
+def _binding(reference: Reference) -> str:
+    return f"{reference.binding} without fallback" if reference.fallback is False else reference.binding
 
 
 def _compute_own_hash(reader: Reader, stored: Definition) -> str:

@@ -45,13 +45,16 @@ def examine(request: Deploy) -> Contents:
     processes = _processes(request, model)
     _refuse_unknown_elements(request, model)
     candidates = {each.name: each for each in _candidates(request, model, processes)}
+    if request.only and request.main is not None:
+        main = (request.main_kind, request.main)
+        candidates, processes = {main: candidates[main]}, [each for each in processes if each.id == request.main]
     return Contents(
         request=request,
         deployment=str(uuid.uuid4()),
         main=next(iter(candidates)) if request.main is None else (request.main_kind, request.main),
         model=model,
         candidates=candidates,
-        notes=tuple(_notes(model, processes)),
+        notes=tuple(_notes(request, model, processes)),
         tagged=_tagged(request, processes) if request.tag is not None else (),
     )
 
@@ -128,10 +131,17 @@ def _candidates(request: Deploy, model: Model, processes: list[Process]) -> Iter
         yield _candidate(model, "process", process, calls, _starts(process))
     if request.main is not None and request.main_kind == "collaboration":
         collaboration = model.collaborations[request.main]
-        calls = [Call(pool, "process", key, DEPLOYMENT) for pool, key in _participants(collaboration).items()]
+        calls = [
+            Call(pool, "process", key, DEPLOYMENT, pin=request.pins.get((pool, "process", key)))
+            for pool, key in _participants(collaboration).items()
+        ]
         yield _candidate(model, "collaboration", collaboration, calls)
     for decision in model.decisions.values():
-        calls = [Call(decision.id, "decision", key, DEPLOYMENT) for key in decision.requires if key in model.decisions]
+        calls = [
+            Call(decision.id, "decision", key, DEPLOYMENT, pin=request.pins.get((decision.id, "decision", key)))
+            for key in decision.requires
+            if key in model.decisions
+        ]
         yield _candidate(model, "decision", decision, calls)
     for form in model.forms.values():
         yield _candidate(model, "form", form)
@@ -161,7 +171,9 @@ def _candidate(
 
 def _call(request: Deploy, process: Process, reference: CalledReference) -> Call:
     element, kind, key = reference.element, reference.kind, reference.key
-    beside = request.bindings.get(f"{process.id}#{element}", request.bindings.get(element))
+    place = f"{process.id}#{element}"
+    beside = request.bindings.get(place, request.bindings.get(element))
+    fallback = request.fallbacks.get(place, request.fallbacks.get(element, reference.fallback))
     try:
         binding = check_binding(beside or reference.binding or request.binding)
     except InputError as error:
@@ -172,7 +184,7 @@ def _call(request: Deploy, process: Process, reference: CalledReference) -> Call
             line=reference.line or None,
             element=element,
         ) from error
-    return Call(element, kind, key, binding, reference.line or None)
+    return Call(element, kind, key, binding, reference.line or None, fallback, request.pins.get((element, kind, key)))
 
 
 def _participants(collaboration: Collaboration) -> dict[str, str]:
@@ -198,7 +210,7 @@ def _refuse_unknown_elements(request: Deploy, model: Model) -> None:
         for call in process.references
         for name in (call.element, f"{process.id}#{call.element}")
     }
-    for name in request.bindings:
+    for name in (*request.bindings, *request.fallbacks):
         if name not in there:
             raise InputError(
                 f"A binding is given for '{name}', but no such element refers to anything.",
@@ -212,12 +224,12 @@ def _tagged(request: Deploy, processes: list[Process]) -> tuple[Name, ...]:
     return tuple(("process", process.id) for process in processes)
 
 
-def _notes(model: Model, processes: list[Process]) -> Iterator[Note]:
+def _notes(request: Deploy, model: Model, processes: list[Process]) -> Iterator[Note]:
     from spiffcli.model import order_notes
 
     chosen = {process.id for process in processes}
     for process in model.processes.values():
-        if process.id not in chosen:
+        if process.id not in chosen and not request.only:
             yield Note(
                 "not-executable",
                 f"Process '{process.id}' is not executable, so it becomes no definition.",

@@ -34,6 +34,7 @@ class Deletion:
         ended: Instances that have ended: without `cascade` their rows and history stay.
         others: How many instances of other tenants forbid it, whatever is asked for.
         callers: Definitions that stay and are bound to one that would go: they forbid it too.
+        called: What they are bound to.
     """
 
     definitions: tuple[Definition, ...]
@@ -42,6 +43,7 @@ class Deletion:
     ended: tuple[Instance, ...]
     others: int
     callers: tuple[Definition, ...]
+    called: tuple[Definition, ...]
 
     def check(self, *, cascade: bool = False) -> None:
         """Nothing, if it may happen.
@@ -95,13 +97,16 @@ def _plan(reader: Reader, tenant: str, chosen: Sequence[Definition], deployments
     own = [instance_from(row) for row in rows if row.fields["tenant"] == tenant]
     open_now = [each for each in own if each.state in OPEN_STATES]
     others = [r for r in rows if r.fields["tenant"] != tenant and r.fields["state"] in OPEN_STATES]
+    callers = _callers(reader, ids)
+    targets = {id for row in callers for id in row.fields.get("targets", ())}
     return Deletion(
         definitions=tuple(chosen),
         deployments=tuple(sorted({*deployments, *_emptied(reader, tenant, ids)})),
         running=tuple(open_now),
         ended=tuple(each for each in own if each.state not in OPEN_STATES and each.definition in ids),
         others=len(others),
-        callers=tuple(_callers(reader, ids)),
+        callers=tuple(map(definition_from, callers)),
+        called=tuple(each for each in chosen if each.id in targets),
     )
 
 
@@ -114,19 +119,18 @@ def _emptied(reader: Reader, tenant: str, ids: frozenset[str]) -> list[str]:
     return [row.id for row in rows if ids.issuperset(row.fields.get("definitions", ()))]
 
 
-def _callers(reader: Reader, ids: frozenset[str]) -> list[Definition]:
+def _callers(reader: Reader, ids: frozenset[str]) -> list[Document]:
     rows = reader.find("definition") if ids else ()
-    return [
-        definition_from(row) for row in rows if row.id not in ids and not ids.isdisjoint(row.fields.get("targets", ()))
-    ]
+    return [row for row in rows if row.id not in ids and not ids.isdisjoint(row.fields.get("targets", ()))]
 
 
 def _refuse(deletion: Deletion, cascade: bool) -> None:
     names = ", ".join(each.label for each in deletion.definitions)
     if deletion.callers:
-        callers = [each.label for each in deletion.callers]
+        callers, called = [each.label for each in deletion.callers], [each.label for each in deletion.called]
+        them = "it" if len(called) == 1 else "them"
         raise StateError(
-            f"{names} cannot be deleted: {some(callers)} {_is_are(callers)} bound to it.",
+            f"{some(called)} cannot be deleted: {some(callers)} {_is_are(callers)} bound to {them}.",
             hint="Delete those first.",
             callers=[each.id for each in deletion.callers],
         )

@@ -133,10 +133,23 @@ def definition_body(definition: Definition, starts: Sequence[str] = ()) -> bytes
     return to_bytes(
         {
             "specs": dict(definition.specs),
-            "references": [[r.element, r.kind, r.key, r.binding, r.target, r.pinned] for r in definition.references],
+            "references": [_reference(each) for each in definition.references],
             "starts": list(starts),
         }
     )
+
+
+def _reference(reference: Reference) -> list[Any]:
+    items = [
+        reference.element,
+        reference.kind,
+        reference.key,
+        reference.binding,
+        reference.target,
+        reference.pinned,
+        reference.fallback,
+    ]
+    return items if reference.fallback is not None else items[:-1]
 
 
 def definition_from(document: Document) -> Definition:

@@ -25,6 +25,7 @@ from spiffcli.values import (
 if TYPE_CHECKING:
     from spiffcli.catalog.deleting import Deletion
     from spiffcli.catalog.plans import Deploy, DeploymentPlan, SpecBytes, SpecSource
+    from spiffcli.catalog.rebinding import Rebound
     from spiffcli.catalog.resolving import Resolution
     from spiffcli.catalog.suspending import Action, Scheduled, Suspended
     from spiffcli.model import Model
@@ -125,6 +126,17 @@ class Catalog:
         ready = specs(plan) if callable(specs) else specs or {}
         with self._write() as tx:
             return deploy(tx, self.scope.for_tenant(plan.tenant), plan, ready, more)
+
+    def deploy_again(self, ref: str) -> Deploy:
+        """The wish to deploy a version again as it was, to be planned: its files, bound as they were bound.
+
+        Raises:
+            NotFoundError: The tenant itself has no such definition.
+            CorruptStoreError: Its files are missing.
+        """
+        from spiffcli.catalog.redeploying import as_it_was
+
+        return as_it_was(self.reader, self._own(self.reader, ref))
 
     def deployment(self, ref: str) -> Deployment:
         """A deployment by id, unique beginning of its id, or name (the last of that name).
@@ -278,6 +290,17 @@ class Catalog:
             schedule(tx, self.tenant, plan)
         return plan
 
+    def unschedule(self, ref: str, action: Action) -> list[Scheduled]:
+        """Forget what was scheduled for a version, or for all versions of its key; returns that.
+
+        Raises:
+            NotFoundError: The tenant itself has no such definition.
+        """
+        from spiffcli.catalog.suspending import unschedule
+
+        with self._write() as tx:
+            return unschedule(tx, self.tenant, self._own(tx, ref), action)
+
     def scheduled(self) -> list[Scheduled]:
         """Suspensions and activations that wait for their date, the earliest first."""
         from spiffcli.catalog.suspending import scheduled
@@ -345,6 +368,18 @@ class Catalog:
         from spiffcli.catalog.resolving import resolve
 
         return resolve(self.reader, self.scope.with_fallback(fallback), caller, element, kind, key)
+
+    def rebound(
+        self, old: Definition, new: Definition, mapping: Mapping[str, str] | None = None
+    ) -> tuple[Rebound, ...]:
+        """References that two versions have and that mean something else in the new one.
+
+        Args:
+            mapping: New element id by old one, for elements that were renamed.
+        """
+        from spiffcli.catalog.rebinding import rebound
+
+        return rebound(self.reader, old, new, mapping)
 
     def started_by(self, kind: str, name: str) -> tuple[Definition, ...]:
         """The definitions a message, signal or timer starts: the newest active version of each key."""

@@ -16,6 +16,9 @@ LISTED = ("process", "collaboration")
 
 _STATES = ("running", "completed", "error", "cancelled")
 
+#: States of instances that have not ended.
+OPEN = ("running", "error")
+
 
 def entries(
     rows: Iterable[tuple[str, Mapping[str, Any]]], tenant: str, key: str | None = None, *, latest: bool = False
@@ -59,12 +62,28 @@ def entry(id: str, fields: Mapping[str, Any]) -> Entry:
 
 
 def add_counts(listed: Iterable[Entry], rows: Iterable[tuple[str, Mapping[str, Any]]], tenant: str) -> None:
-    """Give every entry its `instances`: how many there are by state.
+    """Give every entry its `instances`, how many there are by state, and `waiting_at`, how many wait at which task.
 
     Args:
         rows: Id and fields of all instances.
     """
-    counts = {each["id"]: each.setdefault("instances", dict.fromkeys(_STATES, 0)) for each in listed}
+    counted = {each["id"]: each for each in listed}
+    for each in counted.values():
+        each["instances"], each["waiting_at"] = dict.fromkeys(_STATES, 0), {}
     for _, fields in rows:
-        if fields["tenant"] == tenant and fields["definition"] in counts:
-            counts[fields["definition"]][fields["state"]] += 1
+        each = counted.get(fields["definition"], {}) if fields["tenant"] == tenant else {}
+        if each:
+            each["instances"][fields["state"]] += 1
+            for task in fields.get("waiting_at", ()):
+                each["waiting_at"][task] = each["waiting_at"].get(task, 0) + 1
+
+
+def outdated(listed: Iterable[Entry]) -> list[Entry]:
+    """Of entries with counts, and of whole keys: those below the latest version that still have instances."""
+    entries = list(listed)
+    latest = {(each["kind"], each["key"]): each["version"] for each in entries}
+    return [each for each in entries if each["version"] < latest[each["kind"], each["key"]] and _open(each)]
+
+
+def _open(entry: Entry) -> bool:
+    return any(entry["instances"][state] for state in OPEN)

@@ -8,10 +8,11 @@ from pathlib import PurePosixPath
 
 from spiffcli.catalog.binding import Binder
 from spiffcli.catalog.closures import Closures
-from spiffcli.catalog.definitions import definitions
+from spiffcli.catalog.definitions import definitions, get_definition
 from spiffcli.catalog.documents import definition_from, deployment_from, layout_of
 from spiffcli.catalog.keys import KeyRecord, key_id, read_key
 from spiffcli.catalog.plans import (
+    Call,
     Candidate,
     Contents,
     DeploymentPlan,
@@ -48,7 +49,7 @@ class _Planner:
         self._candidates = contents.candidates
         self._records: dict[str, KeyRecord] = {}
         self._notes = list(contents.notes)
-        self._binder = Binder(contents, scope, self._look_up)
+        self._binder = Binder(contents, scope, self._look_up, self._pinned)
         self._closures = Closures(reader, _own_algorithm(contents))
 
     def plan(self) -> DeploymentPlan:
@@ -79,12 +80,18 @@ class _Planner:
         self._notes.extend(notes)
         return references
 
-    def _look_up(self, kind: DefinitionKind, key: str) -> KeyRecord | None:
-        for tenant in self._scope.tenants(key):
-            record = self._record(tenant, kind, key)
+    def _look_up(self, call: Call) -> KeyRecord | None:
+        for tenant in self._scope.narrowed(call.fallback).tenants(call.key):
+            record = self._record(tenant, call.kind, call.key)
             if record.latest:
                 return record
         return None
+
+    def _pinned(self, id: str) -> Definition | None:
+        found = get_definition(self._reader, id)
+        if found is not None:
+            self._record(found.tenant, found.kind, found.key)  # noted, so that its deletion is noticed
+        return found
 
     def _record(self, tenant: str, kind: DefinitionKind, key: str) -> KeyRecord:
         # Each key is read once: the plan must rest on one state of it, the one noted down in `seen`.
@@ -143,7 +150,7 @@ class _Planner:
         kind, key = self._contents.main
         record = self._record(self._scope.tenant, kind, key)
         document = self._reader.get("deployment", record.deployment) if record.deployment else None
-        if document is None:
+        if document is None or self._contents.request.only:
             return ()
         before = deployment_from(document)
         removed = self._missing_files(before)

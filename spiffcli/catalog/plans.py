@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from spiffcli.errors import InputError
 from spiffcli.values import DefinitionKind, Reference, Resource, Source
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 #: A definition inside one deployment, where every key comes once per kind.
 Name: TypeAlias = tuple[DefinitionKind, str]
+
+#: A reference inside one definition: element, kind and key of what it refers to.
+Place: TypeAlias = tuple[str, DefinitionKind, str]
 
 _LATE_BINDING = re.compile(r"latest|version:[1-9][0-9]*|tag:.+")
 
@@ -30,13 +33,17 @@ class Deploy:
         now: Seconds since the epoch; None asks the catalog's clock.
         tenant: Who it is for; by default whom the catalog works for.
         main: Key of the process (`-p`) or collaboration (`-c`) the user means, or None for all the files
-            hold.
+            hold. Decisions and forms can be meant where a version is deployed again.
         name: Name of the deployment.
         tag: Tag for the version of `main`, or of every process where that is None.
         move_tag: Take the tag from the version that has it.
         binding: How references are bound that do not say so themselves: `deployment`, `latest`.
         bindings: Bindings that go before what the model says, by `ELEMENT` or `PROCESS#ELEMENT`.
+        fallbacks: Whether the default tenant may be looked in, where that goes before what the model says, by
+            `ELEMENT` or `PROCESS#ELEMENT`.
         force_new: Make a new version of everything, changed or not.
+        only: Make a definition of `main` alone; what else the files hold stays as it is.
+        pins: Ids of the definitions that references of `main` are bound to, whatever the latest ones are.
     """
 
     resources: tuple[Resource, ...]
@@ -44,13 +51,16 @@ class Deploy:
     now: float | None = None
     tenant: str | None = None
     main: str | None = None
-    main_kind: Literal["process", "collaboration"] = "process"
+    main_kind: DefinitionKind = "process"
     name: str | None = None
     tag: str | None = None
     move_tag: bool = False
     binding: str = DEPLOYMENT
     bindings: Mapping[str, str] = field(default_factory=dict)
+    fallbacks: Mapping[str, bool] = field(default_factory=dict)
     force_new: bool = False
+    only: bool = False
+    pins: Mapping[Place, str] = field(default_factory=dict)
     source: Source = field(default_factory=Source)
 
 
@@ -83,13 +93,20 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A reference as the files have it, with the binding it will get."""
+    """A reference as the files have it, with the binding it will get.
+
+    Attributes:
+        fallback: Whether the default tenant may be looked in; None where nothing was said.
+        pin: Id of the definition it is bound to whatever the latest one is, or None.
+    """
 
     element: str
     kind: DefinitionKind
     key: str
     binding: str
     line: int | None = None
+    fallback: bool | None = None
+    pin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def resolve(
     if reference.target is not None:
         found = get_definition(reader, reference.target)
     else:
-        found = _look_up(reader, scope, reference)
+        found = _look_up(reader, scope.narrowed(reference.fallback), reference)
     if found is None:
         raise _missing(scope, caller, reference)
     if found.suspended and kind in STARTABLE:

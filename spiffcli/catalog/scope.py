@@ -43,6 +43,10 @@ class Scope:
         """The same scope with fallback on or off; None leaves it."""
         return self if fallback is None or fallback == self.fallback else replace(self, fallback=fallback)
 
+    def narrowed(self, fallback: bool | None) -> Scope:
+        """The same scope, without falling back where `fallback` is False; True cannot switch it on."""
+        return self.with_fallback(False) if fallback is False else self
+
     def for_tenant(self, tenant: str) -> Scope:
         """The same rules as another tenant meets them."""
         return self if tenant == self.tenant else replace(self, tenant=tenant)

@@ -106,6 +106,22 @@ def schedule(tx: Transaction, tenant: str, plan: Scheduled) -> None:
     tx.put("meta", document_id("suspension", plan.id), fields, expected=0)
 
 
+def unschedule(tx: Transaction, tenant: str, definition: Definition, action: Action) -> list[Scheduled]:
+    """Forget the suspensions, or activations, noted down for a definition or for all of its key; returns them."""
+    versions = {each.id for each in whole_key(tx, definition)}
+    gone = [
+        plan
+        for plan in scheduled(tx, tenant)
+        if plan.action == action
+        and (plan.definition == definition.id or (plan.whole_key and plan.definition in versions))
+    ]
+    for plan in gone:
+        row = tx.get("meta", document_id("suspension", plan.id), body=False)
+        if row is not None:
+            tx.delete("meta", row.id, expected=row.revision)
+    return gone
+
+
 def scheduled(reader: Reader, tenant: str) -> list[Scheduled]:
     """What waits for its date, the earliest first."""
     rows = (row for row in reader.find("meta") if row.id.startswith(_PREFIX))

@@ -270,6 +270,7 @@ class CalledReference:
         element: Id of the referring node.
         key: Id of the process or decision, or file name of the form, without folders.
         binding: As of `Call.binding`; None where the model says nothing.
+        fallback: Whether the default tenant may be looked in; None where the model says nothing.
         line: Line of the referring element.
     """
 
@@ -277,6 +278,7 @@ class CalledReference:
     kind: Literal["process", "decision", "form"]
     key: str
     binding: str | None = None
+    fallback: bool | None = None
     line: int = at_line()
 
 

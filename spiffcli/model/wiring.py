@@ -99,14 +99,31 @@ def _is_link(node: Node) -> bool:
 
 def _references(nodes: Iterable[Node]) -> Iterator[CalledReference]:
     for node in nodes:
+        fallback = _falls_back(node)
         if node.call is not None and node.call.key and _is_static(node.call.key):
-            yield CalledReference(node.id, "process", node.call.key, node.call.binding, node.line)
+            binding = node.call.binding or _SAME_DEPLOYMENT.get(node.call.options.get("sameDeployment", ""))
+            yield CalledReference(node.id, "process", node.call.key, binding, fallback, node.line)
         if node.decision is not None and node.decision.key and _is_static(node.decision.key):
-            yield CalledReference(node.id, "decision", node.decision.key, node.decision.binding, node.line)
+            yield CalledReference(node.id, "decision", node.decision.key, node.decision.binding, fallback, node.line)
         if node.form is not None:
             for file in (node.form.schema, node.form.ui, node.form.key):
                 if file and _is_static(file):
-                    yield CalledReference(node.id, "form", _form_key(file), node.form.binding, node.line)
+                    yield CalledReference(node.id, "form", _form_key(file), node.form.binding, fallback, node.line)
+
+
+#: Values of the attribute `sameDeployment`, and what they say about the version that is meant.
+_SAME_DEPLOYMENT: Mapping[str, str] = {"true": "deployment", "false": "latest"}
+
+
+def _falls_back(node: Node) -> bool | None:
+    """Whether the default tenant may be looked in for what `node` refers to; None where the model says nothing."""
+    said = [node.properties.get(_FALLBACK)]
+    said += [value for name, value in node.settings.items() if name.endswith(f":{_FALLBACK}")]
+    words = {text.strip().lower() for text in said if text is not None}
+    return None if not words else "false" not in words
+
+
+_FALLBACK = "fallbackToDefaultTenant"
 
 
 def _is_static(key: str) -> bool:
