@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from spiffcli.app.adding import ModelScript, process_scripts
 from spiffcli.catalog import Catalog
 from spiffcli.catalog.listing import entry
+from spiffcli.catalog.suspending import Scheduled
 from spiffcli.errors import ModelError, NotFoundError
 from spiffcli.model import Model, Process, load
+from spiffcli.report.deployments import scheduled_json
 from spiffcli.values import Definition, Deployment, Reference
 
 _BY_PEOPLE = ("userTask", "manualTask", "task")
@@ -46,6 +48,7 @@ class Description:
         scripts: Everything it would execute.
         tasks: What people do in it.
         problems: What is wrong with it as it is stored, in sentences.
+        scheduled: Suspensions and activations of it that wait for their date.
     """
 
     entry: Mapping[str, Any]
@@ -57,6 +60,7 @@ class Description:
     scripts: tuple[ModelScript, ...]
     tasks: tuple[HumanTask, ...]
     problems: tuple[str, ...]
+    scheduled: tuple[Scheduled, ...]
 
     def to_json(self) -> dict[str, Any]:
         """A `runner/spec/1` document."""
@@ -82,6 +86,7 @@ class Description:
                 for each in self.tasks
             ],
             "problems": list(self.problems),
+            "scheduled": [scheduled_json(plan) for plan in self.scheduled],
         }
 
     def _reference_json(self, reference: Reference) -> dict[str, Any]:
@@ -107,21 +112,29 @@ def describe(catalog: Catalog, ref: str) -> Description:
     """
     definition = catalog.find(ref)
     row = catalog.reader.get("definition", definition.id, body=False)
-    deployment = catalog.deployment(definition.deployment)
+    owner = catalog.with_scope(tenant=definition.tenant)
+    versions = tuple(owner.definitions(definition.key, (definition.kind,)))
     model, problems = _model(catalog, definition)
     process = model.processes.get(definition.key) if definition.kind == "process" else None
     targets = {each.id: each for each in _targets(catalog, definition)}
     return Description(
         entry=entry(definition.id, row.fields) if row is not None else {},
         definition=definition,
-        deployment=deployment,
-        versions=tuple(catalog.with_scope(tenant=definition.tenant).definitions(definition.key, (definition.kind,))),
+        deployment=owner.deployment(definition.deployment),
+        versions=versions,
         targets=targets,
         nodes=dict(Counter(node.type for node in process.nodes.values()).most_common()) if process else {},
         scripts=tuple(process_scripts(process)) if process else (),
         tasks=tuple(_human_tasks(process)) if process else (),
         problems=(*problems, *_problems(definition, targets, model)),
+        scheduled=tuple(_scheduled(owner, definition, {each.id for each in versions})),
     )
+
+
+def _scheduled(owner: Catalog, definition: Definition, versions: Collection[str]) -> Iterator[Scheduled]:
+    for plan in owner.scheduled():
+        if plan.definition == definition.id or (plan.whole_key and plan.definition in versions):
+            yield plan
 
 
 def _version_json(definition: Definition) -> dict[str, Any]:

@@ -14,8 +14,11 @@ from spiffcli.values import Definition, HistoryEntry, Instance, Resource, TaskVi
 
 if TYPE_CHECKING:
     from spiffcli.app.adding import Added
-    from spiffcli.catalog import Catalog, Filter
+    from spiffcli.app.exporting import Exported
+    from spiffcli.app.versions import Why
+    from spiffcli.catalog import Catalog, Deploy, Filter
     from spiffcli.catalog.definitions import Counts
+    from spiffcli.catalog.suspending import Scheduled, Suspended
     from spiffcli.diff.changes import Diff
     from spiffcli.engine import Engine, EngineConfig
     from spiffcli.engine.clock import Clock
@@ -115,6 +118,8 @@ class Runner:
             self.store,
             tenant=self.settings.tenant,
             fallback=self.settings.fallback_default_tenant,
+            default_tenant=self.settings.default_tenant,
+            default_tenants=self.settings.default_tenants,
             **options,
         )
 
@@ -169,6 +174,7 @@ class Runner:
         tag: str | None = None,
         move_tag: bool = False,
         binding: str = "deployment",
+        bindings: str | Path | None = None,
         force_new: bool = False,
         dry_run: bool = False,
     ) -> Added:
@@ -183,6 +189,7 @@ class Runner:
             tag: Tag for the new version.
             move_tag: Take the tag from the version that has it.
             binding: How calls are bound that do not say so themselves.
+            bindings: File that says so for single elements, whatever the models say; see `read_bindings`.
             force_new: Make new versions of what has not changed, too.
             dry_run: Look, and store nothing.
 
@@ -190,16 +197,16 @@ class Runner:
             InputError: A file cannot be read, or the options contradict each other.
             ModelError: A model cannot be read or executed; nothing was stored.
         """
-        from spiffcli.app.adding import add
+        from spiffcli.app.bindings import Bindings, read_bindings
         from spiffcli.app.files import read_resources, with_forms
         from spiffcli.catalog import Deploy
-        from spiffcli.engine.scripting import ScriptMode
-        from spiffcli.values import Source
+        from spiffcli.repo.source import source_of
 
         if process is not None and collaboration is not None:
             raise InputError("Give a process or a collaboration, not both.")
         resources = with_forms(read_resources(files))
         _refuse_others(resources)
+        said = Bindings() if bindings is None else read_bindings(bindings)
         request = Deploy(
             resources,
             user=self.settings.user,
@@ -209,9 +216,47 @@ class Runner:
             tag=tag,
             move_tag=move_tag,
             binding=binding,
+            bindings=said.bindings,
+            fallbacks=said.fallbacks,
             force_new=force_new,
-            source=Source(files=tuple(resource.name for resource in resources)),
+            source=source_of([resource.name for resource in resources]),
         )
+        return self._deploy(request, dry_run=dry_run)
+
+    def add_again(
+        self,
+        ref: str,
+        *,
+        name: str | None = None,
+        tag: str | None = None,
+        move_tag: bool = False,
+        force_new: bool = False,
+        dry_run: bool = False,
+    ) -> Added:
+        """Deploy a stored version again, as the newest of its key: the way back to an earlier model.
+
+        It is bound to what it was bound to then, and nothing else of its deployment gets a new version.
+
+        Raises:
+            NotFoundError: The tenant has no such version.
+        """
+        from dataclasses import replace
+
+        request = self.catalog.deploy_again(ref)
+        wish = replace(
+            request,
+            user=self.settings.user,
+            name=name,
+            tag=tag,
+            move_tag=move_tag,
+            force_new=force_new,
+        )
+        return self._deploy(wish, dry_run=dry_run)
+
+    def _deploy(self, request: Deploy, *, dry_run: bool) -> Added:
+        from spiffcli.app.adding import add
+        from spiffcli.engine.scripting import ScriptMode
+
         into = None if dry_run else self._created_catalog
         return add(self._catalog_or_empty(), self.engine, ScriptMode(self.settings.scripts), request, into=into)
 
@@ -232,6 +277,28 @@ class Runner:
     def specs(self, key: str | None = None, *, latest: bool = False) -> list[Definition]:
         """Processes and collaborations by key and version."""
         return self.catalog.definitions(key, ("process", "collaboration"), latest=latest)
+
+    def why(self, ref: str) -> Why:
+        """What changed from the version before: why there is a new one.
+
+        Raises:
+            NotFoundError: There is no such version.
+        """
+        from spiffcli.app.versions import why
+
+        return why(self.catalog, ref, self.diff_between)
+
+    def export(self, deployment: str, folder: str | Path, *, force: bool = False) -> list[Exported]:
+        """Write the files of a deployment out again, byte for byte, and never outside of `folder`.
+
+        Raises:
+            NotFoundError: There is no such deployment.
+            InputError: They cannot be written, or other files are there and `force` is off.
+        """
+        from spiffcli.app.exporting import export
+
+        found = self.catalog.deployment(deployment)
+        return export(self.catalog.deployment_resources(found), Path(folder), force=force)
 
     def counts(self) -> dict[str, Counts]:
         """How many instances each definition has, by definition id."""
@@ -341,11 +408,15 @@ class Runner:
         target = None if instance is None else self.catalog.instance(instance)
         return send_named(self.context, kind, name, payload, target)
 
+    def run_scheduled(self) -> list[tuple[Scheduled, Suspended]]:
+        """Suspend and activate what was to wait for a date that has come, and say what changed."""
+        return self.catalog.run_scheduled()
+
     def tick(self) -> list[Ticked]:
         """Fire the timers that are due, over all instances, and carry out what was scheduled."""
         from spiffcli.running.ticking import tick
 
-        self.catalog.run_scheduled()
+        self.run_scheduled()
         return tick(self.context)
 
     def instances(self, filter: Filter | None = None) -> list[Instance]:

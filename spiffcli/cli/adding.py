@@ -6,16 +6,21 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from spiffcli.cli.options import Invocation, format_option, many_option, pass_invocation
 from spiffcli.cli.output import emit_json, emit_lines, talk, warn
 from spiffcli.cli.parsing import ManyCommand
+from spiffcli.cli.suggesting import complete_specs
 
 if TYPE_CHECKING:
     from spiffcli.app.adding import Added
     from spiffcli.catalog import Note, PlannedDefinition
 
 _FILE = click.Path()
+
+#: Options that say what --from says already.
+_NOT_WITH_FROM = ("process", "collaboration", "binding", "bindings")
 
 #: Notes that the list of definitions says already.
 _SAID = frozenset({"unchanged"})
@@ -36,11 +41,15 @@ _SAID = frozenset({"unchanged"})
     default="deployment",
     help="Which version calls mean: 'deployment' (the one of these files, the default) or 'latest'.",
 )
+@click.option("--bindings", metavar="FILE", type=_FILE, help="Bindings of single elements, as JSON: {ELEMENT: BINDING}")
+@click.option("--from", "ref", metavar="REF", shell_complete=complete_specs, help="A stored version again, no files.")
 @click.option("--force-new", is_flag=True, help="Make new versions even of what has not changed.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and store nothing.")
 @format_option()
 @pass_invocation
+@click.pass_context
 def add(
+    ctx: click.Context,
     invocation: Invocation,
     /,
     bpmn: tuple[str, ...],
@@ -49,21 +58,43 @@ def add(
     move: bool,
     dry_run: bool,
     format: str,
+    ref: str | None,
     **wish: Any,
 ) -> None:
     """Add models, decisions and forms as one deployment.
 
     Every process, decision and form in the files becomes a new version, unless it does exactly what its latest
     version does. If anything is wrong with any file, nothing is stored.
+
+    With --from KEY@N an earlier version becomes the newest one, bound to what it was bound to; nothing else changes.
     """
     from spiffcli.app import Runner
 
+    files = [*bpmn, *dmn, *form]
+    if ref is not None:
+        _refuse_beside_from(ctx, files)
     with Runner(invocation.settings(running=True)) as runner:
-        added = runner.add([*bpmn, *dmn, *form], move_tag=move, dry_run=dry_run, **wish)
+        if ref is None:
+            added = runner.add(files, move_tag=move, dry_run=dry_run, **wish)
+        else:
+            kept = {name: wish[name] for name in ("name", "tag", "force_new")}
+            added = runner.add_again(ref, move_tag=move, dry_run=dry_run, **kept)
     if format == "json":
         emit_json(added_json(added))
     else:
         _show(added, runner.settings.scripts, verbose=invocation.verbosity > 0)
+
+
+def _refuse_beside_from(ctx: click.Context, files: list[str]) -> None:
+    """Refuse what says something else than --from.
+
+    Raises:
+        click.UsageError: Files, a process or bindings are given too.
+    """
+    given = [name for name in _NOT_WITH_FROM if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if files or given:
+        what = "files" if files else f"--{given[0]}"
+        raise click.UsageError(f"--from brings its files and bindings along; leave {what} out.", ctx)
 
 
 def added_json(added: Added) -> dict[str, Any]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spiffcli.cli.options import Invocation, JsonParam, format_option, pass_invocation
 from spiffcli.cli.output import emit_json, emit_lines, talk
 from spiffcli.cli.suggesting import complete_instances
+
+if TYPE_CHECKING:
+    from spiffcli.report.outcomes import Changed
+    from spiffcli.running.ticking import Ticked
 
 
 @click.command(epilog="""Example: runner send payment_received --payload '{"order_number": 7}'""")
@@ -52,19 +57,32 @@ def send(
 def tick(ctx: click.Context, invocation: Invocation, /, format: str) -> None:
     """Fire every timer that is due, in all instances, and run what that sets off until nothing more happens.
 
-    Instances whose last command was broken off go on, too, and what could not be delivered is delivered. The exit code
-    is 1 if an instance could not go on.
+    Instances whose last command was broken off go on, too, and what could not be delivered is delivered. Before that,
+    versions whose date has come are suspended or activated. The exit code is 1 if an instance could not go on.
     """
     from spiffcli.app import Runner
     from spiffcli.report.outcomes import ticked_json
 
     with Runner(invocation.settings(running=True)) as runner:
+        changed = [
+            (plan.action, [runner.catalog.definition(id) for id in done.definitions], done.instances)
+            for plan, done in runner.run_scheduled()
+        ]
         ticked = runner.tick()
     if format == "json":
-        emit_json(ticked_json(ticked))
-    elif ticked:
-        emit_lines([[each.instance, each.state, each.reason or ""] for each in ticked])
+        emit_json(ticked_json(ticked, changed))
+    elif ticked or changed:
+        _show(ticked, changed)
     else:
         talk("Nothing is due.")
     if any(each.reason is not None for each in ticked):
         ctx.exit(1)
+
+
+def _show(ticked: Sequence[Ticked], changed: Sequence[Changed]) -> None:
+    from spiffcli.cli.suspending import changed_cells
+
+    for action, specs, instances in changed:
+        emit_lines(changed_cells(action, specs, instances))
+    if ticked:
+        emit_lines([[each.instance, each.state, each.reason or ""] for each in ticked])

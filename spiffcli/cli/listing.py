@@ -15,29 +15,67 @@ from spiffcli.cli.suggesting import complete_keys
 @click.command(epilog="Example: runner list_specs order_product --latest")
 @click.argument("key", required=False, metavar="[KEY]", shell_complete=complete_keys)
 @click.option("--latest", is_flag=True, help="Only the highest version of every key.")
-@click.option("--counts", is_flag=True, help="Count the instances of each.")
+@click.option("--counts", is_flag=True, help="Count the instances of each, and say what it is bound to.")
+@click.option("--outdated", is_flag=True, help="Only versions that are not the latest and still have instances.")
 @format_option()
 @pass_invocation
-def list_specs(invocation: Invocation, key: str | None, latest: bool, counts: bool, format: str) -> None:
+def list_specs(
+    invocation: Invocation, key: str | None, latest: bool, counts: bool, outdated: bool, format: str
+) -> None:
     """List processes and collaborations, one line for each version: its id, KEY@VERSION, its file, and marks.
 
     A tag is shown as #TAG. Every id, KEY@VERSION and KEY@TAG can be given to other commands.
     """
-    from spiffcli.catalog.listing import add_counts, entries
-    from spiffcli.store.glance import rows
-
-    settings = invocation.settings()
-    found = entries(rows(settings.store, "definition"), settings.tenant, key, latest=latest)
-    if not found and key is not None:
-        found = _named(invocation, key)
+    if latest and outdated:
+        raise click.UsageError("The latest versions are not outdated: give --latest or --outdated.")
+    found = _found(invocation, key, latest=latest, counts=counts or outdated, outdated=outdated)
     if counts:
-        add_counts(found, rows(settings.store, "instance"), settings.tenant)
+        _add_bindings(invocation, found)
     if format == "json":
         emit_json({"schema": "runner/specs/1", "specs": found})
     elif found:
         emit_lines(spec_lines(found))
+    elif outdated:
+        talk("All instances that have not ended run on the latest version.")
     else:
         talk("Nothing has been added yet. Add a model with: runner add -b FILE")
+
+
+def _found(
+    invocation: Invocation, key: str | None, *, latest: bool, counts: bool, outdated: bool
+) -> list[dict[str, Any]]:
+    from spiffcli.catalog import listing
+    from spiffcli.store.glance import rows
+
+    settings = invocation.settings()
+    found = listing.entries(rows(settings.store, "definition"), settings.tenant, key, latest=latest)
+    if not found and key is not None:
+        found = _named(invocation, key)
+    if counts:
+        listing.add_counts(found, rows(settings.store, "instance"), settings.tenant)
+    return listing.outdated(found) if outdated else found
+
+
+def _add_bindings(invocation: Invocation, entries: Sequence[dict[str, Any]]) -> None:
+    """Give every entry its `references`: what it refers to, and what that means."""
+    from spiffcli.app import Runner
+    from spiffcli.catalog.rebinding import meant
+
+    if not entries:
+        return
+    with Runner(invocation.settings()) as runner:
+        for each in entries:
+            references = runner.catalog.definition(each["id"]).references
+            each["references"] = [
+                {
+                    "element": r.element,
+                    "kind": r.kind,
+                    "key": r.key,
+                    "binding": r.binding,
+                    "means": meant(runner.store, r),
+                }
+                for r in references
+            ]
 
 
 def spec_lines(entries: Sequence[dict[str, Any]]) -> list[list[str]]:
@@ -46,10 +84,24 @@ def spec_lines(entries: Sequence[dict[str, Any]]) -> list[list[str]]:
 
 
 def _marks(entry: dict[str, Any]) -> str:
-    tags = [f"#{tag}" for tag in entry["tags"]]
-    suspended = ["suspended"] if entry["suspended"] else []
-    counted = [f"{count} {state}" for state, count in entry.get("instances", {}).items() if count]
-    return "  ".join([*tags, *suspended, *([", ".join(counted)] if counted else [])])
+    marks = " ".join([*(f"#{tag}" for tag in entry["tags"]), *(["suspended"] if entry["suspended"] else [])])
+    return "; ".join(filter(None, [marks, *_counted(entry)]))
+
+
+def _counted(entry: dict[str, Any]) -> list[str]:
+    if "instances" not in entry:
+        return []
+    states = [f"{count} {state}" for state, count in entry["instances"].items() if count]
+    waiting = [f"{count} at {task}" for task, count in entry["waiting_at"].items()]
+    bound = dict.fromkeys(each["means"] for each in entry.get("references", ()))
+    told = [f"bound to {', '.join(bound)}"] if bound else []
+    return [", ".join(states), ", ".join(waiting), _commit(entry["source"]), *told]
+
+
+def _commit(source: dict[str, Any]) -> str:
+    if not source["commit"]:
+        return ""
+    return f"commit {source['commit'][:12]}{' with changes' if source['dirty'] else ''}"
 
 
 def _named(invocation: Invocation, ref: str) -> list[dict[str, Any]]:

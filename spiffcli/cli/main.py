@@ -30,9 +30,16 @@ SECTIONS: Sections = {
         "list_specs": Entry("spiffcli.cli.listing:list_specs", "List what was added, with versions."),
         "show_spec": Entry("spiffcli.cli.specs:show_spec", "Show one version of a spec."),
         "delete_spec": Entry("spiffcli.cli.specs:delete_spec", "Delete a version nothing runs on."),
-        "suspend": Entry("spiffcli.cli.specs:suspend", "Let a version start no more instances."),
-        "activate": Entry("spiffcli.cli.specs:activate", "Let a suspended version start instances again."),
+        "suspend": Entry("spiffcli.cli.suspending:suspend", "Let a version start no more instances."),
+        "activate": Entry("spiffcli.cli.suspending:activate", "Let a suspended version start instances again."),
         "tag": Entry("spiffcli.cli.specs:tag", "Give a version a name, for KEY@TAG."),
+        "why": Entry("spiffcli.cli.versions:why", "Say what changed from the version before."),
+    },
+    "Deployments": {
+        "list_deployments": Entry("spiffcli.cli.deployments:list_deployments", "List every add: when, by whom, what."),
+        "show_deployment": Entry("spiffcli.cli.deployments:show_deployment", "Show one deployment and its files."),
+        "export_deployment": Entry("spiffcli.cli.deployments:export_deployment", "Write its files out again."),
+        "delete_deployment": Entry("spiffcli.cli.deployments:delete_deployment", "Delete the versions it made."),
     },
     "Instances": {
         "run": Entry("spiffcli.cli.running:run", "Start or continue an instance."),
@@ -89,12 +96,17 @@ class _Root(LazyGroup):
 @click.option("-e", "--engine", metavar="MODULE", help="Engine module. [RUNNER_ENGINE]")
 @click.option("--store", metavar="URL", help="Store: tinydb:DIR or sqlite:FILE. [RUNNER_STORE]")
 @click.option("--tenant", metavar="T", help="Tenant to work in. [RUNNER_TENANT]")
+@click.option(
+    "--fallback-default-tenant/--no-fallback-default-tenant",
+    default=None,
+    help="Look in the default tenant for what the tenant lacks (on). [RUNNER_FALLBACK_DEFAULT_TENANT]",
+)
 @click.option("--scripts", metavar="MODE", help="restricted, trusted or off. [RUNNER_SCRIPTS]")
 @click.option("-v", "--verbose", count=True, help="Say more; -vv says even more.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but results, warnings and errors.")
 @click.version_option(__version__, "--version", prog_name="runner", message="%(prog)s %(version)s")
 @click.pass_obj
-def cli(invocation: Invocation, /, verbose: int, quiet: bool, **flags: str | None) -> None:
+def cli(invocation: Invocation, /, verbose: int, quiet: bool, **flags: str | bool | None) -> None:
     """Run BPMN workflows, see what changed in a model, and move running instances to it."""
     invocation.verbosity = -1 if quiet else verbose
     invocation.flags = flags

@@ -24,7 +24,7 @@ class Invocation:
     """
 
     def __init__(self) -> None:
-        self.flags: dict[str, str | None] = {}
+        self.flags: dict[str, str | bool | None] = {}
         self.verbosity = 0
         self._settings: Settings | None = None
 

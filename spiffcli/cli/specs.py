@@ -1,24 +1,20 @@
-"""Commands about one spec: show, delete, suspend, activate, tag."""
+"""Commands about one spec: show, delete, tag."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from spiffcli.cli.deleting import delete
 from spiffcli.cli.options import Invocation, format_option, pass_invocation
-from spiffcli.cli.output import emit_json, emit_lines, emit_text, lines_text, paint, talk
+from spiffcli.cli.output import emit_json, emit_lines, emit_text, lines_text, paint
 from spiffcli.cli.suggesting import complete_specs
 
 if TYPE_CHECKING:
     from spiffcli.app.describing import Description
-    from spiffcli.catalog.deleting import Deletion
-    from spiffcli.catalog.suspending import Suspended
     from spiffcli.values import Definition, Reference
-
-_SHOWN = 10
 
 _ref = click.argument("ref", shell_complete=complete_specs)
 
@@ -65,6 +61,9 @@ def _block(rows: Sequence[Sequence[object]]) -> str:
 
 
 def _facts(shown: Description) -> Iterator[list[str]]:
+    from spiffcli.report.deployments import scheduled_in_words
+    from spiffcli.report.instances import moment, when
+
     definition, deployment, source = shown.definition, shown.deployment, shown.definition.source
     named = f" '{deployment.name}'" if deployment.name else ""
     yield ["id", definition.id]
@@ -78,6 +77,8 @@ def _facts(shown: Description) -> Iterator[list[str]]:
         yield ["tags", " ".join(f"#{tag}" for tag in definition.tags)]
     if definition.suspended:
         yield ["state", "suspended: no instance can be started"]
+    for plan in shown.scheduled:
+        yield ["then", f"{scheduled_in_words(plan, definition)} {when(moment(plan.at))}"]
     yield ["hash", definition.hash]
 
 
@@ -114,119 +115,7 @@ def delete_spec(ctx: click.Context, invocation: Invocation, /, ref: str, cascade
     from spiffcli.app import Runner
 
     with Runner(invocation.settings()) as runner:
-        planned = runner.catalog.plan_deletion(ref)
-        planned.check(cascade=cascade)
-        if not yes and not _agreed(planned, cascade):
-            talk("Nothing was deleted.")
-            ctx.exit(1)
-        deleted = runner.catalog.delete(planned, cascade=cascade)
-    if format == "json":
-        emit_json(_deleted_json(deleted, cascade))
-    else:
-        emit_text(f"Deleted {_deletion_in_words(deleted, cascade)}.")
-
-
-def _agreed(deletion: Deletion, cascade: bool) -> bool:
-    """Whether the person at the terminal agrees.
-
-    Raises:
-        InputError: There is nobody to ask.
-    """
-    if sys.stdin.isatty():
-        return click.confirm(f"Delete {_deletion_in_words(deletion, cascade)}?", err=True)
-    from spiffcli.errors import InputError
-
-    raise InputError(
-        f"This would delete {_deletion_in_words(deletion, cascade)}, and there is nobody to ask.",
-        hint="Say --yes if that is what you want.",
-        specs=[each.id for each in deletion.definitions],
-        instances=_instances(deletion, cascade),
-    )
-
-
-def _instances(deletion: Deletion, cascade: bool) -> list[str]:
-    return [each.id for each in (*deletion.running, *deletion.ended)] if cascade else []
-
-
-def _deletion_in_words(deletion: Deletion, cascade: bool) -> str:
-    labels = ", ".join(each.label for each in deletion.definitions)
-    ids = _instances(deletion, cascade)
-    if not ids:
-        return labels
-    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
-    noun = "instance" if len(ids) == 1 else "instances"
-    return f"{labels} and {len(ids)} {noun} ({len(deletion.running)} running): {', '.join(ids[:_SHOWN])}{more}"
-
-
-def _deleted_json(deletion: Deletion, cascade: bool) -> dict[str, Any]:
-    return {
-        "schema": "runner/deleted/1",
-        "specs": [_short(each) for each in deletion.definitions],
-        "deployments": list(deletion.deployments),
-        "instances": _instances(deletion, cascade),
-    }
-
-
-def _short(definition: Definition) -> dict[str, Any]:
-    return {"id": definition.id, "kind": definition.kind, "key": definition.key, "version": definition.version}
-
-
-@click.command(epilog="Example: runner suspend order_product@2 --instances")
-@_ref
-@click.option("--all-versions", is_flag=True, help="Suspend every version of the key.")
-@click.option("--instances", is_flag=True, help="Suspend the instances that run on it too.")
-@format_option()
-@pass_invocation
-def suspend(invocation: Invocation, /, ref: str, all_versions: bool, instances: bool, format: str) -> None:
-    """Let the version REF start no more instances, and not be entered by calls.
-
-    Its instances go on, unless they are suspended too.
-    """
-    _set_suspended(invocation, "suspend", ref, all_versions, instances, format)
-
-
-@click.command(epilog="Example: runner activate order_product@2 --instances")
-@_ref
-@click.option("--all-versions", is_flag=True, help="Activate every version of the key.")
-@click.option("--instances", is_flag=True, help="Activate its suspended instances too.")
-@format_option()
-@pass_invocation
-def activate(invocation: Invocation, /, ref: str, all_versions: bool, instances: bool, format: str) -> None:
-    """Let the suspended version REF start instances again."""
-    _set_suspended(invocation, "activate", ref, all_versions, instances, format)
-
-
-def _set_suspended(
-    invocation: Invocation, action: str, ref: str, all_versions: bool, instances: bool, format: str
-) -> None:
-    from spiffcli.app import Runner
-
-    with Runner(invocation.settings()) as runner:
-        catalog, user = runner.catalog, runner.settings.user
-        change = catalog.suspend if action == "suspend" else catalog.activate
-        changed = change(ref, whole_key=all_versions, instances=instances, user=user)
-        specs = [catalog.definition(id) for id in changed.definitions]
-    if format == "json":
-        emit_json(_suspended_json(action, specs, changed))
-    else:
-        _show_suspended("suspended" if action == "suspend" else "active", ref, specs, changed)
-
-
-def _suspended_json(action: str, specs: Sequence[Definition], changed: Suspended) -> dict[str, Any]:
-    return {
-        "schema": "runner/suspended/1",
-        "action": action,
-        "specs": [_short(each) for each in specs],
-        "instances": list(changed.instances),
-    }
-
-
-def _show_suspended(state: str, ref: str, specs: Sequence[Definition], changed: Suspended) -> None:
-    rows = [[each.id, each.label, state] for each in specs] + [[id, "instance", state] for id in changed.instances]
-    if rows:
-        emit_lines(rows)
-    else:
-        talk(f"{ref} is {state} already.")
+        delete(ctx, runner, runner.catalog.plan_deletion(ref), cascade=cascade, yes=yes, format=format)
 
 
 @click.command(epilog="Example: runner tag order_product@2 stable --move")

@@ -34,6 +34,13 @@ def complete_specs(ctx: click.Context, param: click.Parameter, incomplete: str) 
     return _items([*keys.items(), *ids], incomplete)
 
 
+def complete_deployments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Ids of deployments, and their names."""
+    rows = sorted(_rows(ctx, "deployment"), key=lambda row: (row[1]["created"], row[0]))
+    names = {row["name"]: row["created"] for _, row in rows if row.get("name")}
+    return _items([*names.items(), *((id, row["created"]) for id, row in rows)], incomplete)
+
+
 def complete_instances(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Ids of instances, those that have not ended first."""
     rows = sorted(_rows(ctx, "instance"), key=lambda row: (row[1].get("ended") or "", row[0]))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spiffcli.report.instances import instance_json, label, moment, value_text, when
 from spiffcli.report.lines import EMPTY, Line, Span, fold, line
 from spiffcli.text import columns_of, one_line
-from spiffcli.values import Instance, JsonObject, Subscription, TaskView
+from spiffcli.values import Definition, Instance, JsonObject, Subscription, TaskView
 
 if TYPE_CHECKING:
+    from spiffcli.catalog.suspending import Action
     from spiffcli.engine import Event
     from spiffcli.running.looking import Outcome
     from spiffcli.running.ticking import Ticked
+
+#: A suspension or activation whose date came: what, and the definitions and instances that are so now.
+Changed: TypeAlias = "tuple[Action, Sequence[Definition], Sequence[str]]"
 
 #: What is told of what ran: what does something, and not the ways between.
 _DOES_SOMETHING = ("Task", "task", "callActivity", "Process", "transaction", "Event")
@@ -157,7 +161,11 @@ def sent_json(event: Event, instances: Sequence[Instance]) -> JsonObject:
     }
 
 
-def ticked_json(ticked: Sequence[Ticked]) -> JsonObject:
+def ticked_json(ticked: Sequence[Ticked], changed: Sequence[Changed] = ()) -> JsonObject:
     """A `runner/ticked/1` document."""
     shown = [{"id": each.instance, "state": each.state, "reason": each.reason} for each in ticked]
-    return {"schema": "runner/ticked/1", "instances": shown}
+    scheduled = [
+        {"action": action, "specs": [spec.id for spec in specs], "instances": list(instances)}
+        for action, specs, instances in changed
+    ]
+    return {"schema": "runner/ticked/1", "instances": shown, "scheduled": scheduled}

@@ -133,8 +133,8 @@ class Session:
             )
         if self.instance.suspended:
             raise self._refusal(
-                f"is suspended together with {self.instance_label}.",
-                "It goes on when they are activated again.",
+                "is suspended: nothing moves it.",
+                f"Let it go on with: runner activate {self.instance_label} --with-instances",
             )
 
     def require_sound(self) -> None:
