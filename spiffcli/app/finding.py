@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from spiffcli.catalog import Catalog, Filter
 from spiffcli.errors import AmbiguousError, NotFoundError, StateError
-from spiffcli.running.looking import Look
-from spiffcli.running.session import ending
 from spiffcli.values import Instance, InstanceState, TaskView
+
+if TYPE_CHECKING:
+    from spiffcli.running.looking import Look
 
 
 def find_instances(
@@ -83,6 +85,8 @@ def _named(views: Sequence[TaskView], ref: str) -> list[TaskView]:
 def _not_open(look: Look, ref: str) -> StateError | NotFoundError:
     instance = look.instance
     if instance.ended is not None:
+        from spiffcli.running.session import ending
+
         return StateError(
             f"Instance {instance.id} {ending(instance)}; no task of it is open.",
             hint=f"Look at it with: runner show -w {instance.id}",
