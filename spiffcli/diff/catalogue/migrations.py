@@ -84,6 +84,18 @@ RULES = (
         future="There is nothing to enter again.",
     ),
     make(
+        "script-failed",
+        "A script failed during the move",
+        "error error info info",
+        "refuse",
+        "instances scripts",
+        "The script given with `--data`, or an expression the new version evaluates at once, failed.",
+        "`--data total.py` divides by a quantity that is 0 in this instance.",
+        active="The instance stays as it was.",
+        completed="The instance stays as it was.",
+        future="The instance stays as it was.",
+    ),
+    make(
         "mapping-invalid",
         "A mapping names what is not there",
         "error error error error",
