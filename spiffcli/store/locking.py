@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,6 +29,9 @@ _HINTS = {
     errno.EROFS: "The file system is read-only; name a store elsewhere with --store, or make it writable.",
     errno.EACCES: "Ask its owner for the right to write there, or name a store elsewhere with --store.",
 }
+
+#: The file that whoever takes a named lock passes.
+_GATE = "gate"
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
 
@@ -145,23 +148,41 @@ class LocalLocks:
                 del self._holders[name]
                 self._changed.notify_all()
 
+    @contextmanager
+    def hold_each(self, names: Iterable[str], what: str) -> Iterator[Mapping[str, BusyError]]:
+        """Hold those of the locks that nobody else holds, without waiting; yields the errors of the others."""
+        with self._changed:
+            held = {name: busy(f"'{name}' is", self._holders[name]) for name in names if name in self._holders}
+            mine = [name for name in dict.fromkeys(names) if name not in held]
+            self._holders.update({name: Holder(name, what) for name in mine})
+        try:
+            yield held
+        finally:
+            with self._changed:
+                for name in mine:
+                    del self._holders[name]
+                self._changed.notify_all()
+
 
 @contextmanager
-def hold_file(path: Path, holder: Holder, *, wait: float, subject: str, keep: bool = False) -> Iterator[None]:
+def hold_file(
+    path: Path, holder: Holder, *, wait: float, subject: str, keep: bool = False, gate: Path | None = None
+) -> Iterator[None]:
     """Hold the lock that the file `path` stands for; the system releases it when the process dies.
 
     Args:
         wait: How long to wait for it, in seconds.
         subject: Begins the message of the error ("The store X is").
         keep: Leave the file behind on release, for locks that are taken often.
+        gate: File to pass on the way, which `hold_each` keeps closed.
 
     Raises:
         BusyError: Someone else held it all the time.
         OSError: The file cannot be made or locked.
     """
-    lock = _acquire(path, wait)
+    lock = _acquire(path, wait, gate)
     if lock is None:
-        raise busy(subject, _read_holder(path))
+        raise busy(subject, _read_holder(path) or (_read_holder(gate) if gate else None))
     try:
         lock.sign(holder)
         yield
@@ -177,12 +198,51 @@ def hold_named(folder: Path, name: str, wait: float, what: str) -> Iterator[None
         BusyError: Someone else held it all the time.
         StoreError: The file cannot be made or locked.
     """
-    path = folder / (hashlib.sha256(name.encode()).hexdigest()[:40] + ".lock")
+    path = _path(folder, name)
     with ExitStack() as stack:
         with plain_errors(path):
             folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(hold_file(path, Holder(name, what), wait=wait, subject=f"'{name}' is"))
+            subject = f"'{name}' is"
+            lock = hold_file(path, Holder(name, what), wait=wait, subject=subject, gate=folder / _GATE)
+            stack.enter_context(lock)
         yield
+
+
+@contextmanager
+def hold_each(folder: Path, names: Iterable[str], what: str) -> Iterator[Mapping[str, BusyError]]:
+    """Hold those of many locks that nobody else holds, without waiting for them; yields the errors of the others.
+
+    A file for each would cost more than what they protect. Here nobody can take any lock of the folder meanwhile,
+    so that a lock without a file is held by keeping its file from being made. Do not take long.
+
+    Raises:
+        BusyError: Somebody else held many at once all the time.
+        StoreError: A file cannot be made or locked.
+    """
+    with ExitStack() as stack:
+        with plain_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            here: set[str] = set()
+            gate = folder / _GATE
+            if _has_flock():
+                subject = "Many locks at once are"
+                stack.enter_context(hold_file(gate, Holder(_GATE, what), wait=PATIENCE, subject=subject, keep=True))
+                here = {path.name for path in folder.iterdir()}
+            held: dict[str, BusyError] = {}
+            for name in dict.fromkeys(names):
+                path = _path(folder, name)
+                if here and path.name not in here:
+                    continue
+                lock = _take(path)
+                if lock is None:
+                    held[name] = busy(f"'{name}' is", _read_holder(path))
+                else:
+                    stack.callback(lock.release, False)
+        yield held
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / (hashlib.sha256(name.encode()).hexdigest()[:40] + ".lock")
 
 
 @contextmanager
@@ -210,11 +270,11 @@ class _Lock(Protocol):
     def release(self, keep: bool) -> None: ...
 
 
-def _acquire(path: Path, wait: float) -> _Lock | None:
+def _acquire(path: Path, wait: float, gate: Path | None = None) -> _Lock | None:
     deadline = time.monotonic() + wait
     pause = _FIRST_PAUSE
     while True:
-        lock = _take(path)
+        lock = _take(path) if gate is None else _take_through(gate, path)
         left = deadline - time.monotonic()
         if lock is not None or left <= 0:
             return lock
@@ -223,11 +283,31 @@ def _acquire(path: Path, wait: float) -> _Lock | None:
 
 
 def _take(path: Path) -> _Lock | None:
+    return take_by_flock(path) if _has_flock() else take_portably(path)
+
+
+def _take_through(gate: Path, path: Path) -> _Lock | None:
+    """As `_take`, unless the gate is closed."""
+    if not _has_flock():
+        return _take(path)
+    import fcntl
+
+    descriptor = os.open(gate, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return _take(path)
+    except BlockingIOError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _has_flock() -> bool:
     try:
         import fcntl  # noqa: F401 - whether the system has it
     except ModuleNotFoundError:
-        return take_portably(path)
-    return take_by_flock(path)
+        return False
+    return True
 
 
 class _Flock:

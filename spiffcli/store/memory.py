@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
+from spiffcli.errors import BusyError
 from spiffcli.store.fields import check_id, matcher
 from spiffcli.store.locking import PATIENCE, LocalLocks, Turns
 from spiffcli.store.protocol import Condition, Document, Problem, Transaction
@@ -83,6 +84,10 @@ class MemoryStore:
     def lock(self, name: str, *, wait: float = 2.0, holder: str = "") -> AbstractContextManager[None]:
         """Hold the advisory lock `name`."""
         return self._locks.hold(name, wait, holder)
+
+    def lock_each(self, names: Iterable[str], *, holder: str = "") -> AbstractContextManager[Mapping[str, BusyError]]:
+        """Hold those of many locks that are free."""
+        return self._locks.hold_each(list(names), holder)
 
     def check(self, *, repair: bool = False) -> list[Problem]:
         """Verify the hash of every blob; there is nothing else that could break."""

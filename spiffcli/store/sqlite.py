@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from spiffcli.errors import BusyError, CorruptStoreError, RunnerError, StoreError, StoreFormatError
 from spiffcli.store.formats import check_format, nothing_there, upgrade
-from spiffcli.store.locking import PATIENCE, Turns, hold_named, plain_errors, unusable
+from spiffcli.store.locking import PATIENCE, Turns, hold_each, hold_named, plain_errors, unusable
 from spiffcli.store.protocol import FORMAT, Condition, Document, Problem, Transaction
 from spiffcli.store.sqlite_tables import SCHEMA, Tables
 
@@ -94,7 +94,15 @@ class SqliteStore:
 
     def lock(self, name: str, *, wait: float = 2.0, holder: str = "") -> AbstractContextManager[None]:
         """Hold the advisory lock `name`: a file in a folder beside the database."""
-        return hold_named(self._path.with_name(self._path.name + ".locks"), name, wait, holder)
+        return hold_named(self._lock_folder, name, wait, holder)
+
+    def lock_each(self, names: Iterable[str], *, holder: str = "") -> AbstractContextManager[Mapping[str, BusyError]]:
+        """Hold those of many locks that are free."""
+        return hold_each(self._lock_folder, names, holder)
+
+    @property
+    def _lock_folder(self) -> Path:
+        return self._path.with_name(self._path.name + ".locks")
 
     def check(self, *, repair: bool = False) -> list[Problem]:
         """Verify the database file, the bodies, the index and the blobs; `repair` rebuilds the index."""

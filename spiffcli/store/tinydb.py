@@ -5,17 +5,17 @@ from __future__ import annotations
 import gc
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from operator import itemgetter
 from pathlib import Path
 
 import orjson
 
-from spiffcli.errors import CorruptStoreError, StoreError, StoreFormatError
+from spiffcli.errors import BusyError, CorruptStoreError, StoreError, StoreFormatError
 from spiffcli.store.fields import check_id, matcher
 from spiffcli.store.formats import check_format, nothing_there, upgrade
-from spiffcli.store.locking import PATIENCE, Holder, Turns, hold_file, hold_named, plain_errors, try_file
+from spiffcli.store.locking import PATIENCE, Holder, Turns, hold_each, hold_file, hold_named, plain_errors, try_file
 from spiffcli.store.protocol import FORMAT, Condition, Document, Problem, Transaction
 from spiffcli.store.staging import StagedTransaction, no_blob
 from spiffcli.store.tinydb_commit import Commits, make_folder, sync
@@ -155,6 +155,10 @@ class TinyDbStore:
     def lock(self, name: str, *, wait: float = 2.0, holder: str = "") -> AbstractContextManager[None]:
         """Hold the advisory lock `name`."""
         return hold_named(self._root / LOCKS, name, wait, holder)
+
+    def lock_each(self, names: Iterable[str], *, holder: str = "") -> AbstractContextManager[Mapping[str, BusyError]]:
+        """Hold those of many locks that are free."""
+        return hold_each(self._root / LOCKS, names, holder)
 
     def check(self, *, repair: bool = False) -> list[Problem]:
         """Verify documents, index and blobs; `repair` rebuilds what the rest of the store still tells."""

@@ -685,6 +685,29 @@ def test_a_lock_waits_for_a_thread_that_lets_go(store: DocumentStore) -> None:
     thread.join()
 
 
+def test_many_locks_are_held_at_once_but_those_that_somebody_holds(store: DocumentStore) -> None:
+    with store.lock("b", holder="complete on b"):
+        with store.lock_each(["a", "b", "c", "a"], holder="migrate") as held:
+            assert set(held) == {"b"}
+            assert "complete on b" in held["b"].message
+            for name in ("a", "c"):
+                with pytest.raises(BusyError, match="migrate"), store.lock(name, wait=0):
+                    raise AssertionError("not reached")
+        with store.lock("a", wait=0), store.lock("c", wait=0):
+            pass
+        with pytest.raises(BusyError, match="complete on b"), store.lock("b", wait=0):
+            raise AssertionError("not reached")
+    with store.lock_each(["b"], holder="migrate") as held, store.transaction():
+        assert held == {}
+
+
+def test_many_locks_are_released_by_an_exception(store: DocumentStore) -> None:
+    with pytest.raises(ValueError, match="boom"), store.lock_each(["a", "b"]):
+        raise ValueError("boom")
+    with store.lock("a", wait=0), store.lock_each(["b"]) as held:
+        assert held == {}
+
+
 # The store itself
 
 
@@ -766,6 +789,20 @@ def test_a_lock_is_released_when_its_process_is_killed(shared: str, start: Start
         store.lock("instance/1", wait=0),
     ):
         raise AssertionError("not reached")
+    store.close()
+
+
+def test_many_locks_heed_other_processes(shared: str, start: Start) -> None:
+    process = start("hold", shared, "instance/1", "run of instance 1")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    store = open_store(shared)
+    with store.lock_each(["instance/1", "instance/2"]) as held:
+        assert list(held) == ["instance/1"]
+        assert str(process.pid) in held["instance/1"].message
+    kill(process)
+    with store.lock_each(["instance/1", "instance/2"]) as held:
+        assert held == {}
     store.close()
 
 

@@ -36,8 +36,8 @@ def test_a_held_lock_names_its_holder_and_is_free_afterwards(tmp_path: Path) -> 
 
 def test_a_lock_file_goes_when_its_lock_goes(tmp_path: Path) -> None:
     with hold_named(tmp_path / "locks", "instance/1", 0, "run"):
-        assert len(list((tmp_path / "locks").iterdir())) == 1
-    assert list((tmp_path / "locks").iterdir()) == []
+        assert len(list((tmp_path / "locks").glob("*.lock"))) == 1
+    assert list((tmp_path / "locks").glob("*.lock")) == []
 
 
 def test_a_lock_file_that_is_kept_tells_no_holder_once_it_is_free(tmp_path: Path) -> None:
