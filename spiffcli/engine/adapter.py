@@ -14,7 +14,7 @@ from uuid import UUID
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
-from spiffcli.engine import events, state, views
+from spiffcli.engine import events, situations, state, views
 from spiffcli.engine.clock import Clock, SystemClock, use_clock
 from spiffcli.engine.config import EngineConfig
 from spiffcli.engine.events import Event
@@ -170,7 +170,7 @@ class Running:
 
     def situation(self) -> bytes:
         """Where the instance stands, the same bytes for all that stand there."""
-        return views.situation(self.workflow, self.engine.registry)
+        return situations.situation(self.workflow, self.engine.registry)
 
     def snapshot(self) -> Snapshot:
         """The state to store.

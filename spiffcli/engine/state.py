@@ -45,7 +45,7 @@ def dump(workflow: RunnerWorkflow, registry: Registry) -> Snapshot:
         DataError: Task data hold a value that cannot be stored; the message names the task.
     """
     changed: dict[str, bytes] = {}
-    specs = {key: _current_hash(workflow, key, registry, changed) for key in _specs_in_use(workflow)}
+    specs = spec_hashes(workflow, registry, changed)
     document = {
         "format": FORMAT,
         "definition": workflow.definition,
@@ -58,6 +58,18 @@ def dump(workflow: RunnerWorkflow, registry: Registry) -> Snapshot:
         "events": registry.encode(workflow.bpmn_events, "events"),
     }
     return Snapshot(dumps(document), changed)
+
+
+def spec_hashes(
+    workflow: RunnerWorkflow, registry: Registry, changed: dict[str, bytes] | None = None
+) -> dict[str, str]:
+    """Hashes of the specs in use as they are now, by key.
+
+    Args:
+        changed: Takes the specs that running changed, by hash.
+    """
+    changes = {} if changed is None else changed
+    return {key: _current_hash(workflow, key, registry, changes) for key in _specs_in_use(workflow)}
 
 
 def _specs_in_use(workflow: RunnerWorkflow) -> list[str]:

@@ -15,7 +15,7 @@ from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import LoopTask
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
-from spiffcli.engine.registry import Registry, dumps
+from spiffcli.engine.registry import Registry
 from spiffcli.engine.workflow import RunnerWorkflow
 from spiffcli.values import Subscription, TaskView
 
@@ -186,51 +186,3 @@ def _triggers(workflow: RunnerWorkflow) -> Iterator[Subscription]:
                 for kind, cls in (("message", MessageEventDefinition), ("signal", SignalEventDefinition)):
                     if isinstance(definition, cls):
                         yield Subscription(kind, definition.name, "", start.name)  # type: ignore[arg-type]
-
-
-def situation(workflow: RunnerWorkflow, registry: Registry) -> bytes:
-    """Where an instance stands: definition, tree of nodes and states, progress and armed events.
-
-    Ids, times and data are left out, so that instances in the same place have the same bytes.
-    """
-    document = [_shape(workflow, registry)]
-    return dumps([workflow.definition, document])
-
-
-def _shape(workflow: RunnerWorkflow, registry: Registry) -> list[Any]:
-    numbers = {task.id: number for number, task in enumerate(tasks(workflow))}
-    return [
-        [
-            task.task_spec.name,
-            task.state,
-            numbers.get(task._parent, -1),
-            task.triggered,
-            getattr(task.workflow, "spec_key", ""),
-            _loop_shape(task),
-            _armed(task, registry),
-        ]
-        for task in tasks(workflow)
-    ]
-
-
-def _loop_shape(task: Task) -> list[Any] | None:
-    if not isinstance(task.task_spec, LoopTask):
-        return None
-    internal = task.internal_data
-    remaining = internal.get("remaining")
-    return [
-        len(internal.get("merged", [])),
-        len(remaining) if remaining is not None else None,
-        internal.get("current"),
-        internal.get("cardinality"),
-    ]
-
-
-def _armed(task: Task, registry: Registry) -> Any:
-    if task.state != TaskState.WAITING or not hasattr(task.task_spec, "event_definition"):
-        return None
-    value = task.internal_data.get("event_value")
-    cycles = value.get("cycles") if isinstance(value, dict) else None
-    return [[type(d).__name__, getattr(d, "name", None)] for d in definitions(task.task_spec.event_definition)] + [
-        cycles
-    ]
