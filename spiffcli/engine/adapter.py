@@ -14,8 +14,9 @@ from uuid import UUID
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
-from spiffcli.engine import events, situations, state, views
-from spiffcli.engine.clock import Clock, SystemClock, use_clock
+from spiffcli.engine import beginning, events, situations, state, views
+from spiffcli.engine.beginning import StartTimer
+from spiffcli.engine.clock import Clock, ManualClock, SystemClock, use_clock
 from spiffcli.engine.config import EngineConfig
 from spiffcli.engine.events import Event
 from spiffcli.engine.failures import IncidentDetails, endless, explain, incident_of
@@ -79,6 +80,10 @@ class Engine:
             StoreFormatError: Another version of the program wrote the state.
         """
         return Running(self, state.load(content, cache, self.registry, self.script_engine))
+
+    def at(self, now: float) -> Engine:
+        """The same engine at a time that stands still, in seconds since the epoch."""
+        return replace(self, clock=ManualClock(now))
 
     def time(self) -> AbstractContextManager[None]:
         """A context in which the engine's timers ask this engine's clock."""
@@ -312,6 +317,37 @@ class Running:
             _answer(task, dict(answers))
         self._run(task)
         return views.view(task)
+
+    def begin_with(self, event: Event) -> bool:
+        """Let a message or signal start a new instance; False where no start event waits for it.
+
+        What else could have started it is given up. What follows runs in `advance`.
+
+        Raises:
+            InputError: The payload of a message lacks what it is correlated by.
+        """
+        self._reach_start_events()
+        with self.engine.time():
+            return beginning.begin_with(self.workflow, event)
+
+    def begin_at(self, element: str) -> bool:
+        """Start a new instance at the timer start event `element`; False where it has none. See `begin_with`."""
+        self._reach_start_events()
+        with self.engine.time():
+            return beginning.begin_at(self.workflow, element)
+
+    def start_timers(self) -> list[StartTimer]:
+        """When timers would start an instance like this new one, counted from now.
+
+        Raises:
+            IncidentError: The expression of one fails.
+        """
+        self._reach_start_events()
+        return beginning.start_timers(self.workflow)
+
+    def _reach_start_events(self) -> None:
+        for task in beginning.reach_start_events(self.workflow):
+            self._run(task)
 
     def send(self, event: Event, *, task_id: str | None = None) -> int:
         """Deliver a message or signal; how many tasks (or event sub-processes) it reached.

@@ -53,7 +53,7 @@ def find_definition(workflow: RunnerWorkflow, event: Event, task_id: str | None 
     for task in workflow.event_manager.tasks.values():
         if task_id is None or str(task.id) == task_id:
             for definition in views.definitions(task.task_spec.event_definition):
-                if _fits(definition, event):
+                if fits(definition, event):
                     return definition
     return _trigger(workflow, event) if task_id is None else None
 
@@ -63,12 +63,13 @@ def _trigger(workflow: RunnerWorkflow, event: Event) -> Any:
         spec = workflow.use_spec(workflow.key_of_called(workflow, workflow.spec.task_specs[trigger]))
         for start in spec.bpmn_start_events:
             for definition in views.definitions(start.event_definition):
-                if _fits(definition, event):
+                if fits(definition, event):
                     return definition
     return None
 
 
-def _fits(definition: Any, event: Event) -> bool:
+def fits(definition: Any, event: Event) -> bool:
+    """Whether an event definition of the engine waits for `event`, its correlation apart."""
     return isinstance(definition, dict(_KINDS)[event.kind]) and definition.name == event.name
 
 
