@@ -18,6 +18,7 @@ from spiffcli.catalog.instances import OPEN_STATES, delete_rows
 from spiffcli.catalog.keys import key_records, read_key, write_key
 from spiffcli.catalog.scope import Scope
 from spiffcli.catalog.starting import with_starts
+from spiffcli.catalog.timers import forget_timers
 from spiffcli.catalog.words import some
 from spiffcli.errors import StateError
 from spiffcli.store.protocol import Document, Reader, Transaction
@@ -84,6 +85,7 @@ def delete(tx: Transaction, tenant: str, deletion: Deletion, *, cascade: bool = 
         gone = (*deletion.running, *deletion.ended)
         rows = [tx.get("instance", instance.id, body=False) for instance in gone]
         delete_rows(tx, (row for row in rows if row is not None))
+    forget_timers(tx, ids)
     blobs = _delete_definitions(tx, deletion.definitions)
     blobs |= _delete_deployments(tx, tenant, ids, deletion.deployments)
     _mend_keys(tx, tenant, set(deletion.deployments))

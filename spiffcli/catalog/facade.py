@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from spiffcli.catalog.rebinding import Rebound
     from spiffcli.catalog.resolving import Resolution
     from spiffcli.catalog.suspending import Action, Scheduled, Suspended
+    from spiffcli.catalog.timers import TimerStart
     from spiffcli.model import Model
 
 
@@ -386,6 +387,29 @@ class Catalog:
         from spiffcli.catalog.starting import started_by
 
         return tuple(self.definition(id) for id in started_by(self.reader, self.scope, kind, name))
+
+    def start_names(self, kind: str) -> tuple[str, ...]:
+        """Names of the messages or signals that start something, in order."""
+        from spiffcli.catalog.starting import start_names
+
+        return start_names(self.reader, self.scope, kind)
+
+    def timers(self) -> tuple[list[TimerStart], list[TimerStart]]:
+        """Timers that start instances, and those that have lost their place to another version."""
+        from spiffcli.catalog.timers import timers
+
+        return timers(self.reader, self.tenant)
+
+    def put_timer(self, timer: TimerStart) -> None:
+        """Store what has become of a timer that starts instances.
+
+        Raises:
+            ConflictError: Somebody else did so since it was read.
+        """
+        from spiffcli.catalog.timers import put_timer
+
+        with self._write() as tx:
+            put_timer(tx, self.tenant, timer)
 
     # Instances
 

@@ -41,3 +41,10 @@ def started_by(reader: Reader, scope: Scope, kind: str, name: str) -> tuple[str,
         if found:
             return tuple(found)
     return ()
+
+
+def start_names(reader: Reader, scope: Scope, kind: str) -> tuple[str, ...]:
+    """Names of the messages or signals that start something, in order."""
+    prefix = event(kind, "")
+    starts = [start for tenant in scope.all_tenants() for each in key_records(reader, tenant) for start in each.starts]
+    return tuple(sorted({start.removeprefix(prefix) for start in starts if start.startswith(prefix)}))

@@ -35,8 +35,9 @@ def send(
 ) -> None:
     """Deliver the message or signal NAME, and run what it sets off.
 
-    A signal reaches every instance that waits for it. A message reaches exactly one: the one it is correlated with by
-    its payload. Where none waits, or several do and -w names none, nothing is delivered.
+    A signal reaches every instance that waits for it, and starts what it starts. A message reaches exactly one: the
+    one it is correlated with by its payload, or where none waits the one it starts. Where it starts none, or several
+    wait and -w names none, nothing is delivered.
     """
     from spiffcli.app import Runner
     from spiffcli.report.instances import instance_cells

@@ -16,6 +16,7 @@ from spiffcli.catalog import Filter
 from spiffcli.catalog.instances import OPEN_STATES
 from spiffcli.errors import AmbiguousError, BusyError, IncidentError, NotFoundError, RunnerError
 from spiffcli.running.session import Session
+from spiffcli.running.starting import begin_with
 from spiffcli.text import quoted
 from spiffcli.values import Instance, Subscription
 
@@ -106,12 +107,12 @@ class Post:
         targets = [row for row in _waiting(context, event, _carried(context, event)) if row.id != sender.instance.id]
         if event.kind == "signal":
             sessions = [self._session(context, target, event) for target in targets]
-            return [session for session in sessions if session.receive(event)]
+            return [*(each for each in sessions if each.receive(event)), *begin_with(context, self._stack, event)]
         for target in targets:
             session = self._session(context, target, event)
             if session.receive(event):
                 return [session]
-        return []
+        return begin_with(context, self._stack, event)
 
     def _session(self, context: Context, target: Instance, event: Event) -> Session:
         if target.suspended:
@@ -126,23 +127,27 @@ class Post:
 def send(context: Context, event: Event, *, instance: Instance | None = None) -> Delivered:
     """Deliver an event from outside.
 
-    A signal reaches everyone who waits for it. A message reaches exactly one instance: the one named, or the only
-    one whose correlation fits.
+    A signal reaches everyone who waits for it, and starts whatever it starts. A message reaches exactly one instance:
+    the one named, or the only one whose correlation fits; where none waits, it starts one.
 
     Raises:
-        NotFoundError: Nobody waits for it.
-        AmbiguousError: Several instances wait for the message; `data["candidates"]` has their ids.
+        NotFoundError: Nobody waits for it, and it starts nothing.
+        AmbiguousError: Several instances wait for the message, or it would start several; `data["candidates"]` has
+            their ids, or the labels of what would be started.
         InputError: The payload lacks what the message is correlated by.
         StateError: The named instance has ended or is suspended.
         BusyError: Another command holds a receiver; nobody has received anything.
         IncidentError: What it set off failed.
     """
-    targets = _addressed(context, event) if instance is None else [instance]
+    addressed = _addressed(context, event) if instance is None else [instance]
+    targets = [row for row in addressed if instance is not None or not row.suspended]
     if event.kind == "message" and len(targets) > 1:
         raise _several_wait(event, targets)
     with ExitStack() as stack:
         sessions = [stack.enter_context(Session.open(context, t.id, f"send {event.name}")) for t in targets]
         moved = [session for session in sessions if _receive(session, event)]
+        if instance is None and (event.kind == "signal" or not addressed):
+            moved += begin_with(context, stack, event)
         if not moved:
             raise _nobody_waits(context, event, instance)
         with context.catalog.transaction() as catalog:
@@ -170,7 +175,7 @@ def _let_go_on(sessions: Sequence[Session]) -> None:
 
 
 def _addressed(context: Context, event: Event) -> list[Instance]:
-    """The instances an event from outside is for."""
+    """The instances an event from outside is for, suspended ones included."""
     sent: dict[str, Mapping[str, Any]] = {}
     for row in _waiting(context, event, {}) if event.kind == "message" else ():
         # What a payload is correlated by, the model says; one instance knows it for all of its definition.
@@ -178,7 +183,7 @@ def _addressed(context: Context, event: Event) -> list[Instance]:
             _, state = context.catalog.load(row.id)
             sent[row.definition] = context.engine.restore(state, context.cache).correlation(event)
     rows = _waiting(context, event, {})
-    return [row for row in rows if not row.suspended and _is_for(row, event, sent.get(row.definition, {}))]
+    return [row for row in rows if _is_for(row, event, sent.get(row.definition, {}))]
 
 
 def _waiting(context: Context, event: Event, sent: Mapping[str, Any]) -> list[Instance]:
@@ -235,7 +240,8 @@ def _nobody_waits(context: Context, event: Event, instance: Instance | None) -> 
 
 def _names_waited_for(context: Context, kind: str, instance: Instance | None) -> list[str]:
     rows = context.catalog.instances(Filter(states=OPEN_STATES)) if instance is None else [instance]
-    return sorted({each.name for row in rows for each in row.subscriptions if each.kind == kind})
+    starts = context.catalog.start_names(kind) if instance is None else ()
+    return sorted({*starts, *(each.name for row in rows for each in row.subscriptions if each.kind == kind)})
 
 
 def _listed(rows: Sequence[Instance], event: Event) -> str:

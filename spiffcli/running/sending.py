@@ -15,7 +15,7 @@ def send_named(context: Context, kind: str | None, name: str, payload: Any, inst
     """Deliver the message or signal `name`.
 
     Args:
-        kind: `message` or `signal`; None takes what somebody waits for under this name.
+        kind: `message` or `signal`; None takes what somebody waits for, or what starts something, under this name.
 
     Raises:
         InputError: The payload is not an object.
@@ -44,4 +44,6 @@ def _kind_waited_for(context: Context, name: str, instance: Instance | None) -> 
 
 def _is_waited_for(context: Context, kind: str, name: str, instance: Instance | None) -> bool:
     rows = context.catalog.waiting_for(kind, name)
-    return any(row.ended is None and (instance is None or row.id == instance.id) for row in rows)
+    if any(row.ended is None and (instance is None or row.id == instance.id) for row in rows):
+        return True
+    return instance is None and bool(context.catalog.started_by(kind, name))

@@ -72,6 +72,26 @@ class Session:
             DuplicateError: The natural id is taken.
             DataError: `data` hold a value that cannot be stored.
         """
+        with cls.prepare(context, definition, data, natural_id=natural_id) as session:
+            session.note("started", definition=definition.label)
+            session.save()
+            yield session
+
+    @classmethod
+    @contextmanager
+    def prepare(
+        cls,
+        context: Context,
+        definition: Definition,
+        data: Mapping[str, Any] | None = None,
+        *,
+        natural_id: str | None = None,
+    ) -> Iterator[Session]:
+        """A new instance of a definition that is not stored before it is saved.
+
+        Raises:
+            DataError: `data` hold a value that cannot be stored.
+        """
         now = iso(context.now())
         instance = Instance(
             id=str(uuid4()),
@@ -87,10 +107,7 @@ class Session:
             source=definition.source,
         )
         with _locked(context, instance.id, f"start {definition.label}"):
-            running = context.engine.start(definition.id, context.cache, data)
-            session = cls(context, instance, running, stored=False)
-            session.note("started", definition=definition.label)
-            session.save()
+            session = cls(context, instance, context.engine.start(definition.id, context.cache, data), stored=False)
             with session._registered():
                 yield session
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from spiffcli.errors import IncidentError, RunnerError
 from spiffcli.running.context import Context
 from spiffcli.running.session import Session
+from spiffcli.running.starting import start_due
 from spiffcli.values import Instance
 
 #: How often one tick lets the same instance go on before it leaves the rest to the next: some never come to rest.
@@ -28,11 +29,11 @@ class Ticked:
 
 
 def tick(context: Context) -> list[Ticked]:
-    """Fire every timer that is due, and what it sets off, until nothing more happens.
+    """Fire every timer that is due, and what it sets off, until nothing more happens; those that start instances first.
 
     Instances in state `error` and suspended ones rest. What goes wrong in one instance does not stop the others.
     """
-    done: dict[str, Ticked] = {}
+    done: dict[str, Ticked] = {each.instance: each for each in start_due(context)}
     rounds: dict[str, int] = {}
     while due := [row for row in _due(context) if row.id not in done or done[row.id].reason is None]:
         for row in due:

@@ -161,7 +161,7 @@ def test_what_is_missing_when_it_is_entered_is_an_incident_that_retry_mends(
     id = bench.start("order", {"x": 1})
     with pytest.raises(IncidentError) as caught:
         bench.complete(id, "wait")
-    assert f"'calc' of order@1 needs {missing} (latest), which is not in the default tenant" in caught.value.message
+    assert f"'calc' of order@1 needs {missing} (latest), which is not in the store." in caught.value.message
     assert caught.value.hint is not None
     assert caught.value.hint.splitlines()[0] in ("Add it: runner add -b FILE", "Add it: runner add -d FILE")
     assert f"Then run: runner retry -w {id}" in caught.value.hint
