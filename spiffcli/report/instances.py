@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -66,9 +67,12 @@ def state_in_words(row: Instance) -> str:
 
 
 def _waiting_at(row: Instance) -> str:
-    names = [one_line(task.name or task.id) for task in row.active]
-    counted = {name: names.count(name) for name in names}
-    return ", ".join(name if count == 1 else f"{name} (x{count})" for name, count in counted.items())
+    return ", ".join(counted(one_line(task.name or task.id) for task in row.active))
+
+
+def counted(names: Iterable[str]) -> list[str]:
+    """Each name once, in the order of their first appearance, with how often it comes: `Pack Box (x3)`."""
+    return [name if count == 1 else f"{name} (x{count})" for name, count in Counter(names).items()]
 
 
 def history_json(instance: str, entries: Sequence[HistoryEntry]) -> JsonObject:

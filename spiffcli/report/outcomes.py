@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from spiffcli.report.instances import instance_json, label, moment, value_text, when
+from spiffcli.report.instances import counted, instance_json, label, moment, value_text, when
 from spiffcli.report.lines import EMPTY, Line, Span, fold, line
 from spiffcli.text import columns_of, one_line
 from spiffcli.values import Definition, Instance, JsonObject, Subscription, TaskView
@@ -81,16 +81,13 @@ def _look(state: str) -> Any:
 
 
 def _names(ran: Sequence[TaskView]) -> list[str]:
-    names = [one_line(view.name or view.id) for view in ran if _is_told(view)]
-    counted = {name: names.count(name) for name in dict.fromkeys(names)}
-    told = [name if count == 1 else f"{name} (x{count})" for name, count in counted.items()]
+    told = counted(one_line(view.name or view.id) for view in ran if _is_told(view))
     more = len(told) - _MOST_RAN
     return told if more <= 0 else [*told[:_MOST_RAN], f"and {more} more"]
 
 
 def _is_told(view: TaskView) -> bool:
-    named_event = view.name is not None or view.type not in _QUIET
-    return view.type not in _QUIET and view.type.endswith(_DOES_SOMETHING) and named_event
+    return view.type not in _QUIET and view.type.endswith(_DOES_SOMETHING)
 
 
 def data_rows(data: Mapping[str, Any], secrets: Collection[str]) -> Iterator[list[str]]:
