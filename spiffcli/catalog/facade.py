@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from spiffcli.catalog import definitions, deployments, instances
 from spiffcli.catalog.clock import Clock, iso, system_clock
 from spiffcli.catalog.definitions import KINDS, Counts
-from spiffcli.catalog.instances import Filter, Situation
+from spiffcli.catalog.instances import Filter, Situation, Standing
 from spiffcli.catalog.scope import Scope
 from spiffcli.store.protocol import DocumentStore, Reader, Transaction
 from spiffcli.values import (
@@ -471,6 +471,10 @@ class Catalog:
     def instances(self, filter: Filter | None = None) -> list[Instance]:
         """Instances, oldest first."""
         return instances.find(self.reader, self.tenant, filter)
+
+    def standings(self, filter: Filter | None = None) -> list[Standing]:
+        """Where instances stand, oldest first; much cheaper than `instances`."""
+        return instances.standings(self.reader, self.tenant, filter)
 
     def due(self, now: float | None = None) -> list[Instance]:
         """Instances with a timer that is due, by the catalog's clock unless `now` is given."""

@@ -24,7 +24,7 @@ from spiffcli.catalog.keys import key_records
 from spiffcli.catalog.scope import Scope
 from spiffcli.catalog.words import some
 from spiffcli.errors import AmbiguousError, ConflictError, DuplicateError, NotFoundError, StateError
-from spiffcli.store.protocol import Condition, Document, Reader, Transaction, at_most, one_of
+from spiffcli.store.protocol import Condition, Document, Fields, Reader, Transaction, at_most, one_of
 from spiffcli.values import HistoryEntry, Instance, InstanceState
 
 #: History entries in one document; the next ones begin another, so that long histories are not written anew.
@@ -60,6 +60,7 @@ class Filter:
         states: States of the instance.
         waiting_at: BPMN id of a task it waits at.
         older_than: Only versions below this one.
+        created_before: Only those that were started before this time (UTC, ISO 8601).
         situation: Hash of the situation.
         commit: Beginning of the commit its definition came from.
     """
@@ -69,6 +70,7 @@ class Filter:
     states: tuple[InstanceState, ...] | None = None
     waiting_at: str | None = None
     older_than: int | None = None
+    created_before: str | None = None
     situation: str | None = None
     commit: str | None = None
 
@@ -191,9 +193,53 @@ def resolve(reader: Reader, scope: Scope, text: str) -> Instance:
     return found[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What of a row says where an instance stands: all that judging many of them reads.
+
+    Attributes:
+        situation: Hash of its situation; instances of one definition and situation stand alike.
+        waiting_at: Ids of the nodes it waits at.
+    """
+
+    id: str
+    revision: int
+    definition: str
+    key: str
+    version: int
+    state: InstanceState
+    situation: str
+    waiting_at: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """`key@version` of the instance."""
+        return f"{self.key}@{self.version}"
+
+
+def standings(reader: Reader, tenant: str, filter: Filter | None = None) -> list[Standing]:
+    """As `find`, but only what says where the instances stand."""
+    return [
+        Standing(
+            row.id,
+            row.revision,
+            row.fields["definition"],
+            row.fields["key"],
+            row.fields["version"],
+            row.fields["state"],
+            row.fields["situation"],
+            tuple(row.fields["waiting_at"]),
+        )
+        for row in _found(reader, tenant, filter or Filter())
+    ]
+
+
 def find(reader: Reader, tenant: str, filter: Filter | None = None) -> list[Instance]:
     """Instances of a tenant, oldest first."""
-    filter = filter or Filter()
+    return list(map(instance_from, _found(reader, tenant, filter or Filter())))
+
+
+def _found(reader: Reader, tenant: str, filter: Filter) -> list[Document]:
     where: dict[str, Condition] = {"tenant": tenant}
     for name, values in (
         ("key", filter.key),
@@ -206,8 +252,8 @@ def find(reader: Reader, tenant: str, filter: Filter | None = None) -> list[Inst
         where["definition"] = one_of(*filter.definitions)
     if filter.states is not None:
         where["state"] = one_of(*filter.states)
-    rows = (instance_from(row) for row in reader.find("instance", where))
-    return sorted((row for row in rows if _passes(row, filter)), key=lambda row: (row.created, row.id))
+    rows = (row for row in reader.find("instance", where) if _passes(row.fields, filter))
+    return sorted(rows, key=lambda row: (row.fields["created"], row.id))
 
 
 def due(reader: Reader, tenant: str, now: float) -> list[Instance]:
@@ -288,10 +334,12 @@ def situation(reader: Reader, hash: str) -> Situation | None:
     return Situation(hash, document.fields["definition"], document.body or b"")
 
 
-def _passes(row: Instance, filter: Filter) -> bool:
-    if filter.older_than is not None and row.version >= filter.older_than:
+def _passes(row: Fields, filter: Filter) -> bool:
+    if filter.older_than is not None and row["version"] >= filter.older_than:
         return False
-    return filter.commit is None or (row.source.commit or "").startswith(filter.commit)
+    if filter.created_before is not None and row["created"] >= filter.created_before:
+        return False
+    return filter.commit is None or (row.get("commit") or "").startswith(filter.commit)
 
 
 def _require_called(tx: Transaction, ids: Iterable[str]) -> None:
