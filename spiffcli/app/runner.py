@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spiffcli.app.versions import Why
     from spiffcli.catalog import Catalog, Deploy, Filter
     from spiffcli.catalog.definitions import Counts
+    from spiffcli.catalog.rebinding import Rebound
     from spiffcli.catalog.suspending import Scheduled, Suspended
     from spiffcli.diff.changes import Diff
     from spiffcli.engine import Engine, EngineConfig
@@ -509,10 +510,15 @@ class Runner:
         from spiffcli.migrate.plans import Waivers
 
         definition = self.catalog.find(ref, ("process", "collaboration"))
+        policies = policies or Policies()
         diffs: Callable[[str], Diff] = cache(
             lambda id: self.diff_between(self.context.specs.definition(id), definition)
         )
-        return Target(definition, lambda old: diffs(old.id), policies or Policies(), Waivers.of(allow, force=force))
+        rebound: Callable[[str], tuple[Rebound, ...]] = cache(
+            lambda id: self.catalog.rebound(self.context.specs.definition(id), definition, policies.mapping)
+        )
+        waivers = Waivers.of(allow, force=force)
+        return Target(definition, lambda old: diffs(old.id), policies, waivers, lambda old: rebound(old.id))
 
     def diff_workflow(self, target: Target, refs: Iterable[str]) -> list[Plan]:
         """What moving instances would do: verdict and reasons. Nothing is stored.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from spiffcli.catalog.rebinding import Rebound
 from spiffcli.diff.changes import Diff
 from spiffcli.engine.retarget.values import Policies
 from spiffcli.errors import ConflictError, NotFoundError, StateError
@@ -53,7 +55,7 @@ class Result:
 
 #: What a result tells of its plan.
 _TOLD = ("blockers", "overridden", "mappings", "moves", "skipped", "armed", "disarmed", "started", "reset",
-         "subscriptions", "history")  # fmt: skip
+         "subscriptions", "history", "rebound")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +64,20 @@ class Target:
 
     Attributes:
         diff_from: Gives the diff from another version to this one.
+        rebound_from: Gives the references that mean something else than in another version.
     """
 
     definition: Definition
     diff_from: Any
     policies: Policies
     waivers: Waivers
+    rebound_from: Callable[[Definition], tuple[Rebound, ...]]
 
     def request(self, instance: Instance, state: bytes, old: Definition) -> Request:
         """What `make_plan` needs to know about one instance."""
         diff: Diff = self.diff_from(old)
-        return Request(instance, state, old, self.definition, diff, self.policies, self.waivers)
+        rebound = self.rebound_from(old)
+        return Request(instance, state, old, self.definition, diff, self.policies, self.waivers, rebound)
 
 
 def plan_one(context: Context, instance: Instance, target: Target) -> Plan:
@@ -171,6 +176,7 @@ def _apply(context: Context, session: Session, plan: Plan, target: Definition) -
         plan=plan.hash,
         moves=[list(move) for move in plan.moves],
         **{name: list(getattr(plan, name)) for name in ("skipped", "armed", "disarmed", "started", "reset")},
+        rebound=[each.to_json() for each in plan.rebound],
         overridden=[blocker.to_json() for blocker in plan.overridden],
         policies={name: value for name, value in policies_json(plan.policies).items() if value and value != "keep"},
         preimage=digest(preimage),

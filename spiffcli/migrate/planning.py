@@ -11,6 +11,7 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from spiffcli.catalog.rebinding import Rebound
 from spiffcli.diff.changes import Change, Diff
 from spiffcli.diff.rules import rule
 from spiffcli.engine.retarget import Policies, Retargeted, retarget
@@ -37,6 +38,7 @@ class Request:
         old, new: Definitions.
         diff: What changed between their models.
         policies: How to move it: mappings, timers, events, data ...
+        rebound: References that mean something else in the new version.
     """
 
     instance: Instance
@@ -46,6 +48,7 @@ class Request:
     diff: Diff = field(repr=False)
     policies: Policies = field(default_factory=Policies)
     waivers: Waivers = field(default_factory=Waivers)
+    rebound: tuple[Rebound, ...] = ()
 
     @property
     def mapping(self) -> Map[str, str]:
@@ -91,6 +94,7 @@ def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
         subscriptions=tuple(found.subscribed),
         started=tuple(found.started),
         reset=tuple(found.reset),
+        rebound=tuple(_still_followed(request, before, ahead)),
         basis=digest(request.state),
         state=found.snapshot.state if found.snapshot and can else b"",
         specs=tuple(found.snapshot.specs.values()) if found.snapshot and can else (),
@@ -152,7 +156,7 @@ def _branches_to_start(waivers: Waivers, checks: list[Blocker]) -> frozenset[str
 
 def _verdict(request: Request, before: Running, blockers: list[Blocker], proposals: tuple[Mapping, ...]) -> Verdict:
     if not blockers:
-        return "unchanged" if not request.diff.all_changes else "migratable"
+        return "migratable" if request.diff.all_changes or request.rebound else "unchanged"
     mappable = {proposal.old for proposal in proposals}
     # With the sub-process they are in, these have a place again.
     inside = {view.task for view in before.tasks() if view.process in mappable}
@@ -405,6 +409,18 @@ def _impacts(request: Request, before: Running) -> Iterator[TaskImpact]:
                 known.severity_for(where),
                 known.consequence(where),
             )
+
+
+def _still_followed(request: Request, before: Running, ahead: frozenset[str]) -> Iterator[Rebound]:
+    """References that mean something else, of elements the instance is at or may come to.
+
+    What a call has started goes on as it is; only a call that is entered again follows the new version.
+    """
+    live = {
+        view.id for view in before.tasks() if view.state in _LIVE - {"STARTED"} or (view.loop and view.state in _LIVE)
+    }
+    live |= {request.mapping.get(id, id) for id in live}
+    yield from (each for each in request.rebound if each.element in ahead | live)
 
 
 def _new_nodes(diff: Diff) -> Iterator[tuple[str, str | None]]:

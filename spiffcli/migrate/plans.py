@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 import orjson
 
+from spiffcli.catalog.rebinding import Rebound
 from spiffcli.engine.retarget.values import Policies, Subscribed
 
 Timers = Literal["keep", "restart"]
@@ -145,6 +146,7 @@ class Plan:
         subscriptions: Armed events whose definition changed, before and after.
         started: Ids of branches that are started.
         reset: Ids of nodes whose tasks are entered again.
+        rebound: References that mean something else from then on, of nodes the instance is at or may come to.
         basis: Hash of the state the plan was made from.
         state: The new state; empty where blockers forbid it.
         specs: Specs the new state needs that no definition has.
@@ -171,6 +173,7 @@ class Plan:
     subscriptions: tuple[Subscribed, ...] = ()
     started: tuple[str, ...] = ()
     reset: tuple[str, ...] = ()
+    rebound: tuple[Rebound, ...] = ()
     basis: str = ""
     state: bytes = field(default=b"", repr=False)
     specs: tuple[bytes, ...] = field(default=(), repr=False)
@@ -219,6 +222,7 @@ class Plan:
             "subscriptions": [asdict(each) for each in self.subscriptions],
             "started": list(self.started),
             "reset": list(self.reset),
+            "rebound": [each.to_json() for each in self.rebound],
             "plan": self.hash,
         }
 

@@ -160,6 +160,9 @@ def effect_lines(instance: Document, width: int) -> Iterator[Line]:
         if items:
             yield from fold(f"{words}: {', '.join(dict.fromkeys(map(str, items)))}.", width, "  ", "")
     yield from _subscriptions(instance["subscriptions"], width)
+    for each in instance.get("rebound", ()):
+        what = f"{each['element']} means {each['kind']} {each['after']} from then on, no longer {each['before']}."
+        yield from fold(one_line(what), width, "  ", "")
 
 
 def _subscriptions(subscriptions: Sequence[Document], width: int) -> Iterator[Line]:

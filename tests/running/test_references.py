@@ -11,7 +11,7 @@ from spiffcli.errors import IncidentError, StateError
 
 from ..catalog.models import dmn
 from .bench import Bench
-from .models import END, START, call, manual, process, script, user
+from .models import END, START, bpmn, call, manual, process, script, user
 
 TWO_CALLS = process(
     "order",
@@ -146,8 +146,6 @@ def test_a_decision_among_the_files_does_not_count_where_the_latest_is_meant(ben
 
 
 def _order_that_asks() -> str:
-    from .models import bpmn
-
     return bpmn(process("order", decide("ask", "price")))
 
 
@@ -225,3 +223,80 @@ def test_a_form_bound_to_the_latest_is_noted_with_the_answers(bench: Bench) -> N
     bench.runner().add([bench.folder / "ask.json"])
     bench.complete(id, "ask", {"colour": "red", "size": 3})
     assert labels(bench, id) == ["ask: ask.json@2 (latest)"]
+
+
+# Migration
+
+
+def order_of(*nodes: str) -> str:
+    return process("order", manual("wait"), *nodes)
+
+
+def moved(bench: Bench, id: str, ref: str) -> list[tuple[str, str, str]]:
+    """Migrate; what the plan said about references, before it was applied."""
+    runner = bench.runner()
+    target = runner.target(ref)
+    (plan,) = runner.diff_workflow(target, [id])
+    assert runner.migrate(target, id).outcome == "migrated"
+    return [(each.element, each.before, each.after) for each in plan.rebound]
+
+
+def add_together(bench: Bench, version: int, *nodes: str) -> None:
+    """`order` and `tax` in one deployment; `tax` says which version it is, and waits first where `nodes` say so."""
+    path = bench.folder / "both.bpmn"
+    path.write_text(bpmn(order_of(call("calc", "tax")), process("tax", *nodes, script("rate", f"rate = {version}"))))
+    bench.runner().add([path])
+
+
+def test_after_a_migration_calls_follow_the_new_deployment(bench: Bench) -> None:
+    add_together(bench, 1)
+    stays, goes = bench.start("order"), bench.start("order")
+    add_together(bench, 2)
+    assert bench.runner().diff_workflow(bench.runner().target("order@2"), [goes])[0].verdict == "migratable"
+    assert moved(bench, goes, "order@2") == [("calc", "tax@1", "tax@2")]
+    (entry,) = [entry for entry in bench.history(goes) if entry.what == "migrated"]
+    assert [each["after"] for each in entry.details["rebound"]] == ["tax@2"]
+    for id in (stays, goes):
+        bench.complete(id, "wait")
+    assert [bench.data(id)["rate"] for id in (stays, goes)] == [1, 2]
+    assert labels(bench, goes) == ["calc: tax@2 (deployment)"]
+
+
+def test_a_call_that_runs_goes_on_with_the_version_it_entered(bench: Bench) -> None:
+    add_together(bench, 1, manual("ask"))
+    id = bench.start("order")
+    bench.complete(id, "wait")
+    add_together(bench, 2, manual("ask"))
+    assert moved(bench, id, "order@2") == [], "what runs there is not exchanged"
+    bench.complete(id, "ask")
+    assert bench.data(id)["rate"] == 1
+
+
+def test_what_lies_behind_an_instance_is_not_told(bench: Bench) -> None:
+    both = process("order", call("calc", "tax"), manual("wait"))
+    for version in (1, 2):
+        tax = process("tax", script("rate", f"rate = {version}"))
+        (bench.folder / "both.bpmn").write_text(bpmn(both, tax))
+        bench.runner().add([bench.folder / "both.bpmn"])
+        if version == 1:
+            id = bench.start("order")
+    assert moved(bench, id, "order@2") == []
+
+
+def test_a_change_of_nothing_but_a_binding_is_a_change(bench: Bench) -> None:
+    add_together(bench, 1)
+    id = bench.start("order")
+    bench.runner().add([bench.folder / "both.bpmn"], binding="latest")
+    (plan,) = bench.runner().diff_workflow(bench.runner().target("order@2"), [id])
+    assert plan.verdict == "migratable"
+    assert [(each.before, each.after) for each in plan.rebound] == [("tax@1", "the latest tax")]
+
+
+def test_going_back_binds_to_the_older_version_again(bench: Bench) -> None:
+    add_together(bench, 1)
+    id = bench.start("order")
+    add_together(bench, 2)
+    moved(bench, id, "order@2")
+    bench.runner().rollback(id)
+    bench.complete(id, "wait")
+    assert bench.data(id)["rate"] == 1
