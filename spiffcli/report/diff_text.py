@@ -118,7 +118,8 @@ def place(change: Change) -> str:
     found: Place | None = change.new_place or change.old_place
     if found is None or not found.file:
         return ""
-    return f"{one_line(found.file)}:{found.line}" if found.line else one_line(found.file)
+    file = one_line(found.file).removeprefix(":")  # what is staged lies at the same place in the work tree
+    return f"{file}:{found.line}" if found.line else file
 
 
 # Flows

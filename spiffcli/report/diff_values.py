@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import unified_diff
 from itertools import islice
 from typing import Any
 
@@ -76,6 +75,8 @@ def _pair(label: str, path: str, old: Any, new: Any, width: int) -> Iterator[Lin
 
 
 def _text_diff(old: Any, new: Any, width: int) -> Iterator[Line]:
+    from difflib import unified_diff  # most diffs need none
+
     before = [] if old is None else shown(old).splitlines()
     after = [] if new is None else shown(new).splitlines()
     hunks = list(unified_diff(before, after, n=2, lineterm=""))[2:]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from difflib import get_close_matches
 from typing import Literal
 
 from spiffcli.diff import SEVERITIES, Change, Dependency, Diff, Severity, rules
@@ -98,6 +97,8 @@ def judge(
 
 
 def _check_rules(severities: Mapping[str, Severity]) -> None:
+    from difflib import get_close_matches  # not needed unless something is wrong
+
     known = {rule.id for rule in rules()} if severities else set()
     for id in severities:
         if id not in known:
