@@ -77,7 +77,7 @@ class Target:
         """What `make_plan` needs to know about one instance."""
         diff: Diff = self.diff_from(old)
         rebound = self.rebound_from(old)
-        return Request(instance, state, old, self.definition, diff, self.policies, self.waivers, rebound)
+        return Request(instance, state, old, self.definition, diff, self.policies, self.waivers, rebound=rebound)
 
 
 def plan_one(context: Context, instance: Instance, target: Target) -> Plan:
