@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spiffcli.forms import AnswerSource, Form
     from spiffcli.migrate.applying import Result, Target
     from spiffcli.migrate.plans import Plan
+    from spiffcli.model import Problem
     from spiffcli.running import Context, Session
     from spiffcli.running.delivery import Delivered
     from spiffcli.running.looking import Look
@@ -434,13 +435,21 @@ class Runner:
 
     # Comparing and migrating
 
-    def diff_spec(self, old: str | Sequence[str], new: str | Sequence[str], *, dependencies: bool = False) -> Diff:
+    def diff_spec(
+        self,
+        old: str | Sequence[str],
+        new: str | Sequence[str],
+        *,
+        dependencies: bool = False,
+        on_problem: Callable[[Problem], None] | None = None,
+    ) -> Diff:
         """What changed between two definitions or files.
 
         Args:
             old, new: A definition, a file (`order.bpmn`, `order.bpmn#order`, `HEAD~1:order.bpmn`, `-`), a folder of
                 models, or several files that belong together.
             dependencies: Also compare what the processes call.
+            on_problem: Is told what is wrong in the files and was read past.
 
         Raises:
             NotFoundError: One of them does not exist.
@@ -452,6 +461,9 @@ class Runner:
 
         before = side(self._catalog_if_any, old, dependencies=dependencies)
         after = side(self._catalog_if_any, new, dependencies=dependencies)
+        if on_problem is not None:
+            for problem in dict.fromkeys((*before.model.problems, *after.model.problems)):
+                on_problem(problem)
         return compare(
             before.model,
             after.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,17 @@ import click
 
 from spiffcli import __version__
 from spiffcli.cli.options import Invocation, format_option, many_option, pass_invocation
-from spiffcli.cli.output import emit_json, talk
+from spiffcli.cli.output import emit_json, talk, warn
 from spiffcli.cli.parsing import ManyCommand
 from spiffcli.cli.suggesting import complete_specs
 
 if TYPE_CHECKING:
+    from spiffcli.model import Problem
     from spiffcli.report.findings import Findings
     from spiffcli.report.ignoring import Entry
+
+#: Problems of the files that are told one by one.
+_MOST_PROBLEMS = 3
 
 FORMATS = ("markdown", "sarif", "junit", "github")
 
@@ -54,8 +59,11 @@ def diff_spec(ctx: click.Context, invocation: Invocation, /, **options: Any) -> 
 
     _check(options, ctx)
     settings = invocation.settings()
+    problems: list[Problem] = []
     with Runner(settings) as runner:
-        diff = runner.diff_spec(options["old"], options["new"], dependencies=options["dependencies"])
+        sides = options["old"], options["new"]
+        diff = runner.diff_spec(*sides, dependencies=options["dependencies"], on_problem=problems.append)
+    _warn_of(problems)
     from spiffcli.report.findings import judge
 
     findings = judge(
@@ -71,6 +79,15 @@ def diff_spec(ctx: click.Context, invocation: Invocation, /, **options: Any) -> 
     if failed is not None:
         talk(failed)
         ctx.exit(1)
+
+
+def _warn_of(problems: Sequence[Problem]) -> None:
+    """Say what was read past; the comparison may be wrong about it."""
+    for problem in problems[:_MOST_PROBLEMS]:
+        place = f"{problem.file}:{problem.line}" if problem.line else problem.file
+        warn(f"{place}: {problem.message} [{problem.rule}]")
+    if len(problems) > _MOST_PROBLEMS:
+        warn(f"There are {len(problems) - _MOST_PROBLEMS} more such problems in the files.")
 
 
 def _check(options: dict[str, Any], ctx: click.Context) -> None:

@@ -222,3 +222,15 @@ def test_rules_are_listed_and_explained(cli: Cli) -> None:
     assert "Undone, it is node-added." in cli.ok("rules", "node-removed").stdout
     error = cli.fails(2, "rules", "node-remove", "--format", "json").error()
     assert (error["type"], error["candidates"][0]) == ("not-found", "node-removed")
+
+
+@one_store
+def test_what_was_read_past_is_told_and_does_not_fail(cli: Cli) -> None:
+    content = (cli.tutorial / "task_types.bpmn").read_text()
+    dangling = content.replace('targetRef="review_order"', 'targetRef="nowhere"')
+    sides = ("-o", cli.tutorial / "task_types.bpmn", "-n", cli.write("dangling.bpmn", dangling))
+    result = cli.ok("diff_spec", *sides)
+    assert "Warning: " in result.stderr
+    assert "[reference-dangling]" in result.stderr
+    assert "flow-retargeted" in result.stdout
+    assert cli.ok("diff_spec", "-o", sides[1], "-n", sides[1]).stderr == ""
