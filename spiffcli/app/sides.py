@@ -69,6 +69,8 @@ def _side_of_files(refs: Sequence[str], *, dependencies: bool) -> Side:
         raise InputError(f"One process can be compared at a time, not {' and '.join(processes)}.")
     for process in processes:
         _check_held(model, process, files)
+    if not processes and not (model.processes or model.collaborations or model.decisions) and len(model.forms) == 1:
+        processes = list(model.forms)  # two forms are compared whatever their files are called
     return Side(" ".join(refs), model, processes[0] if processes else None, None)
 
 

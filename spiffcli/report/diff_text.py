@@ -52,7 +52,7 @@ def _head(diff: Diff, width: int) -> Iterator[Line]:
 
 def _sections(changes: Sequence[Change], width: int) -> Iterator[Line]:
     for section in sections(changes):
-        yield line(_title(section), "title")
+        yield from fold(_title(section), width, "    ", "", "title")
         for block in section.blocks:
             yield EMPTY
             yield from indented(_block(block, width - 2), 2)
@@ -72,7 +72,7 @@ def _block(block: Block, width: int) -> Iterator[Line]:
         yield from fold(left_sentence(block), width, "  ", f"{block.sign} ", style)
         yield from indented(_flows(block, width - _INDENT), _INDENT)
         return
-    yield (Span(f"{block.sign} ", style), Span(described(block.element), style), Span(_was(block)))
+    yield from fold(f"{described(block.element)}{_was(block)}", width, "    ", f"{block.sign} ", style)
     for change in block.changes:
         yield from _change(change, width)
     yield from indented(_flows(block, width - _INDENT), _INDENT)

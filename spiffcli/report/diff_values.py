@@ -39,7 +39,9 @@ def _lines(change: Change, width: int) -> Iterator[Line]:
     elif change.rule == "script-variables-changed":
         yield from fold(variables(change), width, "  ", "")
     elif change.path in ("", "id"):
-        yield from _facts(change.new if change.kind == "added" else change.old, width, change.kind == "added")
+        facts = change.new if change.kind == "added" else change.old
+        yield from _connection(facts, width)
+        yield from _facts(facts, width, change.kind == "added")
     elif isinstance(change.old, dict) or isinstance(change.new, dict):
         yield from _part(_label(change), change.old, change.new, width)
     else:
@@ -49,7 +51,7 @@ def _lines(change: Change, width: int) -> Iterator[Line]:
 def _label(change: Change) -> str:
     """The path, unless the name of the rule says it."""
     head = change.path.partition(".")[0].partition("[")[0].replace("_", "-")
-    told = head and head in change.rule and "[" not in change.path
+    told = head and f"-{head}-" in f"-{change.rule}-" and "[" not in change.path
     return "" if told else change.path
 
 
@@ -131,10 +133,18 @@ def _signed(mark: str, path: str, value: Any, width: int, style: Any) -> Iterato
         yield from fold_code(each, width, "    ", style)
 
 
+def _connection(facts: Any, width: int) -> Iterator[Line]:
+    """From where to where a flow or a data association leads."""
+    said = _mapping(facts)
+    if "source" in said or "target" in said or "node" in said:
+        source, target = (said.get(end) or said.get("node") or "nowhere" for end in ("source", "target"))
+        yield from fold(f"{one_line(source)} -> {one_line(target)}", width, "  ", "")
+
+
 def _facts(facts: Any, width: int, added: bool) -> Iterator[Line]:
     """What an element says that came or went."""
     for path, value in _mapping(facts).items():
-        if path in _SAID or not path:
+        if path in _SAID or not path or path.startswith("extensions["):
             continue
         text = shown(value)
         if "\n" not in text:

@@ -234,3 +234,14 @@ def test_what_was_read_past_is_told_and_does_not_fail(cli: Cli) -> None:
     assert "[reference-dangling]" in result.stderr
     assert "flow-retargeted" in result.stdout
     assert cli.ok("diff_spec", "-o", sides[1], "-n", sides[1]).stderr == ""
+
+
+@one_store
+def test_two_forms_are_compared_whatever_they_are_called(cli: Cli) -> None:
+    content = (cli.tutorial / "forms" / "choose_clay.json").read_text()
+    old, new = cli.write("old.json", content), cli.write("new.json", content.replace("Kilograms", "Kilos"))
+    document = cli.document("diff_spec", "-o", old, "-n", new)
+    assert {(change["rule"], change["new"]) for change in document["changes"]} == {
+        ("definition-id-changed", "new.json"),
+        ("name-changed", "Kilos"),
+    }

@@ -117,11 +117,11 @@ def without_marks(text: str) -> str:
 
 
 def test_signs_say_what_colours_say(compared: Callable[..., Findings]) -> None:
-    expected = {"added": "+", "removed": "-", "changed": "~"}
-    for line in diff_lines(compared("gateways_to_call")):
-        for span in head_of_block(line):
-            assert span.text.strip() in ("", expected.get(span.style)), span
+    expected = {"+": "added", "-": "removed", "~": "changed", ">": "moved"}
+    heads = [line[-1] for line in diff_lines(compared("gateways_to_call")) if is_head_of_block(line)]
+    assert len(heads) > 5
+    assert [head for head in heads if head.style != expected[head.text[0]]] == []
 
 
-def head_of_block(line: Line) -> Line:
-    return tuple(span for span in line if span.style in ("added", "removed", "changed") and len(span.text) == 2)
+def is_head_of_block(line: Line) -> bool:
+    return len(line) == 2 and line[0].text == "  " and line[1].text[:1] in "+-~>"

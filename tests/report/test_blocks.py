@@ -64,6 +64,11 @@ def test_a_flow_between_old_nodes_is_a_block() -> None:
     assert heads(diff_of(process("a>b>c"), process("a>b>c", "a>c"))) == ["+ a_c"]
 
 
+def test_a_flow_that_is_told_by_itself_says_where_it_leads() -> None:
+    text = plain(diff_lines(judge(diff_of(process("a>b>c"), process("a>b>c", "a>c")))))
+    assert "\n        a -> c\n" in text
+
+
 def test_two_new_nodes_in_a_row_tell_each_flow_once() -> None:
     diff = diff_of(process("a>b"), process("a>m>n>b"))
     assert heads(diff) == ["+ m", "+ n"]

@@ -26,7 +26,8 @@ BLOCKER = {
 }
 MAPPING = {"old": "u", "new": "u2", "why": "same kind, neighbours and content (node-id-changed)"}
 EFFECTS: dict[str, list[Any]] = {
-    name: [] for name in ("skipped", "armed", "disarmed", "started", "reset", "history", "subscriptions", "moves")
+    name: []
+    for name in ("skipped", "armed", "disarmed", "started", "reset", "history", "subscriptions", "moves", "rebound")
 }
 
 
@@ -119,6 +120,12 @@ def test_deadlines_and_names_are_shown_before_and_after() -> None:
     text = impact(instance(0, subscriptions=events))
     assert "wait: deadline 1970-01-01 00:00:00 UTC becomes 1970-01-01 01:00:00 UTC." in text
     assert "paid: keeps its event paid." in text
+
+
+def test_references_that_mean_something_else_are_named() -> None:
+    rebound = {"element": "pay", "kind": "process", "key": "payment", "before": "payment@1", "after": "payment@2"}
+    text = impact(instance(0, rebound=[rebound]))
+    assert "pay means process payment@2 from then on, no longer payment@1." in text
 
 
 def result(outcome: str, **more: Any) -> dict[str, Any]:
