@@ -120,6 +120,12 @@ class SpecCache:
         self._shared: dict[str, Any] = {}
         self._tables: dict[str, Any] = {}
 
+    def over(self, source: SpecSource) -> SpecCache:
+        """A cache on another source, which shares what this one has restored: a hash means one spec everywhere."""
+        cache = SpecCache(self._registry, source)
+        cache._shared = self._shared
+        return cache
+
     def spec(self, hash: str) -> Any:
         """The spec under `hash`."""
         shared = self._shared.get(hash)

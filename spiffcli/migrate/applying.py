@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from spiffcli.catalog.rebinding import Rebound
 from spiffcli.diff.changes import Diff
@@ -14,6 +14,9 @@ from spiffcli.migrate.planning import Request, make_plan
 from spiffcli.migrate.plans import Plan, Waivers, policies_json
 from spiffcli.running import Context, Session
 from spiffcli.values import Definition, HistoryEntry, Instance, digest
+
+if TYPE_CHECKING:
+    from spiffcli.engine import SpecSource
 
 Outcome = Literal["migrated", "refused", "unchanged", "failed", "planned", "rolled-back"]
 
@@ -87,7 +90,7 @@ def plan_one(context: Context, instance: Instance, target: Target) -> Plan:
         StateError: It has ended, or runs another process.
     """
     instance, state = context.catalog.load(instance.id)
-    _check_movable(instance, target.definition)
+    check_movable(instance, target.definition)
     old = context.specs.definition(instance.definition)
     return make_plan(context.engine, context.specs, target.request(instance, state, old))
 
@@ -148,7 +151,12 @@ def check_open_for(target: Definition) -> None:
         )
 
 
-def _check_movable(instance: Instance, target: Definition) -> None:
+def check_movable(instance: Instance, target: Definition) -> None:
+    """Nothing, if the instance could be moved to this definition.
+
+    Raises:
+        StateError: It has ended, or runs another process.
+    """
     if instance.state in ("completed", "cancelled"):
         raise StateError(
             f"Instance {instance.id} is {instance.state} since {instance.ended}; finished work is not migrated.",
@@ -166,45 +174,40 @@ def _check_movable(instance: Instance, target: Definition) -> None:
 
 def _apply(context: Context, session: Session, plan: Plan, target: Definition) -> Instance:
     _, preimage = context.catalog.load(session.instance.id)
-    running = context.engine.restore(plan.state, context.engine.cache(_PlanSpecs(context, plan)))
+    running = context.engine.restore(plan.state, context.cache.over(plan_specs(context, plan)))
     session.move_to(running, target)
-    session.note(
-        "migrated",
-        **{"from": plan.from_label, "to": plan.to_label},
-        source=plan.source,
-        target=plan.target,
-        plan=plan.hash,
-        moves=[list(move) for move in plan.moves],
-        **{name: list(getattr(plan, name)) for name in ("skipped", "armed", "disarmed", "started", "reset")},
-        rebound=[each.to_json() for each in plan.rebound],
-        overridden=[blocker.to_json() for blocker in plan.overridden],
-        policies={name: value for name, value in policies_json(plan.policies).items() if value and value != "keep"},
-        preimage=digest(preimage),
-        revision=session.instance.revision + 1,
-    )
+    session.note("migrated", **record(plan, digest(preimage)))
     session.save(keep=(preimage, *plan.specs))
     return session.instance
 
 
-class _PlanSpecs:
+def record(plan: Plan, preimage: str) -> dict[str, Any]:
+    """What the history says of a move.
+
+    Args:
+        preimage: Hash of the state before it.
+    """
+    policies = policies_json(plan.policies)
+    return {
+        "from": plan.from_label,
+        "to": plan.to_label,
+        "source": plan.source,
+        "target": plan.target,
+        "plan": plan.hash,
+        "moves": [list(move) for move in plan.moves],
+        **{name: list(getattr(plan, name)) for name in ("skipped", "armed", "disarmed", "started", "reset")},
+        "overridden": [blocker.to_json() for blocker in plan.overridden],
+        "policies": {name: value for name, value in policies.items() if value and value != "keep"},
+        "preimage": preimage,
+        "revision": plan.revision + 1,
+    }
+
+
+def plan_specs(context: Context, plan: Plan) -> SpecSource:
     """The catalog's specs, and those a plan brings with it."""
+    from spiffcli.engine.retarget import Overlay
 
-    def __init__(self, context: Context, plan: Plan) -> None:
-        self._specs = context.specs
-        self._extra = {digest(content): content for content in plan.specs}
-
-    def specs(self, definition: str) -> Any:
-        return self._specs.specs(definition)
-
-    def content(self, hash: str) -> bytes:
-        found = self._extra.get(hash)
-        return found if found is not None else self._specs.content(hash)
-
-    def resolve(self, caller: str, element: str, key: str) -> str:
-        return self._specs.resolve(caller, element, key)
-
-    def decision(self, caller: str, element: str) -> Any:
-        return self._specs.decision(caller, element)
+    return Overlay(context.specs, {digest(content): content for content in plan.specs})
 
 
 def rollback(context: Context, instance: Instance) -> Result:

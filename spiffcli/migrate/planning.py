@@ -24,6 +24,7 @@ from spiffcli.values import Definition, Instance, TaskView, digest
 if TYPE_CHECKING:
     from spiffcli.engine import Engine, Running, SpecSource
     from spiffcli.engine.scripting import ScriptFailure
+    from spiffcli.engine.workflow import SpecCache
 
 _LIVE = frozenset({"READY", "WAITING", "STARTED", "ERROR"})
 _FINISHED = frozenset({"COMPLETED", "CANCELLED"})
@@ -38,6 +39,8 @@ class Request:
         old, new: Definitions.
         diff: What changed between their models.
         policies: How to move it: mappings, timers, events, data ...
+        cache: Specs that have been restored already.
+        escaped: What `unexplained_changes` says of the two versions, where that is known.
         rebound: References that mean something else in the new version.
     """
 
@@ -48,6 +51,8 @@ class Request:
     diff: Diff = field(repr=False)
     policies: Policies = field(default_factory=Policies)
     waivers: Waivers = field(default_factory=Waivers)
+    cache: SpecCache | None = field(default=None, repr=False)
+    escaped: tuple[Blocker, ...] | None = None
     rebound: tuple[Rebound, ...] = ()
 
     @property
@@ -58,12 +63,12 @@ class Request:
 
 def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
     """What moving the instance would do. Pure: nothing is stored."""
-    before = engine.restore(request.state, engine.cache(source))
+    before = engine.restore(request.state, _cache(engine, source, request))
     invalid = list(_mapping_faults(source, request))
     found, checks, ahead = _tried(engine, source, request, before) if not invalid else (Retargeted(), [], frozenset())
     blockers = [*invalid, *_fault_blockers(found), *_refusals(request, before, found), *checks]
     blockers += _rearmed(request, found)
-    blockers += _unexplained(source, request)
+    blockers += unexplained_changes(source, request) if request.escaped is None else request.escaped
     blockers = _distinct(blockers)
     waived = [blocker for blocker in blockers if request.waivers.cover(blocker)]
     remaining = [blocker for blocker in blockers if blocker not in waived]
@@ -101,6 +106,10 @@ def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
     )
 
 
+def _cache(engine: Engine, source: SpecSource, request: Request) -> SpecCache:
+    return request.cache or engine.cache(source)
+
+
 def _tried(
     engine: Engine, source: SpecSource, request: Request, before: Running
 ) -> tuple[Retargeted, list[Blocker], frozenset[str]]:
@@ -120,12 +129,12 @@ def _moved(
     from spiffcli.engine.scripting import ScriptFailure
 
     try:
-        found = retarget(engine, source, request.state, request.new.id, policies)
+        found = retarget(engine, source, request.state, request.new.id, policies, _cache(engine, source, request))
     except ScriptFailure as failure:
         return Retargeted(), [_script_blocker(failure, policies)], frozenset()
     if found.snapshot is None:
         return found, [], frozenset()
-    after = engine.restore(found.snapshot.state, engine.cache(_with(source, found)))
+    after = engine.restore(found.snapshot.state, _cache(engine, source, request).over(_with(source, found)))
     return found, list(_checks(before, after, found, policies)), nodes_ahead(after)
 
 
@@ -351,8 +360,8 @@ def _rearmed(request: Request, found: Retargeted) -> Iterator[Blocker]:
             )
 
 
-def _unexplained(source: SpecSource, request: Request) -> Iterator[Blocker]:
-    """Differences of the engine's specs that no change of the models explains."""
+def unexplained_changes(source: SpecSource, request: Request) -> Iterator[Blocker]:
+    """Differences of the engine's specs that no change of the models explains: the same for every instance."""
     changes = request.diff.all_changes
     differences = spec_differences(source, request.old.id, request.new.id, renamed_nodes(changes))
     found: dict[str, list[str]] = {}

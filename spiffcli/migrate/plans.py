@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-import orjson
-
 from spiffcli.catalog.rebinding import Rebound
 from spiffcli.engine.retarget.values import Policies, Subscribed
 
@@ -199,7 +197,8 @@ class Plan:
             policies_json(self.policies),
             sorted(blocker.rule + ":" + blocker.element for blocker in self.overridden),
         ]
-        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+        # Not with a library that has no integers beyond 64 bits.
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
         """An entry of `instances` in a `runner/impact/1` document."""

@@ -39,7 +39,9 @@ class Bench:
 
     def runner(self) -> Runner:
         """A new runner, as a new command has it: nothing is kept from the one before."""
-        engine = EngineConfig.spiff().extended(functions={"log": self.log.append})
+        engine = EngineConfig.spiff().extended(
+            functions={"log": self.log.append}, service=lambda name, parameters, data: 1
+        )
         settings = load_settings({"store": self.store.url, "user": "ada"}, environ={}, cwd=self.folder)
         return Runner(settings, store=self.store, engine=engine, clock=self.clock, wait=0.05)
 

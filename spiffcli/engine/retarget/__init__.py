@@ -28,12 +28,18 @@ __all__ = ["Fault", "Move", "Overlay", "Policies", "Retargeted", "Subscribed", "
 
 
 def retarget(
-    engine: Engine, source: SpecSource, content: bytes, target: str, policies: Policies | None = None
+    engine: Engine,
+    source: SpecSource,
+    content: bytes,
+    target: str,
+    policies: Policies | None = None,
+    cache: SpecCache | None = None,
 ) -> Retargeted:
     """Move the instance with the state `content` to the definition `target`.
 
     Args:
         source: Where specs come from.
+        cache: Specs that have been restored already.
     """
     policies = policies or Policies()
     rewriting = Rewriting(source, loads(content), target, policies)
@@ -41,7 +47,7 @@ def retarget(
     if result.faults:
         return result
     overlay = Overlay(source, rewriting.extra)
-    running = engine.restore(dumps(rewriting.document), SpecCache(engine.registry, overlay))
+    running = engine.restore(dumps(rewriting.document), (cache or engine.cache(source)).over(overlay))
     settle(running, rewriting, policies)
     if result.faults:
         return result
