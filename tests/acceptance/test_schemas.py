@@ -71,7 +71,12 @@ def tell(cli: Cli) -> dict[str, dict[str, Any]]:
     cli.ok("add", "-b", "fails.bpmn")
     failed = cli.fails(1, "run", "-s", "fails", "--data", '{"people": 0}', "--format", "json").error()["instance"]
     run("retry", "-w", failed, "--data", '{"people": 4}')
+    run("why", "fails")
+    run("list_deployments")
+    run("show_deployment", "shop")
+    run("export_deployment", "shop", "shop")
     run("delete_spec", "fails", "--cascade", "--yes")
+    run("delete_deployment", "shop", "--yes")
     run("store", "check", name="store check")
     run("store", "stats", name="store stats")
     run("store", "copy", cli.url, "sqlite:copy.db", name="store copy")
