@@ -75,6 +75,8 @@ def diff_spec(ctx: click.Context, invocation: Invocation, /, **options: Any) -> 
         extensions=options["extensions"],
     )
     _show(findings, options)
+    for entry in findings.unused:
+        talk(f"Line {entry.line} of .runner-ignore is about nothing here: {entry.rule} {entry.element}.", level=1)
     failed = gate_sentence(findings)
     if failed is not None:
         talk(failed)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-_spec = click.option("-s", "--spec", metavar="REF", shell_complete=complete_specs, help="Where they are to go.")
+_spec = click.option(
+    "-s", "--spec", metavar="REF", shell_complete=complete_specs, help="The version they are to go to."
+)
 _instances = many_option(
     "-w", "--workflow", "workflows", metavar="WF", shell_complete=complete_instances, help="An instance, or several."
 )
@@ -34,11 +36,26 @@ def _policies(command: Decorated) -> Decorated:
     """The options that say how instances are moved."""
     for option in reversed(
         (
-            click.option("--map", "maps", metavar="OLD=NEW", multiple=True, help="Node that took another's place."),
-            click.option("--allow", metavar="RULE[:ELEMENT]", multiple=True, help="Move although this speaks against."),
-            click.option("--timers", type=click.Choice(["keep", "restart"]), help="Deadlines that run. [keep]"),
-            click.option("--events", type=click.Choice(["keep", "update"]), help="Names waited for. [keep]"),
-            click.option("--reset", metavar="TASK", multiple=True, help="Node whose open task is entered again."),
+            click.option("--map", "maps", metavar="OLD=NEW", multiple=True, help="Node OLD is NEW now. Repeatable."),
+            click.option(
+                "--allow",
+                metavar="RULE[:ELEMENT]",
+                multiple=True,
+                help="Move although RULE speaks against it. Repeatable.",
+            ),
+            click.option(
+                "--timers",
+                type=click.Choice(["keep", "restart"]),
+                help="Deadlines that run: keep them, or start anew. [keep]",
+            ),
+            click.option(
+                "--events",
+                type=click.Choice(["keep", "update"]),
+                help="Messages and signals: keep the names waited for, or take the new ones. [keep]",
+            ),
+            click.option(
+                "--reset", metavar="TASK", multiple=True, help="Enter the open task of this node again. Repeatable."
+            ),
             click.option("--data", metavar="JSON|FILE.py", help="Data to merge into open tasks, or a script for them."),
         )
     ):
@@ -133,7 +150,13 @@ def migrate(ctx: click.Context, invocation: Invocation, /, **options: Any) -> No
 
 @click.command(cls=ManyCommand, epilog="Example: runner rollback -w 4af0")
 @many_option(
-    "-w", "--workflow", "workflows", metavar="WF", required=True, shell_complete=complete_instances, help="An instance."
+    "-w",
+    "--workflow",
+    "workflows",
+    metavar="WF",
+    required=True,
+    shell_complete=complete_instances,
+    help="An instance, or several.",
 )
 @format_option()
 @pass_invocation

@@ -26,7 +26,7 @@ _STATUS = {
     "added": "is called now; it was not before",
     "removed": "is no longer called",
     "missing": "is not among what was compared",
-    "unchanged": "did not change",
+    "unchanged": "is unchanged",
 }
 
 
@@ -213,8 +213,11 @@ def _dependencies(findings: Findings, width: int) -> Iterator[Line]:
     yield EMPTY
     for item in findings.diff.dependencies.values():
         changes = findings.listed(item.diff.changes) if item.diff else ()
-        if item.diff is None or not changes:
+        if item.status != "unchanged" and (item.diff is None or not changes):
             yield from _dependency(item, width)
+    same = [f"{item.kind} {item.key}" for item in findings.diff.dependencies.values() if item.status == "unchanged"]
+    if same:
+        yield from fold(f"Unchanged: {', '.join(same)}", width, "      ", "    ", "dim")
     yield EMPTY
     for item in findings.diff.dependencies.values():
         if item.diff is not None:

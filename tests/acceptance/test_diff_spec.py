@@ -182,6 +182,10 @@ def test_findings_are_ignored_by_a_file_above(cli: Cli) -> None:
     }
     cli.fails(1, "diff_spec", *sides, "--no-ignore")
     cli.fails(1, "diff_spec", *sides, "--ignore-file", cli.write("none", "# nothing\n"))
+    cli.write(".runner-ignore", "node-removed * * never\n")
+    unused = "Line 1 of .runner-ignore is about nothing here: node-removed *."
+    assert unused not in cli.fails(1, "diff_spec", *sides).stderr
+    assert unused in cli.fails(1, "-v", "diff_spec", *sides).stderr
     broken = cli.write(".runner-ignore", "flow-removed\n")
     assert f"{broken}:1" in cli.fails(2, "diff_spec", *sides).stderr
 
