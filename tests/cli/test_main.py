@@ -130,7 +130,7 @@ def test_a_completion_script_is_printed_for_each_shell(shell: str, capsys: pytes
 def test_the_shell_gets_completions_from_the_program() -> None:
     environ = {**os.environ, "_RUNNER_COMPLETE": "bash_complete", "COMP_WORDS": "runner list", "COMP_CWORD": "1"}
     result = subprocess.run(PROGRAM, env=environ, capture_output=True, text=True, check=True)
-    assert result.stdout.splitlines() == ["plain,list_specs", "plain,list_instances"]
+    assert result.stdout.splitlines() == ["plain,list_specs", "plain,list_deployments", "plain,list_instances"]
 
 
 def test_global_options_reach_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -265,7 +265,8 @@ def test_what_is_called_migratable_is_right(pair: tuple[Document, Document], pro
     try:
         moved = bench.finish(bench.planned(plan))
     except IncidentError:
-        assert expected is None, "the migrated instance fails where a fresh one does not"
+        excused = expected is None or _passed_what_changed(bench, old, passed)
+        assert excused, "the migrated instance fails where a fresh one does not"
         return
     if expected is None:
         return
