@@ -197,6 +197,7 @@ def record(plan: Plan, preimage: str) -> dict[str, Any]:
         "moves": [list(move) for move in plan.moves],
         **{name: list(getattr(plan, name)) for name in ("skipped", "armed", "disarmed", "started", "reset")},
         "overridden": [blocker.to_json() for blocker in plan.overridden],
+        "rebound": [each.to_json() for each in plan.rebound],
         "policies": {name: value for name, value in policies.items() if value and value != "keep"},
         "preimage": preimage,
         "revision": plan.revision + 1,
