@@ -1,4 +1,4 @@
-"""What whole commands cost: start-up against importing click alone, and a store with many instances against one with few."""
+"""What whole commands cost: start-up beside importing click alone, a store with many instances beside one with few."""
 
 from __future__ import annotations
 
@@ -87,4 +87,3 @@ def _waiting(url: str) -> list[str]:
 
     with Runner.open(cwd=ROOT, store=url) as runner:
         return [instance.id for instance in runner.instances()[:10]]
-

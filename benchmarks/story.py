@@ -77,7 +77,9 @@ def process(*command: str, cwd: str | None = None, allowed: Sequence[int] = (0,)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
     def run() -> None:
-        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
         if done.returncode not in allowed:
             raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr}")
 

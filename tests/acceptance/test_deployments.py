@@ -22,7 +22,9 @@ def add_two(cli: Cli) -> None:
     for number in (1, 2):
         write(cli, "order.bpmn", process("order", script=f"x = {number}", calls=("tax",), forms=("ask.json",)))
         write(cli, "tax.bpmn", process("tax", script=f"t = {number}"))
-        cli.ok("add", "-b", "order.bpmn", "tax.bpmn", "--name", f"release {number}", env={"RUNNER_USER": f"user{number}"})
+        cli.ok(
+            "add", "-b", "order.bpmn", "tax.bpmn", "--name", f"release {number}", env={"RUNNER_USER": f"user{number}"}
+        )
 
 
 def deployments(cli: Cli, *options: str) -> list[dict[str, Any]]:
@@ -71,7 +73,9 @@ def test_a_deployment_is_shown_by_id_beginning_and_name(cli: Cli) -> None:
 
 
 def test_the_files_of_a_deployment_come_out_byte_for_byte(cli: Cli) -> None:
-    strange = '<?xml version="1.0" encoding="ISO-8859-1"?>' + bpmn("x", process("one", script="s = 'ü'")).content.decode()
+    strange = (
+        '<?xml version="1.0" encoding="ISO-8859-1"?>' + bpmn("x", process("one", script="s = 'ü'")).content.decode()
+    )
     cli.write("sub/one.bpmn", strange.encode("iso-8859-1"))
     deployment = cli.document("add", "-b", "sub/one.bpmn")["deployment"]
     exported = cli.document("export_deployment", deployment, "out")

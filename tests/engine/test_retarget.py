@@ -323,7 +323,9 @@ def bpmn(tmp_path: Path, name: str, nodes: str, flows: str) -> Path:
         path, _, condition = flow.partition(":")
         source, target = path.split(">")
         inner = f"<conditionExpression>{condition}</conditionExpression>" if condition else ""
-        drawn += f'<sequenceFlow id="{source}_{target}" sourceRef="{source}" targetRef="{target}">{inner}</sequenceFlow>'
+        drawn += (
+            f'<sequenceFlow id="{source}_{target}" sourceRef="{source}" targetRef="{target}">{inner}</sequenceFlow>'
+        )
     file = tmp_path / f"{name}.bpmn"
     file.write_text(
         '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" '

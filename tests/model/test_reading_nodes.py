@@ -314,7 +314,7 @@ def test_send_and_receive_tasks_name_their_message_themselves() -> None:
 
 
 def test_a_zeebe_message_keeps_its_correlation_key() -> None:
-    beside = '<message id="m" name="paid"><extensionElements><zeebe:subscription correlationKey="=id"/></extensionElements></message>'  # noqa: E501
+    beside = '<message id="m" name="paid"><extensionElements><zeebe:subscription correlationKey="=id"/></extensionElements></message>'
 
     (event,) = read_node("intermediateCatchEvent", '<messageEventDefinition messageRef="m"/>', beside=beside).events
 

@@ -51,8 +51,8 @@ RULES = (
         "behaviour",
         "instances scripts",
         (
-            "What is done on the way into a task (pre-script, data inputs) changed, while the task is open. It is never "
-            "done a second time."
+            "What is done on the way into a task (pre-script, data inputs) changed, while the task is open. It is "
+            "never done a second time."
         ),
         "The pre-script of `Approve` now also looks up the limit; the task is open and has no limit.",
         active="What the new version does on the way in will not be done, so that must be allowed.",
