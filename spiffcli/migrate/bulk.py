@@ -5,10 +5,10 @@ Whoever is interrupted begins anew: what has been moved runs on the target alrea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from spiffcli.errors import BusyError, ConflictError, RunnerError, StateError
 from spiffcli.migrate.applying import Result, Target, check_open_for, planned, record
@@ -42,6 +42,10 @@ class Order:
     force: bool = False
 
 
+#: Opens what an order names: the context and the target.
+Opener: TypeAlias = "Callable[[Order], tuple[Context, Target]]"
+
+
 def migrate_many(context: Context, target: Target, ids: Iterable[str], *, chunk: int = CHUNK) -> Iterator[Result]:
     """Move instances, one chunk after the other; yields what became of each once that is durable.
 
@@ -54,8 +58,13 @@ def migrate_many(context: Context, target: Target, ids: Iterable[str], *, chunk:
         yield from migrate_chunk(context, prover, some)
 
 
-def migrate_with_processes(order: Order, ids: Sequence[str], jobs: int, *, chunk: int = CHUNK) -> Iterator[Result]:
+def migrate_with_processes(
+    order: Order, ids: Sequence[str], jobs: int, opener: Opener, *, chunk: int = CHUNK
+) -> Iterator[Result]:
     """As `migrate_many`, in several processes.
+
+    Args:
+        opener: Called in each process; a function of a module, since it is named to them.
 
     Raises:
         BrokenProcessPool: One of them died; what became of its instances stands in the store.
@@ -65,7 +74,7 @@ def migrate_with_processes(order: Order, ids: Sequence[str], jobs: int, *, chunk
 
     # Small enough that every process gets some.
     size = max(1, min(chunk, -(-len(ids) // jobs)))
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _open, (order,))
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _open, (order, opener))
     try:
         for done in as_completed([pool.submit(_work, some) for some in _chunks(ids, size)]):
             yield from done.result()
@@ -83,16 +92,13 @@ def _chunks(ids: Iterable[str], size: int) -> Iterator[list[str]]:
 _worker: list[Prover] = []
 
 
-def _open(order: Order) -> None:
+def _open(order: Order, opener: Opener) -> None:
     import signal
 
-    from spiffcli.app import Runner
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who began the processes ends them
-    runner = Runner(order.settings)
-    target = runner.target(order.target, policies=order.policies, allow=order.allow, force=order.force)
+    context, target = opener(order)
     check_open_for(target.definition)
-    _worker[:] = [Prover(runner.context, target)]
+    _worker[:] = [Prover(context, target)]
 
 
 def _work(ids: list[str]) -> list[Result]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from spiffcli.app import Runner
+from spiffcli.app.moving import open_order
 from spiffcli.catalog import Filter
 from spiffcli.config import load_settings
 from spiffcli.engine.retarget import Policies
@@ -201,7 +202,7 @@ def test_processes_share_the_work(shared: str, tmp_path: Path) -> None:
     ids = filled(shared, tmp_path, 12)
     with on_disk(shared, tmp_path) as runner:
         order = Order(runner.settings, runner.catalog.find("p@2").id, Policies())
-        results = list(migrate_with_processes(order, ids, 2, chunk=4))
+        results = list(migrate_with_processes(order, ids, 2, open_order, chunk=4))
         assert Counter(result.outcome for result in results) == {"migrated": 12}
         assert {result.instance for result in results} == set(ids)
         assert {row.version for row in runner.instances()} == {2}
