@@ -168,7 +168,7 @@ def _agreed(instance: Instance) -> bool:
         InputError: There is nobody to ask.
     """
     what = f"Instance {instance.id} of {instance.key}@{instance.version} is {instance.state}"
-    if sys.stdin.isatty():
+    if sys.stdin is not None and sys.stdin.isatty():
         return click.confirm(f"{what}. Delete it?", err=True)
     from spiffcli.errors import InputError
 

@@ -104,8 +104,8 @@ def _answers(file: str | None) -> AnswerSource | None:
 
 def _dialog() -> Dialog | None:
     """Somebody to talk with, if there is somebody."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return None
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+        return None  # a script; one that closed its input has no stream at all
     from spiffcli.cli.dialog import StreamDialog
 
     return StreamDialog()

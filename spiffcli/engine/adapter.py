@@ -117,11 +117,13 @@ class Running:
     @property
     def latest_data(self) -> Mapping[str, Any]:
         """Data of the process once it has ended; until then what the first task that is due sees."""
-        active = self.active_tasks() if not self.workflow.completed else []
-        due = next((view for view in active if view.state in ("READY", "ERROR")), None)
-        if due is None and active:
-            due = active[-1]
-        return self.data if due is None else due.data
+        if self.workflow.completed:
+            return self.data
+        active = self.active_tasks()
+        if not active:  # between two nodes of the model: a command broke off here
+            data: Mapping[str, Any] = (self.workflow.last_task or self.workflow.task_tree).data
+            return data
+        return next((view for view in active if view.state in ("READY", "ERROR")), active[-1]).data
 
     @property
     def data_objects(self) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ def test_an_instance_is_stored_before_its_first_step(bench: Bench) -> None:
         row = bench.row("A1")
         assert (row.id, row.state, row.revision, row.due) == (session.instance.id, "running", 1, 0.0)
         assert (row.key, row.version, row.user, row.natural_id) == ("shop", 1, "ada", "A1")
+        assert bench.data(row.id) == {"customer": 7}
     with pytest.raises(DuplicateError, match="'A1' already"), bench.runner().start("shop", natural_id="A1"):
         pass
 
