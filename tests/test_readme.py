@@ -66,7 +66,7 @@ class Shell:
         done = subprocess.run(
             ["bash", "-c", command], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120
         )
-        actual = done.stdout + done.stderr
+        actual = (done.stdout + done.stderr).replace(str(self.folder), "/home/ada/shop")
         for known, found in zip(UUID.findall(step.expected), UUID.findall(actual), strict=False):
             self.ids.setdefault(known, found)
         return actual
