@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,12 @@ def reference_models(root: Path) -> Path:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update-golden` writes what tests compare with; look at the difference before committing it."""
     parser.addoption("--update-golden", action="store_true", help="write golden files and README output anew")
+
+
+def pytest_configure() -> None:
+    """Let what the tests start be interrupted, also where this run was started in the background.
+
+    A shell makes its background jobs ignore Ctrl-C, and their children inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
