@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from spiffcli.app.files import kind_of, read_resource
 from spiffcli.catalog.references import looks_like_path, looks_like_revision, split_path
 from spiffcli.errors import InputError
+from spiffcli.records import record
 from spiffcli.values import Resource
 
 #: What standard input is called.
@@ -20,7 +20,7 @@ _MODELS = (".bpmn", ".dmn")
 Lookup = Callable[[str], Resource | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Files:
     """Files that were named.
 

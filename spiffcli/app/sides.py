@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from spiffcli.app.inputs import Files, names_files, read_files, with_forms
 from spiffcli.catalog import Catalog
 from spiffcli.errors import InputError, NotFoundError
 from spiffcli.model import Model, load
+from spiffcli.records import record
 from spiffcli.values import Definition
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Side:
     """One side of a comparison.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from spiffcli.errors import InputError
+from spiffcli.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """What Git said.
 

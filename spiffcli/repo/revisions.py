@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from pathlib import Path
 
 from spiffcli.errors import InputError, NotFoundError
+from spiffcli.records import record
 from spiffcli.repo.git import ask
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tree:
     """The files of one commit, or those that are staged for the next.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spiffcli.diff import Change, ElementRef
+from spiffcli.records import record
 
 SIGNS: Mapping[str, str] = {"added": "+", "removed": "-", "moved": ">", "layout": "="}
 
@@ -62,7 +63,7 @@ class Block:
         return (*self.changes, *self.flows, *self.parts)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Section:
     """What changed in one definition.
 

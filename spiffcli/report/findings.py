@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
-from typing import Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from spiffcli.diff import SEVERITIES, Change, Dependency, Diff, Severity, rules
 from spiffcli.errors import ConfigError
-from spiffcli.report.ignoring import Entry
+from spiffcli.records import record
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from spiffcli.report.ignoring import Entry
 
 #: Severities a gate can be set to.
 Gate = Literal["info", "warn", "error"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ignored:
     """A finding that is left out, and the entry that says so."""
 
@@ -23,7 +27,7 @@ class Ignored:
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Findings:
     """What is left of a diff, and what was left out.
 
@@ -88,7 +92,7 @@ def judge(
         ConfigError: `severities` name a rule that does not exist.
     """
     _check_rules(severities or {})
-    judging = _Judging(dict(severities or {}), entries, today or date.today())
+    judging = _Judging(dict(severities or {}), entries, today or _today(entries))
     found = judging.diff(diff)
     expired = tuple(entry for entry in entries if entry.line in judging.expired)
     met = {ignored.entry.line for ignored in judging.ignored} | judging.expired
@@ -107,8 +111,16 @@ def _check_rules(severities: Mapping[str, Severity]) -> None:
             raise ConfigError(f"The setting severity names a rule that does not exist: {id}.", hint=hint)
 
 
+def _today(entries: Sequence[Entry]) -> date | None:
+    if not entries:
+        return None
+    from datetime import date
+
+    return date.today()
+
+
 class _Judging:
-    def __init__(self, severities: Mapping[str, Severity], entries: Sequence[Entry], today: date) -> None:
+    def __init__(self, severities: Mapping[str, Severity], entries: Sequence[Entry], today: date | None) -> None:
         self._severities = severities
         self._entries = entries
         self._today = today
@@ -140,7 +152,7 @@ class _Judging:
             return False
         for entry in self._entries:
             if entry.covers(change):
-                if not entry.expired(self._today):
+                if self._today is None or not entry.expired(self._today):
                     self.ignored.append(Ignored(change, entry))
                     return True
                 self.expired.add(entry.line)

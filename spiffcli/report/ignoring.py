@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 
 from spiffcli.diff import Change, rules
 from spiffcli.errors import InputError
+from spiffcli.records import record
 from spiffcli.text import quoted
 
 #: Name of the file.
@@ -24,7 +24,7 @@ _FORM = "RULE ELEMENT UNTIL REASON"
 _EXAMPLE = "script-changed calculate_total 2030-01-31 agreed with accounting"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """A line of the file.
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from spiffcli.records import record
 from spiffcli.text import one_line, strip_controls
 
 Style = Literal["", "title", "dim", "added", "removed", "changed", "moved", "error", "warn", "good"]
@@ -21,7 +21,7 @@ WIDTH = 80
 _LEAST = 24
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """A piece of a line in one style."""
 
