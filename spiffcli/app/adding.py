@@ -49,13 +49,17 @@ def add(
     plan = catalog.plan_deployment(request)
     specs = engine_specs(catalog, engine, plan)
     scripts = list(model_scripts(plan.model))
-    notes = (*plan.notes, *_problems(plan.model), *_script_notes(scripts, mode, engine.config.functions))
-    deployment = None if into is None else _store(into(), engine, plan, specs)
-    return Added(deployment, plan, notes, len(scripts))
+    found = (*_problems(plan.model), *_script_notes(scripts, mode, engine.config.functions))
+    deployment = None
+    if into is not None:
+        deployment, plan = _store(into(), engine, plan, specs)
+    return Added(deployment, plan, (*plan.notes, *found), len(scripts))
 
 
-def _store(catalog: Catalog, engine: Engine, plan: DeploymentPlan, specs: SpecBytes) -> Deployment:
-    return catalog.deploy(plan, lambda again: engine_specs(catalog, engine, again, specs))
+def _store(
+    catalog: Catalog, engine: Engine, plan: DeploymentPlan, specs: SpecBytes
+) -> tuple[Deployment, DeploymentPlan]:
+    return catalog.carry_out(plan, lambda again: engine_specs(catalog, engine, again, specs))
 
 
 def engine_specs(catalog: Catalog, engine: Engine, plan: DeploymentPlan, known: SpecBytes | None = None) -> SpecBytes:

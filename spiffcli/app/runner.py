@@ -410,15 +410,17 @@ class Runner:
         target = None if instance is None else self.catalog.instance(instance)
         return send_named(self.context, kind, name, payload, target)
 
-    def run_scheduled(self) -> list[tuple[Scheduled, Suspended]]:
-        """Suspend and activate what was to wait for a date that has come, and say what changed."""
-        return self.catalog.run_scheduled()
+    def tick(self, on_change: Callable[[Scheduled, Suspended], object] | None = None) -> list[Ticked]:
+        """Fire the timers that are due, over all instances, and carry out what was scheduled.
 
-    def tick(self) -> list[Ticked]:
-        """Fire the timers that are due, over all instances, and carry out what was scheduled."""
+        Args:
+            on_change: Called with every suspension or activation whose date has come, and with what it changed.
+        """
         from spiffcli.running.ticking import tick
 
-        self.run_scheduled()
+        for plan, changed in self.catalog.run_scheduled():
+            if on_change is not None:
+                on_change(plan, changed)
         return tick(self.context)
 
     def instances(self, filter: Filter | None = None) -> list[Instance]:

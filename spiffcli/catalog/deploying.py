@@ -24,8 +24,8 @@ from spiffcli.values import Definition, DeployedDefinition, Deployment, Resource
 
 def deploy(
     tx: Transaction, scope: Scope, plan: DeploymentPlan, specs: SpecBytes, more: SpecSource | None = None
-) -> Deployment:
-    """Store what `plan` says.
+) -> tuple[Deployment, DeploymentPlan]:
+    """Store what `plan` says; returns the plan that was carried out, too.
 
     If somebody else deployed one of its keys in the meantime, the plan is made anew inside the transaction,
     where nobody can come in between: numbers are never given twice, and content that has become known is not
@@ -54,7 +54,7 @@ def deploy(
     tx.put("deployment", deployment.id, fields, body, expected=0)
     _remember_last(tx, plan)
     _put_tags(tx, plan)
-    return deployment
+    return deployment, plan
 
 
 def _holds(tx: Transaction, plan: DeploymentPlan) -> bool:

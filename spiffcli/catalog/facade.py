@@ -110,7 +110,21 @@ class Catalog:
         return definitions.consistently(lambda: plan_deployment(self.reader, scope, contents, created))
 
     def deploy(self, plan: DeploymentPlan, specs: SpecBytes | SpecSource | None = None) -> Deployment:
+        """As `carry_out`, for whoever need not know how the plan turned out.
+
+        Raises:
+            ConflictError: As `carry_out`.
+            ModelError: As `plan_deployment`.
+            DuplicateError: As `plan_deployment`.
+        """
+        return self.carry_out(plan, specs)[0]
+
+    def carry_out(
+        self, plan: DeploymentPlan, specs: SpecBytes | SpecSource | None = None
+    ) -> tuple[Deployment, DeploymentPlan]:
         """Store what was planned, in one transaction; planned anew there if somebody else came first.
+
+        Returns the plan that was carried out, too: its version numbers are the ones that were given.
 
         Args:
             specs: Engine specs of the new definitions, or a function that makes them for a plan. It is called

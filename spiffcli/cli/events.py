@@ -12,6 +12,7 @@ from spiffcli.cli.output import emit_json, emit_lines, talk
 from spiffcli.cli.suggesting import complete_instances
 
 if TYPE_CHECKING:
+    from spiffcli.catalog.suspending import Scheduled, Suspended
     from spiffcli.report.outcomes import Changed
     from spiffcli.running.ticking import Ticked
 
@@ -65,11 +66,12 @@ def tick(ctx: click.Context, invocation: Invocation, /, format: str) -> None:
     from spiffcli.report.outcomes import ticked_json
 
     with Runner(invocation.settings(running=True)) as runner:
+        done: list[tuple[Scheduled, Suspended]] = []
+        ticked = runner.tick(lambda *each: done.append(each))
         changed = [
-            (plan.action, [runner.catalog.definition(id) for id in done.definitions], done.instances)
-            for plan, done in runner.run_scheduled()
+            (plan.action, [runner.catalog.definition(id) for id in what.definitions], what.instances)
+            for plan, what in done
         ]
-        ticked = runner.tick()
     if format == "json":
         emit_json(ticked_json(ticked, changed))
     elif ticked or changed:
