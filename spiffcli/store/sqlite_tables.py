@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from spiffcli.errors import CorruptStoreError
-from spiffcli.store.fields import check_id, conditions, matcher, plain, terms
+from spiffcli.store.fields import check_id, conditions, matcher, plain, terms, without_collector
 from spiffcli.store.protocol import INDEXES, AtMost, Condition, Document, Fields, OneOf, Problem
 from spiffcli.store.staging import check_revision, no_blob
 from spiffcli.values import digest
@@ -83,13 +83,16 @@ class Tables:
         meets = matcher(kind, where)
         clauses = [_clause(kind, *condition) for condition in conditions(kind, where)]
         selection = "".join(f" AND {text}" for text, _ in clauses)
-        rows = self._run(
-            f"SELECT id, revision, fields FROM documents WHERE kind = ?{selection} ORDER BY id",
-            kind,
-            *(value for _, values in clauses for value in values),
-        ).fetchall()
-        found = (Document(kind, id, revision, _fields(kind, id, fields)) for id, revision, fields in rows)
-        return (document for document in found if meets(document.fields))
+        with without_collector():
+            rows = self._run(
+                f"SELECT id, revision, fields FROM documents WHERE kind = ?{selection} ORDER BY id",
+                kind,
+                *(value for _, values in clauses for value in values),
+            ).fetchall()
+            found = [Document(kind, id, revision, _fields(kind, id, fields)) for id, revision, fields in rows]
+            if not all(_is_exact(condition) for _, condition in conditions(kind, where)):
+                found = [document for document in found if meets(document.fields)]
+        return iter(found)
 
     def blob(self, hash: str) -> bytes:
         """The bytes under `hash`."""
@@ -164,8 +167,9 @@ class Tables:
             orjson.dumps(document.fields),
             digest(document.body) if document.body is not None else None,
         )
-        self._run("DELETE FROM terms WHERE kind = ? AND id = ?", kind, id)
-        self._index(document)
+        if INDEXES[kind]:
+            self._run("DELETE FROM terms WHERE kind = ? AND id = ?", kind, id)
+            self._index(document)
 
     def _index(self, document: Document) -> None:
         self._connection.executemany(
@@ -242,6 +246,12 @@ def _clause(kind: str, name: str, condition: Condition) -> tuple[str, list[Any]]
         wanted = condition.values if isinstance(condition, OneOf) else (condition,)
         test, values = f"value IN ({', '.join('?' * len(wanted))})", [_bindable(v) for v in wanted]
     return f"id IN (SELECT id FROM terms WHERE kind = ? AND name = ? AND {test})", [kind, name, *values]
+
+
+def _is_exact(condition: Condition) -> bool:
+    """Whether SQL lets nothing through that a condition does not: texts are compared there as here."""
+    values = condition.values if isinstance(condition, OneOf) else (condition,)
+    return len(values) <= _MANY and all(isinstance(value, str) for value in values)
 
 
 def _bindable(value: Any) -> Any:

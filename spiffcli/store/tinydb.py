@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 import orjson
 
 from spiffcli.errors import BusyError, CorruptStoreError, StoreError, StoreFormatError
-from spiffcli.store.fields import check_id, matcher
+from spiffcli.store.fields import check_id, matcher, without_collector
 from spiffcli.store.formats import check_format, nothing_there, upgrade
 from spiffcli.store.locking import PATIENCE, Holder, Turns, hold_each, hold_file, hold_named, plain_errors, try_file
 from spiffcli.store.protocol import FORMAT, Condition, Document, Problem, Transaction
@@ -99,7 +98,7 @@ class TinyDbStore:
         """Documents that meet every condition, by id."""
         meets = matcher(kind, where)
         rows: list[Row] = []
-        with self._reading(), _without_collector():
+        with self._reading(), without_collector():
             for path in self._shards(kind):
                 shard = read_rows(path).values()
                 rows += [row for row in shard if meets(row["fields"])] if where else shard
@@ -297,18 +296,6 @@ class TinyDbStore:
             upgrade(staged, found, str(self._root))
             staged.end()
             self._commit(staged, _format_file(FORMAT))
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keep the garbage collector from looking at ten thousand new rows again and again: a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _format_file(number: int) -> dict[str, bytes]:
