@@ -541,9 +541,10 @@ class Runner:
             NotFoundError: There is no such instance.
             StateError: One has ended, or runs another process.
         """
-        from spiffcli.migrate.applying import plan_one
+        from spiffcli.migrate.proving import Prover
 
-        return [plan_one(self.context, self.catalog.instance(ref), target) for ref in refs]
+        prover = Prover(self.context, target)
+        return [prover.told(*self.catalog.load(self.catalog.instance(ref).id)) for ref in refs]
 
     def migrate(self, target: Target, ref: str, *, expected: str | None = None) -> Result:
         """Move one instance; its id stays, the state before is kept.

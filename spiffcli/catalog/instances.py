@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from spiffcli.catalog.blobs import delete_unreferenced
 from spiffcli.catalog.documents import (
@@ -193,8 +193,7 @@ def resolve(reader: Reader, scope: Scope, text: str) -> Instance:
     return found[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What of a row says where an instance stands: all that judging many of them reads.
 
     Attributes:

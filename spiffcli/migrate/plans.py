@@ -146,7 +146,8 @@ class Plan:
         reset: Ids of nodes whose tasks are entered again.
         rebound: References that mean something else from then on, of nodes the instance is at or may come to.
         basis: Hash of the state the plan was made from.
-        state: The new state; empty where blockers forbid it.
+        state: The new state; empty where blockers forbid it, and where the plan is shared.
+        shared: Whether it can be applied, and was taken from that of another instance in the same situation.
         specs: Specs the new state needs that no definition has.
     """
 
@@ -175,11 +176,12 @@ class Plan:
     basis: str = ""
     state: bytes = field(default=b"", repr=False)
     specs: tuple[bytes, ...] = field(default=(), repr=False)
+    shared: bool = False
 
     @property
     def applicable(self) -> bool:
         """Whether it can be applied."""
-        return not self.blockers and bool(self.state)
+        return not self.blockers and (self.shared or bool(self.state))
 
     @property
     def hash(self) -> str:
@@ -234,7 +236,7 @@ def policies_json(policies: Policies) -> dict[str, Any]:
         "events": policies.events,
         "start": sorted(policies.start),
         "reset": sorted(policies.reset),
-        "data": json.loads(json.dumps(dict(policies.data), sort_keys=True, default=repr)),
+        "data": json.loads(json.dumps(dict(policies.data), sort_keys=True, default=repr)) if policies.data else {},
         "script": policies.script,
     }
 

@@ -125,6 +125,20 @@ class Prover:
         self.made += 1
         return make_plan(self.context.engine, self.context.specs, replace(request, escaped=self._escaped[old.id]))
 
+    def told(self, instance: Instance, state: bytes) -> Plan:
+        """The plan of one instance, taken from its situation where that is right; as `plan` would make it.
+
+        Raises:
+            StateError: It has ended, or runs another process.
+        """
+        check_movable(instance, self.target.definition)
+        proof = self.judge(instance, state) if instance.situation else None
+        if proof is None:
+            return self.plan(instance, state)
+        if proof.plan.instance == instance.id:
+            return proof.plan
+        return _plan_of(instance, state, proof, tuple(numbered(loads(state))))
+
     def ready(self, instance: Instance, state: bytes) -> Ready:
         """What becomes of one instance, its plan taken from its situation where that is right.
 
@@ -192,6 +206,8 @@ def _plan_of(instance: Instance, state: bytes, proof: Proof, numbers: Sequence[s
         moves=tuple((names[task], old, new) for task, old, new in plan.moves),
         subscriptions=tuple(replace(each, task=names[each.task]) for each in plan.subscriptions),
         state=b"",
+        specs=(),
+        shared=plan.applicable,
     )
 
 
