@@ -15,7 +15,8 @@ from spiffcli.catalog.instances import Situation
 from spiffcli.engine.registry import loads
 from spiffcli.engine.retarget.patch import Patch, Patched, numbered
 from spiffcli.migrate.applying import Target, check_movable, plan_specs
-from spiffcli.migrate.planning import make_plan, unexplained_changes
+from spiffcli.migrate.blocking import unexplained_changes
+from spiffcli.migrate.planning import make_plan
 from spiffcli.migrate.plans import Blocker, Plan, TaskImpact
 from spiffcli.running import Context
 from spiffcli.running.rows import row_of
