@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spiffcli.catalog import Catalog, Filter
+from spiffcli.catalog.instances import Standing
 from spiffcli.errors import AmbiguousError, NotFoundError, StateError
 from spiffcli.values import Instance, InstanceState, TaskView
 
@@ -33,11 +35,33 @@ def find_instances(
     """
     key, definitions = _of(catalog, ref)
     filter = Filter(key, definitions, tuple(states) or None, waiting_at, older_than)
-    found = catalog.instances(filter)
-    if found or waiting_at is None:
-        return found
-    rows = catalog.instances(Filter(key, definitions, tuple(states) or None, None, older_than))
-    return [row for row in rows if any(task.name == waiting_at for task in row.active)]
+    return catalog.instances(filter) or _at_named_task(catalog, filter)
+
+
+def find_standings(
+    catalog: Catalog,
+    ref: str,
+    *,
+    states: Sequence[InstanceState] = (),
+    waiting_at: str | None = None,
+    created_before: str | None = None,
+) -> list[Standing]:
+    """Where instances stand, oldest first; arguments and errors as of `find_instances`.
+
+    Args:
+        created_before: Only those that were started before this time (UTC, ISO 8601).
+    """
+    key, definitions = _of(catalog, ref)
+    filter = Filter(key, definitions, tuple(states) or None, waiting_at, created_before=created_before)
+    return catalog.standings(filter) or [Standing.of(row) for row in _at_named_task(catalog, filter)]
+
+
+def _at_named_task(catalog: Catalog, filter: Filter) -> list[Instance]:
+    """As the filter says, where what it waits at is the name of a task."""
+    if filter.waiting_at is None:
+        return []
+    rows = catalog.instances(replace(filter, waiting_at=None))
+    return [row for row in rows if any(task.name == filter.waiting_at for task in row.active)]
 
 
 def _of(catalog: Catalog, ref: str | None) -> tuple[str | None, tuple[str, ...] | None]:

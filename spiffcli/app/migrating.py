@@ -1,4 +1,4 @@
-"""Impact and migration of several instances: which ones, what it would do, and one result for each."""
+"""Impact and migration of several instances: what it would do, and one result for each."""
 
 from __future__ import annotations
 
@@ -6,98 +6,139 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from spiffcli.app.finding import find_instances
-from spiffcli.errors import BusyError, ConflictError, IncidentError, RunnerError, StateError
+from spiffcli.errors import RunnerError, StateError
+from spiffcli.migrate.bulk import failed
 from spiffcli.migrate.plans import VERDICTS
 
 if TYPE_CHECKING:
     from spiffcli.app.runner import Runner
+    from spiffcli.catalog.instances import Standing
     from spiffcli.migrate.applying import Result, Target
-    from spiffcli.migrate.plans import Plan
-    from spiffcli.values import Definition, Instance
+    from spiffcli.migrate.fleet import Fleet
+    from spiffcli.migrate.plans import Plan, Verdict
+    from spiffcli.values import Instance
 
 
-def selected(runner: Runner, refs: Sequence[str], source: str | None, target: Definition) -> list[Instance]:
-    """The instances a user means, each once: those that are named, and those of a version or key that have not ended.
-
-    Args:
-        source: Key or version whose instances are meant; those that run on the target already are left out.
-
-    Raises:
-        NotFoundError: There is no such instance, or nothing has the name.
-        AmbiguousError: Several ids begin so.
-    """
-    named = [runner.catalog.instance(ref) for ref in refs]
-    found = [] if source is None else find_instances(runner.catalog, source, states=("running", "error"))
-    rows = {row.id: row for row in (*named, *(row for row in found if row.definition != target.id))}
-    return list(rows.values())
-
-
-def impact_document(runner: Runner, target: Target, rows: Sequence[Instance]) -> tuple[dict[str, Any], list[Plan]]:
-    """A `runner/impact/1` document, and the plans it tells of.
+def impact_document(runner: Runner, target: Target, chosen: Sequence[Standing]) -> dict[str, Any]:
+    """A `runner/impact/1` document that tells of each instance by itself.
 
     Raises:
         StateError: An instance has ended, or runs another process.
     """
-    plans = runner.diff_workflow(target, [row.id for row in rows])
-    verdicts = Counter(plan.verdict for plan in plans)
-    document = {
+    plans = runner.diff_workflow(target, [each.id for each in chosen])
+    rows = [runner.catalog.instance(plan.instance) for plan in plans]
+    totals = Counter(plan.verdict for plan in plans)
+    return _impact(target, [_told(plan, row) for plan, row in zip(plans, rows, strict=True)], totals)
+
+
+def fleet_document(runner: Runner, target: Target, chosen: Sequence[Standing]) -> dict[str, Any]:
+    """A `runner/impact/1` document that tells once of all instances that stand alike.
+
+    Raises:
+        StateError: An instance has ended, or runs another process.
+    """
+    from spiffcli.migrate.fleet import judge
+
+    fleet = judge(runner.context, target, chosen)
+    places = {each.id: place for place, each in enumerate(chosen)}
+    members = sorted(_members(fleet, target), key=lambda each: places[each["id"]])
+    groups = [_told(group.plan, runner.catalog.instance(group.plan.instance)) for group in fleet.groups]
+    return {**_impact(target, members, fleet.totals), "groups": groups}
+
+
+def _members(fleet: Fleet, target: Target) -> Iterator[dict[str, Any]]:
+    for number, group in enumerate(fleet.groups):
+        for each in group.members:
+            yield {
+                "id": each.id,
+                "from": each.label,
+                "to": target.definition.label,
+                "revision": each.revision,
+                "verdict": group.verdict,
+                "state": each.state,
+                "group": number,
+            }
+
+
+def _impact(target: Target, instances: list[dict[str, Any]], totals: Mapping[Verdict, int]) -> dict[str, Any]:
+    return {
         "schema": "runner/impact/1",
         "spec": target.definition.label,
-        "instances": [{**plan.to_json(), **_of_row(row)} for plan, row in zip(plans, rows, strict=True)],
-        "totals": {verdict: verdicts[verdict] for verdict in VERDICTS},
+        "instances": instances,
+        "totals": {verdict: totals.get(verdict, 0) for verdict in VERDICTS},
     }
-    return document, plans
 
 
-def _of_row(row: Instance) -> dict[str, Any]:
+def _told(plan: Plan, row: Instance) -> dict[str, Any]:
     waiting = [{"task": task.task, "id": task.id, "name": task.name, "state": task.state} for task in row.active]
-    return {"natural_id": row.natural_id, "state": row.state, "waits_at": waiting}
+    return {**plan.to_json(), "natural_id": row.natural_id, "state": row.state, "waits_at": waiting}
 
 
-def moved(
-    runner: Runner, target: Target, rows: Sequence[Instance], hashes: Mapping[str, str] | None = None
-) -> Iterator[Result]:
-    """Move instances one after the other; one that cannot be moved stops no other.
+def moved(runner: Runner, target: Target, chosen: Sequence[Standing], jobs: int = 1) -> Iterator[Result]:
+    """Move instances, in chunks that are durable at once; one that cannot be moved stops no other.
 
     Args:
-        hashes: Plans that were looked at, by instance; anything else is refused.
+        jobs: Processes that share the work.
+
+    Raises:
+        StateError: The target is suspended, or one of the processes died.
     """
-    for row in rows:
+    from spiffcli.migrate.bulk import migrate_many
+
+    ids = [each.id for each in chosen]
+    if jobs > 1 and len(ids) > 1:
+        yield from _moved_by_processes(runner, target, ids, jobs)
+    elif len(ids) > 1:
+        yield from migrate_many(runner.context, target, ids)
+    else:
+        yield from _one_by_one(runner, target, chosen, {})
+
+
+def _moved_by_processes(runner: Runner, target: Target, ids: Sequence[str], jobs: int) -> Iterator[Result]:
+    from concurrent.futures.process import BrokenProcessPool
+
+    from spiffcli.app.moving import open_order
+    from spiffcli.migrate.bulk import Order, migrate_with_processes
+
+    allow = tuple(sorted(target.waivers.allowed))
+    order = Order(runner.settings, target.definition.id, target.policies, allow, target.waivers.everything)
+    try:
+        yield from migrate_with_processes(order, ids, jobs, open_order)
+    except BrokenProcessPool as broken:
+        raise StateError(
+            "One of the processes died before it told what it did. Every instance is either moved or as it was.",
+            hint="Say the same again: those that were moved are left out.",
+        ) from broken
+
+
+def moved_as_planned(
+    runner: Runner, target: Target, chosen: Sequence[Standing], hashes: Mapping[str, str]
+) -> Iterator[Result]:
+    """Move instances exactly as was planned, or refuse those that moved on since.
+
+    Args:
+        hashes: Of the plans, by id of the instance.
+    """
+    yield from _one_by_one(runner, target, chosen, hashes)
+
+
+def _one_by_one(
+    runner: Runner, target: Target, chosen: Sequence[Standing], hashes: Mapping[str, str]
+) -> Iterator[Result]:
+    for each in chosen:
         try:
-            yield runner.migrate(target, row.id, expected=None if hashes is None else hashes[row.id])
+            yield runner.migrate(target, each.id, expected=hashes.get(each.id))
         except RunnerError as error:
-            yield _unmoved(row, target.definition.label, error)
+            yield failed(each.id, each.label, target.definition.label, each.revision, error)
 
 
-def taken_back(runner: Runner, rows: Sequence[Instance]) -> Iterator[Result]:
+def taken_back(runner: Runner, chosen: Sequence[Standing]) -> Iterator[Result]:
     """Take the last migration of each instance back."""
-    for row in rows:
+    for each in chosen:
         try:
-            yield runner.rollback(row.id)
+            yield runner.rollback(each.id)
         except RunnerError as error:
-            yield _unmoved(row, f"{row.key}@{row.version}", error)
-
-
-def _unmoved(row: Instance, label: str, error: RunnerError) -> Result:
-    from spiffcli.migrate.applying import Result
-
-    refused = isinstance(error, StateError | ConflictError)
-    return Result(
-        row.id,
-        f"{row.key}@{row.version}",
-        label,
-        "refused" if refused else "failed",
-        row.revision,
-        error.message,
-        error.hint or _way_out(error),
-    )
-
-
-def _way_out(error: RunnerError) -> str | None:
-    if isinstance(error, BusyError):
-        return "Try again when that command has finished."
-    return "Nothing was changed; mend the cause and try again." if isinstance(error, IncidentError) else None
+            yield failed(each.id, each.label, each.label, each.revision, error)
 
 
 def migration_document(label: str, results: Sequence[Result], *, dry_run: bool = False) -> dict[str, Any]:

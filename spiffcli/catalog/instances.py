@@ -210,6 +210,13 @@ class Standing(NamedTuple):
     situation: str
     waiting_at: tuple[str, ...]
 
+    @classmethod
+    def of(cls, instance: Instance) -> Standing:
+        """Where an instance stands."""
+        waiting = dict.fromkeys(task.id for task in instance.active)
+        ids = (instance.id, instance.revision, instance.definition, instance.key, instance.version)
+        return cls(*ids, instance.state, instance.situation, tuple(waiting))
+
     @property
     def label(self) -> str:
         """`key@version` of the instance."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from spiffcli.cli.choosing import check_choice, where, where_options
 from spiffcli.cli.options import Invocation, JsonParam, format_option, many_option, pass_invocation
 from spiffcli.cli.output import emit_json, talk
 from spiffcli.cli.parsing import ManyCommand
@@ -15,9 +16,10 @@ from spiffcli.cli.suggesting import complete_instances, complete_specs
 
 if TYPE_CHECKING:
     from spiffcli.app import Runner
+    from spiffcli.app.selecting import Where
+    from spiffcli.catalog.instances import Standing
     from spiffcli.migrate.applying import Result, Target
     from spiffcli.migrate.plans import Plan
-    from spiffcli.values import Definition, Instance
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -71,6 +73,7 @@ def _policies(command: Decorated) -> Decorated:
 @_spec
 @_instances
 @_from
+@where_options
 @_policies
 @click.option("--fail-on", type=click.Choice(["needs-mapping", "blocked"]), help="Exit with 1 from this verdict on.")
 @format_option()
@@ -80,24 +83,28 @@ def diff_workflow(ctx: click.Context, invocation: Invocation, /, **options: Any)
     """Say what moving instances to another version would mean. Nothing is changed.
 
     For every instance: whether it can be moved, needs a mapping or cannot be moved, why and what to do; the tasks
-    whose node changed; what is new ahead, and what will not run.
+    whose node changed; what is new ahead, and what will not run. Of many, those that stand alike are told together.
     """
     from spiffcli.app import Runner
-    from spiffcli.app.migrating import impact_document, selected
+    from spiffcli.app.migrating import fleet_document, impact_document
+    from spiffcli.app.selecting import selected
     from spiffcli.cli.showing import emit_report, width
 
     _need(ctx, options, "spec")
+    check_choice(ctx, options)
+    chosen = where(options)
     with Runner(invocation.settings(running=True)) as runner:
         target = _target(runner, ctx, options)
-        rows = selected(runner, options["workflows"], options["source"], target.definition)
-        document, _ = impact_document(runner, target, rows)
+        rows = selected(runner.catalog, chosen, target.definition)
+        document = (fleet_document if chosen.is_fleet else impact_document)(runner, target, rows)
     if options["format"] == "json":
         emit_json(document)
     elif rows:
         from spiffcli.report.impact import impact_lines
 
         emit_report(impact_lines(document, width()))
-    _tell_nobody(rows, options["source"], target.definition)
+    if not rows:
+        talk(_nobody(chosen, target))
     reached = {"needs-mapping": ("needs-mapping", "blocked"), "blocked": ("blocked",)}.get(options["fail_on"] or "", ())
     hits = sum(document["totals"][verdict] for verdict in reached)
     if hits:
@@ -113,11 +120,19 @@ def diff_workflow(ctx: click.Context, invocation: Invocation, /, **options: Any)
 @_spec
 @_instances
 @_from
+@where_options
 @_policies
 @click.option("-f", "--force", is_flag=True, help="Allow all that may be allowed; what was overridden is recorded.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
 @click.option("--save-plan", metavar="FILE", type=click.Path(), help="Keep what --dry-run found, for --plan.")
 @click.option("--plan", metavar="FILE", type=click.Path(), help="Do exactly what such a file says, or refuse.")
+@click.option("--jobs", metavar="N", type=click.IntRange(min=1), help="Processes that share the work. [1]")
+@click.option(
+    "--retry-failed",
+    metavar="FILE",
+    type=click.Path(),
+    help="Those that were refused or failed, by what an earlier --format json wrote.",
+)
 @format_option()
 @pass_invocation
 @click.pass_context
@@ -125,26 +140,28 @@ def migrate(ctx: click.Context, invocation: Invocation, /, **options: Any) -> No
     """Move instances to another version of their process.
 
     Each keeps its id, its data and what it has done. One that cannot be moved safely is refused with the task, the
-    reason and the way out, and stays as it was; it stops no other.
+    reason and the way out, and stays as it was; it stops no other. Many are moved in chunks. Whoever is interrupted
+    says the same again: those that were moved already are left out.
     """
     from spiffcli.app import Runner
 
     _check_usage(ctx, options)
     with Runner(invocation.settings(running=True)) as runner:
         if options["plan"] is not None:
-            target, rows, hashes = _saved(runner, options["plan"])
-        else:
-            from spiffcli.app.migrating import selected
+            ctx.exit(_as_planned(runner, options))
+        from spiffcli.app.migrating import moved
+        from spiffcli.app.selecting import selected
 
-            target, hashes = _target(runner, ctx, options, force=options["force"]), None
-            rows = selected(runner, options["workflows"], options["source"], target.definition)
+        chosen = where(options)
+        target = _target(runner, ctx, options, force=options["force"])
+        rows = selected(runner.catalog, chosen, target.definition)
+        if not rows:
+            talk(_nobody(chosen, target))
         if options["dry_run"]:
             code = _rehearse(runner, target, rows, options)
         else:
-            from spiffcli.app.migrating import moved
-
-            code = _report(moved(runner, target, rows, hashes), target.definition.label, len(rows), options["format"])
-    _tell_nobody(rows, options["source"], target.definition)
+            results = moved(runner, target, rows, options["jobs"] or 1)
+            code = _report(results, target.definition.label, len(rows), options["format"])
     ctx.exit(code)
 
 
@@ -168,11 +185,11 @@ def rollback(ctx: click.Context, invocation: Invocation, /, workflows: tuple[str
     """
     from spiffcli.app import Runner
     from spiffcli.app.migrating import taken_back
+    from spiffcli.catalog.instances import Standing
 
     with Runner(invocation.settings(running=True)) as runner:
-        rows = list({row.id: row for row in map(runner.catalog.instance, workflows)}.values())
-        label = f"{rows[0].key}@{rows[0].version}"
-        ctx.exit(_report(taken_back(runner, rows), label, len(rows), format))
+        rows = list({row.id: Standing.of(row) for row in map(runner.catalog.instance, workflows)}.values())
+        ctx.exit(_report(taken_back(runner, rows), rows[0].label, len(rows), format))
 
 
 # What is asked
@@ -181,17 +198,14 @@ def rollback(ctx: click.Context, invocation: Invocation, /, workflows: tuple[str
 def _need(ctx: click.Context, options: dict[str, Any], name: str) -> None:
     if options[name] is None:
         raise click.UsageError(f"Missing option '-{name[0]}' / '--{name}'.", ctx)
-    if not options["workflows"] and options["source"] is None:
-        raise click.UsageError("Say which instances: -w WF, or --from REF for all of a key or version.", ctx)
 
 
 def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
     if options["plan"] is None:
         _need(ctx, options, "spec")
+        check_choice(ctx, options)
     else:
-        others = ("spec", "workflows", "source", "maps", "allow", "timers", "events", "reset", "data", "force")
-        given = [name for name in (*others, "dry_run", "save_plan") if options[name]]
-        if given:
+        if any(value for name, value in options.items() if name not in ("plan", "format")):
             raise click.UsageError("--plan says everything; it goes with no other option.", ctx)
     if options["save_plan"] is not None and not options["dry_run"]:
         raise click.UsageError("--save-plan keeps what --dry-run finds; give both.", ctx)
@@ -251,27 +265,34 @@ def _parameter(ctx: click.Context, name: str) -> click.Parameter:
     return next(param for param in ctx.command.params if param.name == name)
 
 
-def _saved(runner: Runner, file: str) -> tuple[Target, list[Instance], dict[str, str]]:
+def _as_planned(runner: Runner, options: dict[str, Any]) -> int:
     from spiffcli.app.files import read_bytes
+    from spiffcli.app.migrating import moved_as_planned
+    from spiffcli.catalog.instances import Standing
     from spiffcli.migrate.saving import read_plan
 
-    saved = read_plan(read_bytes(file), file)
+    saved = read_plan(read_bytes(options["plan"]), options["plan"])
     waivers = saved.waivers
     target = runner.target(
         saved.target, policies=saved.policies, allow=sorted(waivers.allowed), force=waivers.everything
     )
-    return target, [runner.catalog.instance(id) for id in saved.hashes], saved.hashes
+    rows = [Standing.of(runner.catalog.instance(id)) for id in saved.hashes]
+    results = moved_as_planned(runner, target, rows, saved.hashes)
+    return _report(results, target.definition.label, len(rows), options["format"])
 
 
 # What is told
 
 
-def _tell_nobody(rows: Sequence[Instance], source: str | None, target: Definition) -> None:
-    if not rows:
-        talk(f"There is no open instance of {source} that does not run on {target.label} already.")
+def _nobody(chosen: Where, target: Target) -> str:
+    if chosen.source is None:
+        return "No instance is named there."
+    narrowed = chosen.states or chosen.waiting_at or chosen.started_before or chosen.ids
+    also = " of that kind" if narrowed else ""
+    return f"There is no open instance of {chosen.source}{also} that does not run on {target.definition.label} already."
 
 
-def _rehearse(runner: Runner, target: Target, rows: Sequence[Instance], options: dict[str, Any]) -> int:
+def _rehearse(runner: Runner, target: Target, rows: Sequence[Standing], options: dict[str, Any]) -> int:
     """Show what would happen, and keep it if that is wanted."""
     from spiffcli.migrate.applying import check_open_for, planned
 
@@ -298,22 +319,31 @@ def _keep(target: Target, plans: Sequence[Plan], file: str) -> None:
 
 def _report(results: Iterable[Result], label: str, asked: int, format: str, *, dry_run: bool = False) -> int:
     """Show one result after the other as it comes, then the totals, also where something stops it in between."""
+    from spiffcli.cli.progress import with_progress
+
     done: list[Result] = []
     try:
-        for result in results:
+        for result in with_progress(results, asked, "Looking" if dry_run else "Moving"):
             done.append(result)
             if format == "text":
-                _show(result)
+                _show(result, many=asked > _MANY)
     finally:
         code = _end(done, label, asked, format, dry_run=dry_run)
     return code
 
 
-def _show(result: Result) -> None:
-    from spiffcli.cli.showing import emit_report, width
-    from spiffcli.report.migration import result_lines
+#: With more instances than this, those that were moved are only counted, and the others get a line each.
+_MANY = 20
 
-    emit_report(result_lines(result.to_json(), width()))
+
+def _show(result: Result, *, many: bool) -> None:
+    from spiffcli.cli.showing import emit_report, width
+    from spiffcli.report.migration import NOT_DONE, result_line, result_lines
+
+    if not many:
+        emit_report(result_lines(result.to_json(), width()))
+    elif result.outcome in NOT_DONE:
+        emit_report([result_line(result.to_json())])
 
 
 def _end(done: Sequence[Result], label: str, asked: int, format: str, *, dry_run: bool) -> int:
@@ -328,6 +358,8 @@ def _end(done: Sequence[Result], label: str, asked: int, format: str, *, dry_run
         emit_json(migration_document(label, done, dry_run=dry_run))
     elif asked > 1:
         emit_report([(), line(totals_sentence(totals))])
+        if asked > _MANY and totals.get("refused"):
+            talk("Reasons and ways out: runner diff_workflow with the same options.")
     unfinished = unfinished_sentence(totals, asked)
     if unfinished is None:
         return 0

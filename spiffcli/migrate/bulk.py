@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
-from spiffcli.errors import BusyError, ConflictError, RunnerError, StateError
-from spiffcli.migrate.applying import Result, Target, check_open_for, planned, record
+from spiffcli.errors import BusyError, ConflictError, IncidentError, RunnerError, StateError
+from spiffcli.migrate.applying import Outcome, Result, Target, check_open_for, planned, record
 from spiffcli.migrate.proving import Prover, Ready
 from spiffcli.values import HistoryEntry, Instance, digest
 
@@ -140,13 +140,13 @@ def _prepared(context: Context, prover: Prover, id: str, held: BusyError | None)
     try:
         instance, state = context.catalog.load(id)
     except RunnerError as error:
-        return _failed(id, "", label, 0, error)
+        return failed(id, "", label, 0, error)
     try:
         if held is not None:
             raise held
         ready = prover.ready(instance, state)
     except RunnerError as error:
-        return _failed(id, f"{instance.key}@{instance.version}", label, instance.revision, error)
+        return failed(id, f"{instance.key}@{instance.version}", label, instance.revision, error)
     if ready.row is None:
         return _slim(planned(ready.plan))
     return _Move(instance, state, ready)
@@ -161,7 +161,7 @@ def _stored(context: Context, catalog: Catalog, label: str, move: _Move) -> Resu
     try:
         saved = catalog.save(ready.row, ready.state, [entry], situation=ready.situation, keep=kept)
     except RunnerError as error:
-        return _failed(before.id, f"{before.key}@{before.version}", label, before.revision, error)
+        return failed(before.id, f"{before.key}@{before.version}", label, before.revision, error)
     plan = ready.plan
     return _slim(Result(plan.instance, plan.from_label, plan.to_label, "migrated", saved.revision, plan=plan))
 
@@ -172,7 +172,13 @@ def _slim(result: Result) -> Result:
     return replace(result, plan=replace(result.plan, state=b"", specs=()))
 
 
-def _failed(id: str, from_label: str, to_label: str, revision: int, error: RunnerError) -> Result:
-    refused = isinstance(error, StateError | ConflictError)
-    fix = error.hint or ("Try again when that command has finished." if isinstance(error, BusyError) else None)
-    return Result(id, from_label, to_label, "refused" if refused else "failed", revision, error.message, fix)
+def failed(id: str, from_label: str, to_label: str, revision: int, error: RunnerError) -> Result:
+    """What became of an instance that an error kept where it was."""
+    outcome: Outcome = "refused" if isinstance(error, StateError | ConflictError) else "failed"
+    return Result(id, from_label, to_label, outcome, revision, error.message, error.hint or _way_out(error))
+
+
+def _way_out(error: RunnerError) -> str | None:
+    if isinstance(error, BusyError):
+        return "Try again when that command has finished."
+    return "Nothing was changed; mend the cause and try again." if isinstance(error, IncidentError) else None

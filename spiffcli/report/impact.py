@@ -32,44 +32,45 @@ _STYLES: Mapping[str, Style] = {"error": "error", "warn": "warn", "none": "dim"}
 def impact_lines(document: Document, width: int = WIDTH) -> Iterator[Line]:
     """The report: groups by verdict, from what cannot be moved to what does not change, then totals."""
     order = [*VERDICTS][::-1]
-    groups = sorted(_groups(document["instances"]), key=lambda group: order.index(group[0]["verdict"]))
-    for group in groups:
-        yield from _group(group, document["spec"], width)
+    for told, ids in sorted(_groups(document), key=lambda group: order.index(group[0]["verdict"])):
+        yield from _group(told, ids, document["spec"], width)
         yield EMPTY
     yield from fold(_totals(document), width)
 
 
-def _groups(instances: Sequence[Document]) -> list[list[Document]]:
-    """Instances of which the same is to be said."""
-    found: dict[str, list[Document]] = {}
-    for instance in instances:
-        found.setdefault(json.dumps(_alike(instance), sort_keys=True), []).append(instance)
+def _groups(document: Document) -> list[tuple[Document, list[str]]]:
+    """Instances of which the same is to be said: what, and their ids."""
+    groups = document.get("groups", ())
+    keys = [_alike(group) for group in groups]
+    found: dict[str, tuple[Document, list[str]]] = {}
+    for instance in document["instances"]:
+        number = instance.get("group")
+        key, told = (_alike(instance), instance) if number is None else (keys[number], groups[number])
+        found.setdefault(key, (told, []))[1].append(instance["id"])
     return list(found.values())
 
 
-def _alike(instance: Document) -> dict[str, Any]:
-    """An instance without what is its own alone."""
+def _alike(instance: Document) -> str:
+    """An instance without what is its own alone, as text."""
     own = ("id", "revision", "plan", "natural_id", "moves", "subscriptions")
     told = {key: value for key, value in instance.items() if key not in own}
     for key in ("tasks", "blockers", "overridden", "waits_at"):
         told[key] = [{name: value for name, value in item.items() if name != "task"} for item in instance[key]]
     told["subscriptions"] = [[each["element"], each["kind"]] for each in instance["subscriptions"]]
     told["moves"] = sorted((move["old"], move["new"]) for move in instance["moves"])
-    return told
+    return json.dumps(told, sort_keys=True)
 
 
-def _group(group: Sequence[Document], spec: str, width: int) -> Iterator[Line]:
-    first = group[0]
-    words, style = VERDICTS[first["verdict"]]
-    if len(group) == 1:
-        yield (Span(f"{first['id']}  {arrow(first['from'], spec)}  ", "title"), Span(words, style))
+def _group(told: Document, ids: Sequence[str], spec: str, width: int) -> Iterator[Line]:
+    words, style = VERDICTS[told["verdict"]]
+    if len(ids) == 1:
+        yield (Span(f"{ids[0]}  {arrow(told['from'], spec)}  ", "title"), Span(words, style))
     else:
-        head = f"{count(len(group), 'instance')} of {arrow(first['from'], spec)}  "
+        head = f"{count(len(ids), 'instance')} of {arrow(told['from'], spec)}  "
         yield (Span(head, "title"), Span(_PLURAL.get(words, words), style))
-        ids = ", ".join(each["id"] for each in group[:_MOST_IDS])
-        more = f" and {len(group) - _MOST_IDS} more" if len(group) > _MOST_IDS else ""
-        yield from fold(ids + more, width, "  ")
-    yield from indented(_body(first, width - 2), 2)
+        more = f" and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else ""
+        yield from fold(", ".join(ids[:_MOST_IDS]) + more, width, "  ")
+    yield from indented(_body(told, width - 2, len(ids) > 1), 2)
 
 
 def arrow(old: str, new: str) -> str:
@@ -80,12 +81,12 @@ def arrow(old: str, new: str) -> str:
     return one_line(f"{old} -> @{version}" if old.startswith(f"{key}@") else f"{old} -> {new}")
 
 
-def _body(instance: Document, width: int) -> Iterator[Line]:
+def _body(instance: Document, width: int, many: bool) -> Iterator[Line]:
     yield from fold(_waiting(instance), width, "  ", "")
     yield from blocker_lines(instance["blockers"], width)
     yield from mapping_lines(instance["mappings"], width)
     yield from _tasks(instance["tasks"], width)
-    yield from effect_lines(instance, width)
+    yield from effect_lines(instance, width, many=many)
     yield from overridden_lines(instance["overridden"], width)
 
 
@@ -144,8 +145,12 @@ def _tasks(tasks: Sequence[Document], width: int) -> Iterator[Line]:
             yield from fold(task["consequence"], width, " " * 13, head, _STYLES.get(severity, ""))
 
 
-def effect_lines(instance: Document, width: int) -> Iterator[Line]:
-    """What a move does to an instance: what it goes on with, what is skipped, what is put on and taken off."""
+def effect_lines(instance: Document, width: int, *, many: bool = False) -> Iterator[Line]:
+    """What a move does to an instance: what it goes on with, what is skipped, what is put on and taken off.
+
+    Args:
+        many: It stands for others too, whose deadlines are their own.
+    """
     renamed = [f"{move['old']} -> {move['new']}" for move in instance["moves"] if move["old"] != move["new"]]
     for words, items in (
         ("Moved to another node", renamed),
@@ -159,17 +164,20 @@ def effect_lines(instance: Document, width: int) -> Iterator[Line]:
     ):
         if items:
             yield from fold(f"{words}: {', '.join(dict.fromkeys(map(str, items)))}.", width, "  ", "")
-    yield from _subscriptions(instance["subscriptions"], width)
+    yield from _subscriptions(instance["subscriptions"], width, many)
     for each in instance.get("rebound", ()):
         what = f"{each['element']} means {each['kind']} {each['after']} from then on, no longer {each['before']}."
         yield from fold(one_line(what), width, "  ", "")
 
 
-def _subscriptions(subscriptions: Sequence[Document], width: int) -> Iterator[Line]:
+def _subscriptions(subscriptions: Sequence[Document], width: int, many: bool) -> Iterator[Line]:
     for each in subscriptions:
         kind = "deadline" if each["kind"] == "timer" else "event"
         before, after = (_moment(each[side]) for side in ("before", "after"))
-        what = f"keeps its {kind} {before}" if before == after else f"{kind} {before} becomes {after}"
+        if many and kind == "deadline":
+            what = "each keeps its own deadline" if before == after else f"each gets another deadline (one: {after})"
+        else:
+            what = f"keeps its {kind} {before}" if before == after else f"{kind} {before} becomes {after}"
         yield from fold(f"{one_line(each['element'])}: {what}.", width, "  ", "")
 
 

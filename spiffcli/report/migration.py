@@ -13,6 +13,7 @@ from spiffcli.report.impact import (
     overridden_lines,
 )
 from spiffcli.report.lines import WIDTH, Line, Span, Style, count, fold, indented
+from spiffcli.text import one_line
 
 Document = Mapping[str, Any]
 
@@ -34,6 +35,19 @@ def result_lines(result: Document, width: int = WIDTH) -> Iterator[Line]:
     words, style = OUTCOMES[result["outcome"]]
     yield (Span(f"{result['id']}  "), Span(words, style), Span(f"  {arrow(result['from'], result['to'])}"))
     yield from indented(_body(result, width - 2), 2)
+
+
+def result_line(result: Document) -> Line:
+    """The same in one line, with the first reason and the rules that speak against it."""
+    words, style = OUTCOMES[result["outcome"]]
+    blockers = result["blockers"]
+    rules = ", ".join(dict.fromkeys(blocker["rule"] for blocker in blockers))
+    why = f"{blockers[0]['reason']} [{rules}]" if blockers else result["reason"] or ""
+    return (
+        Span(f"{result['id']}  "),
+        Span(words, style),
+        Span(f"  {arrow(result['from'], result['to'])}  {one_line(why)}".rstrip()),
+    )
 
 
 def _body(result: Document, width: int) -> Iterator[Line]:
