@@ -100,6 +100,7 @@ def _moved_by_processes(runner: Runner, target: Target, ids: Sequence[str], jobs
     from spiffcli.app.moving import open_order
     from spiffcli.migrate.bulk import Order, migrate_with_processes
 
+    runner.store.close()  # the processes may begin as copies of this one; it opens again when it is needed
     allow = tuple(sorted(target.waivers.allowed))
     order = Order(runner.settings, target.definition.id, target.policies, allow, target.waivers.everything)
     try:

@@ -38,26 +38,39 @@ def plain(kind: str, id: str, fields: Fields) -> dict[str, Any]:
         KeyError: There is no such kind.
     """
     check_id(kind, id)
-    copy = {name: _plain(value, f"{name} of {kind} '{id}'") for name, value in fields.items()}
-    check_text(copy, f"{kind} '{id}'")
+    copy = {_key(name, kind, id): _plain(value, name, kind, id) for name, value in fields.items()}
     for name in INDEXES[kind]:
         if any(isinstance(item, dict | list) for item in terms(copy, name)):
             raise DataError(f"Field {name} of {kind} '{id}' is searched, so it takes a scalar or a list of scalars")
     return copy
 
 
-def _plain(value: Any, where: str) -> Any:
-    if value is None or isinstance(value, str | bool):
+def _plain(value: Any, name: str, kind: str, id: str) -> Any:
+    if isinstance(value, str):
+        if not value.isascii():
+            check_text(value, f"{kind} '{id}'")
+        return value
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int) and value in _INTEGERS:
         return value
     if isinstance(value, float) and value - value == 0:  # false for NaN and the infinities
         return value
     if isinstance(value, list | tuple):
-        return [_plain(item, where) for item in value]
+        return [_plain(item, name, kind, id) for item in value]
     if isinstance(value, Mapping):
-        return {key: _plain(item, where) for key, item in value.items()}
-    raise DataError(f"Field {where} is {value!r}, a {type(value).__name__} that a row cannot hold")
+        return {_key(key, kind, id): _plain(item, name, kind, id) for key, item in value.items()}
+    what = f"{value!r}, a {type(value).__name__}"
+    raise DataError(f"Field {name} of {kind} '{id}' is {what} that a row cannot hold")
+
+
+def _key(key: Any, kind: str, id: str) -> str:
+    where = f"{kind} '{id}'"
+    if not isinstance(key, str):
+        raise DataError(f"A key in {where} is {key!r}; only text can be a key")
+    if not key.isascii():
+        check_text(key, where)
+    return key
 
 
 def check_id(kind: str, id: str) -> None:
@@ -72,24 +85,14 @@ def check_id(kind: str, id: str) -> None:
     check_text(id, f"the id of a {kind}")
 
 
-def check_text(value: Any, where: str) -> None:
+def check_text(value: str, where: str) -> None:
     """Refuse half characters (lone surrogates), which no file and no database can keep.
 
     Raises:
-        DataError: One is in `value` or anywhere below it, or a key is not text.
+        DataError: One is in `value`.
     """
-    if isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise DataError(f"A text in {where} holds half a character: {value!r}")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise DataError(f"A key in {where} is {key!r}; only text can be a key")
-            check_text(key, where)
-            check_text(item, where)
-    elif isinstance(value, list):
-        for item in value:
-            check_text(item, where)
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise DataError(f"A text in {where} holds half a character: {value!r}")
 
 
 def terms(fields: Fields, name: str) -> list[Any]:

@@ -33,7 +33,7 @@ _HINTS = {
 #: The file that whoever takes a named lock passes.
 _GATE = "gate"
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.005
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,8 +168,23 @@ class Tables:
             digest(document.body) if document.body is not None else None,
         )
         if INDEXES[kind]:
-            self._run("DELETE FROM terms WHERE kind = ? AND id = ?", kind, id)
-            self._index(document)
+            self._reindex(document)
+
+    def _reindex(self, document: Document) -> None:
+        """Bring the terms of a document up to date; most of them stay as they are."""
+        kind, id = document.kind, document.id
+        rows = self._run("SELECT name, value FROM terms WHERE kind = ? AND id = ?", kind, id).fetchall()
+        # With their types, since 1 equals 1.0.
+        stored = {(name, type(value), value) for name, value in rows}
+        wanted = {(name, type(value), value) for name, value in _terms(document)}
+        self._connection.executemany(
+            "DELETE FROM terms WHERE kind = ? AND name = ? AND value = ? AND id = ?",
+            [(kind, name, value, id) for name, _, value in stored - wanted],
+        )
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO terms VALUES (?, ?, ?, ?)",
+            [(kind, name, value, id) for name, _, value in wanted - stored],
+        )
 
     def _index(self, document: Document) -> None:
         self._connection.executemany(

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from spiffcli.engine.retarget import Policies
 from spiffcli.errors import StateError
 from spiffcli.migrate.bulk import Order, migrate_many, migrate_with_processes
 from spiffcli.migrate.fleet import judge
+from spiffcli.store import DocumentStore
 
 from .bench import Bench
 from .build import boundary, by_message, definitions, duration, message, process, script, user
@@ -151,6 +153,40 @@ def test_an_instance_that_a_command_holds_stops_no_other(bench: Bench) -> None:
         assert outcomes(bench, ids) == {"migrated": 4, "failed": 1}
     assert bench.row(ids[2]).version == 1
     assert outcomes(bench, ids) == {"migrated": 1, "unchanged": 4}
+
+
+class Interrupting:
+    """A store in which something happens when many locks are asked for the first time."""
+
+    def __init__(self, store: DocumentStore, happens: Callable[[], None]) -> None:
+        self._store = store
+        self._happens = [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def lock_each(self, names: Iterable[str], *, holder: str = "") -> Any:
+        while self._happens:
+            self._happens.pop()()
+        return self._store.lock_each(names, holder=holder)
+
+
+def test_an_instance_that_moves_on_while_its_move_is_prepared_is_looked_at_once_more(bench: Bench) -> None:
+    bench.versions(OLD, NEW)
+    ids = started(bench, 4, progress=2)
+
+    def go_on() -> None:
+        bench.complete(ids[2], "u")
+        bench.complete(ids[0], "v")
+
+    store = Interrupting(bench.store, go_on)
+    runner = Runner(bench.runner().settings, store=store, engine=bench.runner().engine.config, clock=bench.clock)  # type: ignore[arg-type]
+    results = migrate_many(runner.context, runner.target("p@2"), ids)
+    assert [result.outcome for result in results] == ["refused", "migrated", "migrated", "migrated"]
+    assert bench.row(ids[0]).state == "completed"
+    assert bench.open(ids[2]) == ["v"]
+    assert [bench.drive(id) for id in ids[1:]] == ["completed"] * 3
+    assert (bench.log.count("U:u"), bench.log.count("n")) == (4, 3)
 
 
 def test_nothing_is_moved_to_a_suspended_version(bench: Bench) -> None:

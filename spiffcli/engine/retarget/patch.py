@@ -18,9 +18,8 @@ from spiffcli.engine.registry import TAG, dumps, loads
 
 _PREDICTED = TaskState.PREDICTED_MASK | TaskState.FUTURE
 
-#: The bits of a UUID that are random, and those that say so.
-_RANDOM = ~((0xF << 76) | (0x3 << 62))
-_VERSION_4 = (4 << 76) | (2 << 62)
+#: Hexadecimal digits of a random UUID.
+_DIGITS = 32
 
 #: What of a task a patch may change. Anything else has to stay as it is in each instance.
 _CHANGED = ("spec", "state", "parent", "children", "triggered")
@@ -127,16 +126,20 @@ class _Ids(dict[int, str]):
 
     def __init__(self, ids: tuple[str, ...]) -> None:
         super().__init__(enumerate(ids))
+        self._random = ""
 
     def __missing__(self, number: int) -> str:
-        self[number] = id = _fresh_id()
+        if not self._random:
+            self._random = os.urandom(_DIGITS // 2 * 32).hex()
+        digits, self._random = self._random[:_DIGITS], self._random[_DIGITS:]
+        self[number] = id = _random_uuid(digits)
         return id
 
 
-def _fresh_id() -> str:
-    """A random UUID as text, in a third of the time that the library's class takes."""
-    digits = f"{int.from_bytes(os.urandom(16), 'big') & _RANDOM | _VERSION_4:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+def _random_uuid(digits: str) -> str:
+    """A UUID of version 4 as text from 32 random digits; the library's class takes four times as long."""
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def _compared(old: Document, new: Document, ids: tuple[str, ...]) -> tuple[Document, list[_Scope]]:
