@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import commands, engine, migration
+from benchmarks import commands, engine, migration, versions
+
+MODULES = (commands, versions, engine, migration)
 
 
 def main(names: list[str]) -> int:
     """Run the stories whose names contain one of `names`, or all; 1 if a limit was missed."""
     missed = 0
-    for story in [*commands.stories(), *engine.stories(), *migration.stories()]:
+    for story in (story for module in MODULES for story in module.stories()):
         if names and not any(name in story.name for name in names):
             continue
         for line in story.run():

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from operator import itemgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -29,11 +30,15 @@ from spiffcli.store.tinydb_layout import (
     address,
     blob_name,
     encode,
+    has_row,
     is_hash,
     read_document,
     read_rows,
 )
 from spiffcli.values import digest
+
+if TYPE_CHECKING:
+    from spiffcli.store.tinydb_storage import Shards
 
 _STORE_LOCK = "store.lock"
 _PROGRAM = "runner"
@@ -58,6 +63,7 @@ class TinyDbStore:
         self._patience = patience
         self._turns = Turns()
         self._commits = Commits(root)
+        self._writer: Shards | None = None
 
     @classmethod
     def open(cls, root: Path, *, create: bool = True, patience: float = PATIENCE) -> TinyDbStore:
@@ -89,7 +95,7 @@ class TinyDbStore:
                     raise _damaged(kind, id, error) from error
                 except FileNotFoundError:
                     # A row is written after its document and removed before it: no row, no document.
-                    if place.number not in read_rows(self._root / place.shard):
+                    if not has_row(self._root / place.shard, place.number):
                         return None
                     time.sleep(_PAUSE if look else 0)
         raise _damaged(kind, id, FileNotFoundError("its file is missing"))
@@ -216,9 +222,11 @@ class TinyDbStore:
     def _changed_shards(self, changes: Mapping[str, Mapping[str, Row | None]]) -> dict[str, bytes]:
         if not changes:
             return {}
-        from spiffcli.store.tinydb_storage import changed_shard
+        if self._writer is None:
+            from spiffcli.store.tinydb_storage import Shards
 
-        return {shard: changed_shard(self._root / shard, rows) for shard, rows in changes.items()}
+            self._writer = Shards()
+        return {shard: self._writer.changed(self._root / shard, rows) for shard, rows in changes.items()}
 
     def _shards(self, kind: str) -> list[Path]:
         try:

@@ -41,6 +41,9 @@ Rows: TypeAlias = dict[str, Row]
 _SEAL = 64  # hex digits
 _MOST_HEADERS = 4096
 
+#: How the file of a shard with rows begins, and ends: with its last row's fields, that row, the table and the file.
+_BEGINS, _ENDS = f'{{"{TABLE}":{{'.encode(), b"}}}}"
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -155,16 +158,46 @@ def read_document(path: Path, *, body: bool) -> Document:
     return _header(header)[0]
 
 
+def has_row(path: Path, number: str) -> bool:
+    """Whether a shard has the row with TinyDB's id `number`; of a whole file that has not, nothing is parsed.
+
+    Raises:
+        CorruptStoreError: As `read_rows`.
+    """
+    content = shard_content(path)
+    if content is None:
+        return False
+    # A key stands in quotes, which no text inside a row can hold unescaped.
+    if content.startswith(_BEGINS) and content.endswith(_ENDS) and f'"{number}"'.encode() not in content:
+        return False
+    return number in parse_rows(path, content)
+
+
 def read_rows(path: Path) -> Rows:
     """The rows of a shard by TinyDB's ids as text; none where there is no such file.
 
     Raises:
         CorruptStoreError: The file is not one of ours, or damaged.
     """
+    return parse_rows(path, shard_content(path))
+
+
+def shard_content(path: Path) -> bytes | None:
+    """The bytes of a shard, or None where there is no such file."""
     try:
         with FileIO(path) as file:
-            content = file.readall()
+            return file.readall()
     except FileNotFoundError:
+        return None
+
+
+def parse_rows(path: Path, content: bytes | None) -> Rows:
+    """The rows in the bytes of the shard `path`.
+
+    Raises:
+        CorruptStoreError: As `read_rows`.
+    """
+    if content is None:
         return {}
     try:
         rows: Rows = orjson.loads(content)[TABLE]

@@ -17,8 +17,8 @@ from spiffcli.store import DocumentStore, Transaction, open_store
 from spiffcli.store.formats import STEPS
 from spiffcli.store.protocol import FORMAT
 from spiffcli.store.tinydb import TinyDbStore
-from spiffcli.store.tinydb_layout import address, blob_name, encode, read_rows
-from spiffcli.store.tinydb_storage import ShardStorage, changed_shard
+from spiffcli.store.tinydb_layout import address, blob_name, encode, has_row, read_rows
+from spiffcli.store.tinydb_storage import Shards, ShardStorage
 from spiffcli.values import digest
 
 
@@ -82,13 +82,42 @@ def test_the_index_is_a_tinydb_database_of_small_rows(store: TinyDbStore, root_f
 
 def test_rows_of_one_shard_are_changed_added_and_removed_together(tmp_path: Path) -> None:
     shard = tmp_path / "shard.json"
-    shard.write_bytes(changed_shard(shard, {"1": {"id": "a"}, "2": {"id": "b"}}))
-    shard.write_bytes(changed_shard(shard, {"1": None, "2": {"id": "B"}, "3": {"id": "c"}, "4": None}))
-    assert read_rows(shard) == {"2": {"id": "B"}, "3": {"id": "c"}}
+    for shards in ((same := Shards()), same, Shards()):
+        shard.write_bytes(shards.changed(shard, {"1": {"id": "a"}, "2": {"id": "b"}, "3": None}))
+        shard.write_bytes(shards.changed(shard, {"1": None, "2": {"id": "B"}, "3": {"id": "c"}, "4": None}))
+        assert read_rows(shard) == {"2": {"id": "B"}, "3": {"id": "c"}}
+
+
+def test_what_was_remembered_of_a_shard_counts_only_while_its_file_is_the_same(tmp_path: Path) -> None:
+    shard, shards = tmp_path / "shard.json", Shards()
+    shard.write_bytes(shards.changed(shard, {"1": {"id": "a"}}))
+    shards.changed(shard, {"2": {"id": "never written"}})
+    shard.write_bytes(shards.changed(shard, {"3": {"id": "c"}}))
+    assert read_rows(shard) == {"1": {"id": "a"}, "3": {"id": "c"}}
+    shard.write_bytes(Shards().changed(shard, {"4": {"id": "of somebody else"}}))
+    shard.write_bytes(shards.changed(shard, {"1": None}))
+    assert [row["id"] for row in read_rows(shard).values()] == ["c", "of somebody else"]
+    for number in range(10):
+        other = tmp_path / f"{number}.json"
+        other.write_bytes(shards.changed(other, {"1": {"id": f"{number}"}}))
+    shard.unlink()
+    assert read_rows(tmp_path / "0.json") == {"1": {"id": "0"}}
+    assert shards.changed(shard, {"1": {"id": "a"}}) == b'{"_default":{"1":{"id":"a"}}}'
+
+
+def test_a_row_is_found_only_under_its_own_number(tmp_path: Path) -> None:
+    shard = tmp_path / "shard.json"
+    assert not has_row(shard, "12")
+    shard.write_bytes(Shards().changed(shard, {"12": {"id": '"3"', "fields": {"a": "4", "b": ["12"]}}}))
+    assert [has_row(shard, number) for number in ("12", "1", "2", "3", "4", "123")] == [True, *[False] * 5]
+    for damaged in (b"", b"{", shard.read_bytes()[:-1], shard.read_bytes()[1:], b'{"other":{}}'):
+        shard.write_bytes(damaged)
+        with pytest.raises(CorruptStoreError, match="is damaged"):
+            has_row(shard, "5")
 
 
 def test_the_storage_changes_no_file_by_itself(tmp_path: Path) -> None:
-    storage = ShardStorage(tmp_path / "shard.json")
+    storage = ShardStorage({})
     with TinyDB(storage=lambda: storage) as database:
         database.insert({"a": 1})
         assert database.all() == [{"a": 1}]
