@@ -58,7 +58,7 @@ class Result:
 
 #: What a result tells of its plan.
 _TOLD = ("blockers", "overridden", "mappings", "moves", "skipped", "armed", "disarmed", "started", "reset",
-         "subscriptions", "history", "rebound")  # fmt: skip
+         "subscriptions", "history", "rebound", "entered")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

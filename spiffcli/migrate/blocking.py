@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from spiffcli.diff.changes import Change
+from spiffcli.diff.changes import Change, Diff
 from spiffcli.diff.rules import rule
 from spiffcli.engine.retarget import Policies, Retargeted
 from spiffcli.engine.soundness import dead_ends, repeated_nodes, skipped_nodes, stuck_joins
@@ -53,8 +53,8 @@ def fault_blockers(found: Retargeted) -> Iterator[Blocker]:
 
 def refusals(request: Request, before: Running, found: Retargeted) -> Iterator[Blocker]:
     """Changes to nodes a token is on that it could not survive."""
-    live = by_element((view for view in before.tasks() if view.task not in found.dropped), LIVE)
-    for change in request.diff.all_changes:
+    live = by_element((view for view in moving(request, before) if view.task not in found.dropped), LIVE)
+    for change in own_changes(request.diff):
         if rule(change.rule).class_ != "refuse" and change.rule not in _REFUSED_IN_PROGRESS:
             continue
         if change.before.id in request.mapping and change.kind == "renamed":
@@ -242,6 +242,19 @@ def script_blocker(failure: ScriptFailure, policies: Policies) -> Blocker:
         f"{what} failed{place}: {failure.kind}: {failure.detail}.",
         failure.hint or "Mend it, and try again; nothing was changed.",
     )
+
+
+def moving(request: Request, before: Running) -> Iterator[TaskView]:
+    """The tasks that go to the new version: all but those of called processes, which keep what was entered."""
+    return (view for view in before.tasks() if view.definition == request.old.id)
+
+
+def own_changes(diff: Diff) -> Iterator[Change]:
+    """The changes that tasks which go to the new version can meet: none of called processes."""
+    yield from diff.changes
+    for dependency in diff.dependencies.values():
+        if dependency.diff is not None and dependency.kind != "process":
+            yield from dependency.diff.changes
 
 
 def by_element(views: Iterable[TaskView], states: frozenset[str]) -> dict[str, list[TaskView]]:

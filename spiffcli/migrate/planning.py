@@ -22,6 +22,8 @@ from spiffcli.migrate.blocking import (
     by_element,
     fault_blockers,
     mapping_faults,
+    moving,
+    own_changes,
     rearmed,
     refusals,
     script_blocker,
@@ -106,6 +108,7 @@ def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
         started=tuple(found.started),
         reset=tuple(found.reset),
         rebound=tuple(_still_followed(request, before, ahead)),
+        entered=tuple(_under_way(request, before)),
         basis=digest(request.state),
         state=found.snapshot.state if found.snapshot and can else b"",
         specs=tuple(found.snapshot.specs.values()) if found.snapshot and can else (),
@@ -190,8 +193,8 @@ def _proposals(request: Request, before: Running, blockers: list[Blocker]) -> It
 
 
 def _impacts(request: Request, before: Running) -> Iterator[TaskImpact]:
-    tasks = by_element(before.tasks(), LIVE | FINISHED)
-    for change in request.diff.all_changes:
+    tasks = by_element(moving(request, before), LIVE | FINISHED)
+    for change in own_changes(request.diff):
         if change.kind == "layout":
             continue
         for view in tasks.get(change.before.id, ()):
@@ -206,6 +209,13 @@ def _impacts(request: Request, before: Running) -> Iterator[TaskImpact]:
                 known.severity_for(where),
                 known.consequence(where),
             )
+
+
+def _under_way(request: Request, before: Running) -> Iterator[Rebound]:
+    """References that mean something else, of calls that have been entered."""
+    entered = {view.id for view in moving(request, before) if view.state == "STARTED"}
+    entered |= {request.mapping.get(id, id) for id in entered}
+    yield from (each for each in request.rebound if each.kind == "process" and each.element in entered)
 
 
 def _still_followed(request: Request, before: Running, ahead: frozenset[str]) -> Iterator[Rebound]:

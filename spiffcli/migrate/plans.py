@@ -145,6 +145,7 @@ class Plan:
         started: Ids of branches that are started.
         reset: Ids of nodes whose tasks are entered again.
         rebound: References that mean something else from then on, of nodes the instance is at or may come to.
+        entered: References that mean something else, of calls under way: what they have entered goes on as it is.
         basis: Hash of the state the plan was made from.
         state: The new state; empty where blockers forbid it, and where the plan is shared.
         shared: Whether it can be applied, and was taken from that of another instance in the same situation.
@@ -173,6 +174,7 @@ class Plan:
     started: tuple[str, ...] = ()
     reset: tuple[str, ...] = ()
     rebound: tuple[Rebound, ...] = ()
+    entered: tuple[Rebound, ...] = ()
     basis: str = ""
     state: bytes = field(default=b"", repr=False)
     specs: tuple[bytes, ...] = field(default=(), repr=False)
@@ -224,6 +226,7 @@ class Plan:
             "started": list(self.started),
             "reset": list(self.reset),
             "rebound": [each.to_json() for each in self.rebound],
+            "entered": [each.to_json() for each in self.entered],
             "plan": self.hash,
         }
 

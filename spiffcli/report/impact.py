@@ -168,6 +168,11 @@ def effect_lines(instance: Document, width: int, *, many: bool = False) -> Itera
     for each in instance.get("rebound", ()):
         what = f"{each['element']} means {each['kind']} {each['after']} from then on, no longer {each['before']}."
         yield from fold(one_line(what), width, "  ", "")
+    for each in instance.get("entered", ()):
+        what = (
+            f"{each['element']} goes on with the {each['key']} it has entered; the new version means {each['after']}."
+        )
+        yield from fold(one_line(what), width, "  ", "")
 
 
 def _subscriptions(subscriptions: Sequence[Document], width: int, many: bool) -> Iterator[Line]:

@@ -27,7 +27,18 @@ BLOCKER = {
 MAPPING = {"old": "u", "new": "u2", "why": "same kind, neighbours and content (node-id-changed)"}
 EFFECTS: dict[str, list[Any]] = {
     name: []
-    for name in ("skipped", "armed", "disarmed", "started", "reset", "history", "subscriptions", "moves", "rebound")
+    for name in (
+        "skipped",
+        "armed",
+        "disarmed",
+        "started",
+        "reset",
+        "history",
+        "subscriptions",
+        "moves",
+        "rebound",
+        "entered",
+    )
 }
 
 
@@ -126,6 +137,8 @@ def test_references_that_mean_something_else_are_named() -> None:
     rebound = {"element": "pay", "kind": "process", "key": "payment", "before": "payment@1", "after": "payment@2"}
     text = impact(instance(0, rebound=[rebound]))
     assert "pay means process payment@2 from then on, no longer payment@1." in text
+    text = impact(instance(0, entered=[rebound]))
+    assert "pay goes on with the payment it has entered; the new version means payment@2." in " ".join(text.split())
 
 
 def result(outcome: str, **more: Any) -> dict[str, Any]:

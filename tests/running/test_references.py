@@ -266,10 +266,45 @@ def test_a_call_that_runs_goes_on_with_the_version_it_entered(bench: Bench) -> N
     add_together(bench, 1, manual("ask"))
     id = bench.start("order")
     bench.complete(id, "wait")
-    add_together(bench, 2, manual("ask"))
-    assert moved(bench, id, "order@2") == [], "what runs there is not exchanged"
+    add_together(bench, 2, manual("other"))
+    (plan,) = bench.runner().diff_workflow(bench.runner().target("order@2"), [id])
+    assert plan.tasks == (), "nothing of what runs there is exchanged, so nothing of it changes"
+    assert [(each.element, each.after) for each in plan.entered] == [("calc", "tax@2")]
+    assert moved(bench, id, "order@2") == []
     bench.complete(id, "ask")
     assert bench.data(id)["rate"] == 1
+
+
+def test_what_changed_in_a_called_process_does_not_stop_a_call_that_runs(bench: Bench) -> None:
+    def add(collection: str) -> None:
+        loop = f'<multiInstanceLoopCharacteristics><loopDataInputRef>{collection}</loopDataInputRef><inputDataItem id="i"/></multiInstanceLoopCharacteristics>'
+        each = f'<manualTask id="each">{loop}</manualTask>'
+        path = bench.folder / "both.bpmn"
+        path.write_text(bpmn(order_of(call("calc", "tax")), process("tax", script("a", "a = b = [1, 2]"), each)))
+        bench.runner().add([path])
+
+    add("a")
+    id = bench.start("order")
+    bench.complete(id, "wait")
+    add("b")
+    assert moved(bench, id, "order@2") == []
+
+
+def test_a_node_that_a_called_process_has_too_did_not_change(bench: Bench) -> None:
+    path = bench.folder / "both.bpmn"
+    for number in (1, 2):
+        path.write_text(
+            bpmn(
+                process("order", script("same", "x = 1"), manual("wait"), call("calc", "tax")),
+                process("tax", script("same", f"x = {number}")),
+            )
+        )
+        bench.runner().add([path])
+        if number == 1:
+            id = bench.start("order")
+    (plan,) = bench.runner().diff_workflow(bench.runner().target("order"), [id])
+    assert plan.tasks == ()
+    assert [each.element for each in plan.rebound] == ["calc"]
 
 
 def test_what_lies_behind_an_instance_is_not_told(bench: Bench) -> None:
