@@ -52,7 +52,7 @@ class Binder:
     def _bind(self, candidate: Candidate, call: Call, told: _Told) -> Reference:
         inside = self._contents.candidates.get((call.kind, call.key))
         if call.binding != DEPLOYMENT:
-            if inside is None and self._look_up(call) is None:
+            if not self._is_there(call, inside):
                 told.later.setdefault(f"{call.kind} '{call.key}' ({call.binding})", call)
             return _reference(call, None)
         if inside is not None:
@@ -69,6 +69,21 @@ class Binder:
             raise self._missing(candidate, call)
         told.missing.setdefault(call.key, call)
         return _reference(call, None)
+
+    def _is_there(self, call: Call, inside: Candidate | None) -> bool:
+        """Whether a reference that is looked up late would be found, once this deployment is made."""
+        found = self._look_up(call)
+        if inside is not None and found is not None and found.tenant != self._scope.tenant:
+            found = None  # what the deployment brings goes before it
+        how, _, which = call.binding.partition(":")
+        if how == "version":
+            number = int(which)
+            known = found is not None and number in found.versions
+            return known or (inside is not None and number == (found.highest if found is not None else 0) + 1)
+        if how == "tag":
+            given = which == self._contents.request.tag and (call.kind, call.key) in self._contents.tagged
+            return given or (found is not None and which in found.tags)
+        return inside is not None or found is not None
 
     def _pin(self, found: KeyRecord) -> str:
         where = "" if found.tenant == self._scope.tenant else f" of {tenant_name(found.tenant)}"

@@ -299,7 +299,7 @@ def _version_id(reader: Reader, record: KeyRecord, ref: ByVersion | ByTag) -> st
     if isinstance(ref, ByVersion):
         there = [str(each) for each in sorted(whole.versions)]
         message = f"There is no version {ref.version} of '{ref.key}'{in_tenant(record.tenant)}."
-        if ref.version <= whole.highest:
+        if 0 < ref.version <= whole.highest:
             message = f"Version {ref.version} of '{ref.key}' was deleted."
     else:
         there = sorted(whole.tags)

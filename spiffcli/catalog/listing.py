@@ -62,28 +62,40 @@ def entry(id: str, fields: Mapping[str, Any]) -> Entry:
 
 
 def add_counts(listed: Iterable[Entry], rows: Iterable[tuple[str, Mapping[str, Any]]], tenant: str) -> None:
-    """Give every entry its `instances`, how many there are by state, and `waiting_at`, how many wait at which task.
+    """Give every entry its counts.
+
+    `instances` is how many there are by state, `waiting_at` how many wait at which task, and `entered` how many that
+    have not ended have entered it by a call.
 
     Args:
         rows: Id and fields of all instances.
     """
     counted = {each["id"]: each for each in listed}
     for each in counted.values():
-        each["instances"], each["waiting_at"] = dict.fromkeys(_STATES, 0), {}
+        each["instances"], each["waiting_at"], each["entered"] = dict.fromkeys(_STATES, 0), {}, 0
     for _, fields in rows:
-        each = counted.get(fields["definition"], {}) if fields["tenant"] == tenant else {}
-        if each:
-            each["instances"][fields["state"]] += 1
-            for task in fields.get("waiting_at", ()):
-                each["waiting_at"][task] = each["waiting_at"].get(task, 0) + 1
+        if fields["tenant"] == tenant:
+            _count(counted, fields)
+
+
+def _count(counted: Mapping[str, Entry], fields: Mapping[str, Any]) -> None:
+    own = counted.get(fields["definition"])
+    if own is not None:
+        own["instances"][fields["state"]] += 1
+        for task in fields.get("waiting_at", ()):
+            own["waiting_at"][task] = own["waiting_at"].get(task, 0) + 1
+    if fields["state"] in OPEN:
+        for id in fields.get("calls", ()):
+            if id in counted:
+                counted[id]["entered"] += 1
 
 
 def outdated(listed: Iterable[Entry]) -> list[Entry]:
-    """Of entries with counts, and of whole keys: those below the latest version that still have instances."""
+    """Of entries with counts, and of whole keys: those below the latest version that instances still need."""
     entries = list(listed)
     latest = {(each["kind"], each["key"]): each["version"] for each in entries}
     return [each for each in entries if each["version"] < latest[each["kind"], each["key"]] and _open(each)]
 
 
 def _open(entry: Entry) -> bool:
-    return any(entry["instances"][state] for state in OPEN)
+    return entry["entered"] > 0 or any(entry["instances"][state] for state in OPEN)

@@ -122,4 +122,8 @@ def _way_out(reference: Reference) -> str:
     how, _, which = reference.binding.partition(":")
     if how == "tag":
         return f"Give a version of it the tag: runner tag {reference.key}@VERSION {which}"
-    return f"Add it: runner add {_OPTIONS[reference.kind]} FILE"
+    add = f"runner add {_OPTIONS[reference.kind]} FILE"
+    if how == "version":
+        there = f"runner show_spec {reference.key}"
+        return f"Add it ({add}), or bind it to a version there is ({there}) and migrate the instance."
+    return f"Add it: {add}"

@@ -39,7 +39,7 @@ _SAID = frozenset({"unchanged"})
     "--binding",
     metavar="BINDING",
     default="deployment",
-    help="Which version calls mean: 'deployment' (the one of these files, the default) or 'latest'.",
+    help="Which version calls mean: 'deployment' (the one of these files, the default), 'latest', version:N or tag:T.",
 )
 @click.option("--bindings", metavar="FILE", type=_FILE, help="Bindings of single elements, as JSON: {ELEMENT: BINDING}")
 @click.option("--from", "ref", metavar="REF", shell_complete=complete_specs, help="A stored version again, no files.")

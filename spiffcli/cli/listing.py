@@ -16,7 +16,7 @@ from spiffcli.cli.suggesting import complete_keys
 @click.argument("key", required=False, metavar="[KEY]", shell_complete=complete_keys)
 @click.option("--latest", is_flag=True, help="Only the highest version of every key.")
 @click.option("--counts", is_flag=True, help="Count the instances of each, and say what it is bound to.")
-@click.option("--outdated", is_flag=True, help="Only versions that are not the latest and still have instances.")
+@click.option("--outdated", is_flag=True, help="Only versions that are not the latest and that instances still need.")
 @format_option()
 @pass_invocation
 def list_specs(
@@ -36,7 +36,7 @@ def list_specs(
     elif found:
         emit_lines(spec_lines(found))
     elif outdated:
-        talk("All instances that have not ended run on the latest version.")
+        talk("All instances that have not ended run on the latest version, and call the latest.")
     else:
         talk("Nothing has been added yet. Add a model with: runner add -b FILE")
 
@@ -93,9 +93,10 @@ def _counted(entry: dict[str, Any]) -> list[str]:
         return []
     states = [f"{count} {state}" for state, count in entry["instances"].items() if count]
     waiting = [f"{count} at {task}" for task, count in entry["waiting_at"].items()]
+    entered = f"entered by {entry['entered']}" if entry["entered"] else ""
     bound = dict.fromkeys(each["means"] for each in entry.get("references", ()))
     told = [f"bound to {', '.join(bound)}"] if bound else []
-    return [", ".join(states), ", ".join(waiting), _commit(entry["source"]), *told]
+    return [", ".join(states), ", ".join(waiting), entered, _commit(entry["source"]), *told]
 
 
 def _commit(source: dict[str, Any]) -> str:

@@ -174,6 +174,21 @@ def test_w10_versions_that_still_have_instances_are_listed(cli: Cli) -> None:
     }
 
 
+def test_w10_a_version_that_a_call_has_entered_is_still_needed(cli: Cli) -> None:
+    cli.write("ask.json", form("ask.json").content)
+    add(cli, "tax", 1, forms=("ask.json",))
+    write(cli, "order.bpmn", process("order", calls=("tax",)))
+    cli.ok("add", "-b", "order.bpmn", "--binding", "latest")
+    id = start(cli, "order")["instance"]
+    assert cli.document("list_specs", "--outdated")["specs"] == []
+    add(cli, "tax", 2, forms=("ask.json",))
+    (needed,) = cli.document("list_specs", "--outdated")["specs"]
+    assert (needed["key"], needed["version"], needed["entered"], needed["instances"]["running"]) == ("tax", 1, 1, 0)
+    assert "entered by 1" in cli.ok("list_specs", "tax", "--counts").lines()[0]
+    assert answer(cli, id, "tax_asks_ask")["state"] == "completed"
+    assert cli.document("list_specs", "--outdated")["specs"] == []
+
+
 def test_w11_a_callee_is_of_the_deployment_the_latest_a_version_or_not_there(cli: Cli) -> None:
     write(cli, "tax.bpmn", process("tax", script="tax = 1"))
     bindings = ("deployment", "latest", "version:1", "tag:stable")
@@ -439,6 +454,58 @@ def test_w21_a_partial_deployment_is_bound_to_what_is_there_and_stays_so(cli: Cl
     assert "Since order@1" in text
     assert "order_calls_tax  process  tax@2 (was tax@1)" in text
     assert "it is the first version there is." in " ".join(cli.ok("why", "order@1").stdout.split())
+
+
+def test_two_versions_of_a_callee_run_in_one_instance_and_survive_its_migration(cli: Cli) -> None:
+    cli.write("ask.json", form("ask.json").content)
+    for number in (1, 2):
+        add(cli, "tax", number, forms=("ask.json",))
+        if number == 1:
+            cli.write("order.bpmn", _calls_twice(1))
+            cli.ok("add", "-b", "order.bpmn")
+            id = start(cli, "order")["instance"]
+    answer(cli, id, "later")  # the second call enters version 2 while version 1 waits
+    entered = [e["details"]["version"] for e in _entries(cli, id, "resolved") if e["details"]["key"] == "tax"]
+    assert entered == [1, 2]
+    cli.write("order.bpmn", _calls_twice(2))
+    cli.ok("add", "-b", "order.bpmn")
+    assert cli.document("diff_workflow", "-s", "order@2", "-w", id)["instances"][0]["verdict"] == "migratable"
+    assert cli.document("migrate", "-s", "order@2", "-w", id)["results"][0]["outcome"] == "migrated"
+    waiting = [each["task"] for each in cli.document("tasks", "-w", id)["tasks"]]
+    assert len(waiting) == 2
+    taxes = [answer(cli, id, task)["data"] for task in waiting]
+    assert taxes[-1]["order"] == 2
+    assert [taxes[-1]["first"], taxes[-1]["second"]] == [1, 2]
+    cli.check()
+
+
+def _entries(cli: Cli, instance: str, what: str) -> list[dict[str, Any]]:
+    return [each for each in cli.document("history", "-w", instance)["entries"] if each["what"] == what]
+
+
+def _calls_twice(number: int) -> str:
+    """A model whose process calls `tax` at once, and again after a task."""
+    nodes = "".join(
+        (
+            '<startEvent id="s"/><parallelGateway id="fork"/><parallelGateway id="join"/><manualTask id="later"/>',
+            *(
+                f'<callActivity id="{id}" calledElement="tax" spiffworkflow:binding="latest"/>'
+                f'<scriptTask id="keep_{id}"><script>{id} = tax</script></scriptTask>'
+                for id in ("first", "second")
+            ),
+            f'<scriptTask id="last"><script>order = {number}</script></scriptTask><endEvent id="e"/>',
+        )
+    )
+    ways = (
+        "s fork", "fork first", "fork later", "later second", "first keep_first", "second keep_second",
+        "keep_first join", "keep_second join", "join last", "last e",
+    )  # fmt: skip
+    flows = "".join(
+        f'<sequenceFlow id="f{n}" sourceRef="{way.split()[0]}" targetRef="{way.split()[1]}"/>'
+        for n, way in enumerate(ways)
+    )
+    text = f'<process id="order" isExecutable="true">{nodes}{flows}</process>'
+    return bpmn("order.bpmn", text).content.decode()
 
 
 def test_what_is_missing_when_it_is_reached_can_be_added_and_retried(cli: Cli) -> None:

@@ -135,6 +135,23 @@ def test_what_is_bound_late_may_be_missing_when_it_is_added(bench: Bench) -> Non
     assert bench.catalog.find("order").references[0].target is None
 
 
+def test_versions_and_tags_that_are_not_there_yet_are_told(bench: Bench) -> None:
+    taxes = bpmn("tax.bpmn", process("tax"))
+    bench.add(taxes, tag="stable")
+
+    def told(binding: str, *more: Resource, **request: Any) -> bool:
+        bench.add(bpmn("order.bpmn", process("order", calls=("tax",))), *more, binding=binding, **request)
+        return bool(bench.notes("resolved-later"))
+
+    assert [told(binding) for binding in ("version:1", "tag:stable", "latest")] == [False, False, False]
+    assert [told(binding) for binding in ("version:2", "tag:beta")] == [True, True]
+    assert "process 'tax' (tag:beta)" in bench.notes("resolved-later")[0]
+    newer = bpmn("tax.bpmn", process("tax", script="x = 2"))
+    assert [told(binding, newer) for binding in ("version:9", "tag:beta")] == [True, True]
+    assert told("version:3", bpmn("tax.bpmn", process("tax", script="x = 3"))) is False
+    assert told("tag:beta", newer, main="tax", tag="beta") is False
+
+
 @pytest.mark.parametrize(
     "request_",
     [

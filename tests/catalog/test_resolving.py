@@ -61,7 +61,9 @@ def test_a_version_that_is_missing_is_found_once_it_is_there(two: Bench) -> None
     add_order(two, "version:3")
     with pytest.raises(NotFoundError) as caught:
         enter(two)
-    assert caught.value.hint == "Add it: runner add -b FILE"
+    assert caught.value.hint == (
+        "Add it (runner add -b FILE), or bind it to a version there is (runner show_spec tax) and migrate the instance."
+    )
     assert caught.value.data["binding"] == "version:3"
     two.add(bpmn("t.bpmn", process("tax", script="c = 1")))
     assert enter(two).definition.version == 3

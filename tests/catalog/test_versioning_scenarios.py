@@ -207,6 +207,8 @@ def test_w15_the_number_of_a_deleted_version_is_not_given_again(bench: Bench) ->
     assert bench.versions("order") == [1, 3]
     with pytest.raises(NotFoundError, match=r"Version 2 of 'order' was deleted"):
         bench.catalog.find("order@2")
+    with pytest.raises(NotFoundError, match=r"There is no version 0 of 'order'"):
+        bench.catalog.find("order@0")
     bench.catalog.delete(bench.catalog.plan_deletion("order@1", "order@3"))
     bench.add(A)
     assert bench.versions("order") == [4]
