@@ -137,8 +137,9 @@ def _refuse(deletion: Deletion, cascade: bool) -> None:
             callers=[each.id for each in deletion.callers],
         )
     if deletion.others:
+        whose = "instance of another tenant uses" if deletion.others == 1 else "instances of other tenants use"
         raise StateError(
-            f"{names} cannot be deleted: {deletion.others} running instances of other tenants use it.",
+            f"{names} cannot be deleted: {deletion.others} running {whose} it.",
             hint="They have to end, or migrate, first.",
             count=deletion.others,
         )

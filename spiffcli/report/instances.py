@@ -87,15 +87,23 @@ def history_cells(entries: Iterable[HistoryEntry]) -> list[list[str]]:
 
 
 def _told(entry: HistoryEntry) -> str:
-    return _resolved(entry.details) if entry.what == "resolved" else _details(entry.details)
+    if entry.what == "resolved":
+        return _resolved(entry.details)
+    if entry.what == "started" and entry.details.get("fallback"):
+        own = {name: value for name, value in entry.details.items() if name not in ("fallback", "tenant")}
+        return f"{_details(own)}, {_of(entry.details['tenant'])}"
+    return _details(entry.details)
 
 
 def _resolved(found: Mapping[str, Any]) -> str:
     """What a reference was found to mean: `calculate_tax: process tax@2 (latest)`."""
     how = "bound when it was added" if found["pinned"] else found["binding"]
-    tenant = found["tenant"]
-    where = f", of {f'tenant {tenant}' if tenant else 'the default tenant'}" if found["fallback"] else ""
+    where = f", {_of(found['tenant'])}" if found["fallback"] else ""
     return one_line(f"{found['element']}: {found['kind']} {found['key']}@{found['version']} ({how}{where})")
+
+
+def _of(tenant: str) -> str:
+    return one_line(f"of tenant {tenant}") if tenant else "of the default tenant"
 
 
 def _details(details: Mapping[str, Any]) -> str:

@@ -73,7 +73,7 @@ class Session:
             DataError: `data` hold a value that cannot be stored.
         """
         with cls.prepare(context, definition, data, natural_id=natural_id) as session:
-            session.note("started", definition=definition.label)
+            session.note_start(definition)
             session.save()
             yield session
 
@@ -306,6 +306,11 @@ class Session:
         return f"{self.instance.key}@{self.instance.version}"
 
     # Saving
+
+    def note_start(self, definition: Definition, **details: Any) -> None:
+        """Note that the instance begins, and whether the default tenant had to help."""
+        found = {"fallback": True, "tenant": definition.tenant} if definition.tenant != self.instance.tenant else {}
+        self.note("started", definition=definition.label, **details, **found)
 
     def note(self, what: str, **details: Any) -> None:
         """Add an entry to the history with the next save."""

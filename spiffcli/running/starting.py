@@ -38,7 +38,7 @@ def _begin(context: Context, stack: ExitStack, definition: Definition, event: Ev
     session = stack.enter_context(Session.prepare(context, definition))
     if not session.running.begin_with(event):
         return None
-    session.note("started", definition=definition.label, event=event.kind, name=event.name)
+    session.note_start(definition, event=event.kind, name=event.name)
     return session
 
 
@@ -105,7 +105,7 @@ def _start(context: Context, definition: Definition, timer: TimerStart) -> Ticke
 
     with Session.prepare(context, definition) as session:
         session.running.begin_at(timer.element)
-        session.note("started", definition=definition.label, timer=timer.element)
+        session.note_start(definition, timer=timer.element)
         with context.catalog.transaction() as catalog:
             catalog.put_timer(_next(timer, context.now()))
             session.save_in(catalog)

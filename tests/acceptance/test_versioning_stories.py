@@ -309,6 +309,23 @@ def test_w14_the_default_tenant_is_looked_in_last_and_only_if_it_may(cli: Cli) -
     )
 
 
+def test_w14_an_instance_tells_that_its_model_is_of_the_default_tenant(cli: Cli) -> None:
+    write(cli, "order.bpmn", process("order", message="ordered"))
+    add(cli, "tax")
+    cli.ok("add", "-b", "order.bpmn")
+    acme = ("--tenant", "acme")
+    ids = [start(cli, "tax", *acme)["instance"], cli.document(*acme, "send", "ordered")["instances"][0]["id"]]
+    for id in ids:
+        first = cli.document(*acme, "history", "-w", id)["entries"][0]
+        assert (first["what"], first["details"]["fallback"], first["details"]["tenant"]) == ("started", True, "")
+        assert "of the default tenant" in cli.ok(*acme, "history", "-w", id).lines()[0]
+    own = start(cli, "tax")["instance"]
+    assert "fallback" not in cli.document("history", "-w", own)["entries"][0]["details"]
+    assert "There is no instance" in cli.fails(2, "show", "-w", ids[0]).stderr
+    refused = cli.fails(2, *acme, "--no-fallback-default-tenant", "send", "ordered").stderr
+    assert "No instance waits for the message 'ordered'." in refused
+
+
 def test_w15_a_number_is_given_once(cli: Cli) -> None:
     for number in (1, 2):
         add(cli, number=number)

@@ -39,7 +39,7 @@ def test_a_definition_an_instance_has_entered_stays(bench: Bench) -> None:
 def test_instances_of_other_tenants_forbid_it_without_being_shown(bench: Bench, store: DocumentStore) -> None:
     bench.add(bpmn("o.bpmn", process("order")))
     theirs = Bench(store, tenant="acme").start("order")
-    with pytest.raises(StateError, match="1 running instances of other tenants") as caught:
+    with pytest.raises(StateError, match="1 running instance of another tenant uses it") as caught:
         bench.catalog.delete(bench.catalog.plan_deletion("order"), cascade=True)
     assert theirs.id not in str(caught.value.to_json())
 
