@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from spiffcli.catalog.definitions import STARTABLE
@@ -25,26 +26,31 @@ def with_starts(reader: Reader, record: KeyRecord) -> KeyRecord:
 def started_by(reader: Reader, scope: Scope, kind: str, name: str) -> tuple[str, ...]:
     """Ids of the definitions that an event starts, one per key at most.
 
-    The default tenant is asked where nothing of the tenant itself starts.
+    The default tenant is asked where nothing of the tenant itself starts, and only for keys the tenant does not have.
 
     Args:
         kind: `message`, `signal` or `timer`.
         name: Name of the message or signal; of a timer the id of the start event.
     """
     wanted = event(kind, name)
-    for tenant in scope.all_tenants():
-        found = [
-            record.starts_id
-            for record in key_records(reader, tenant)
-            if wanted in record.starts and record.starts_id and tenant in scope.tenants(record.key)
-        ]
-        if found:
-            return tuple(found)
-    return ()
+    found = [each for each in _visible(reader, scope) if wanted in each.starts and each.starts_id]
+    own = [each for each in found if each.tenant == scope.tenant]
+    return tuple(each.starts_id for each in own or found if each.starts_id)
 
 
 def start_names(reader: Reader, scope: Scope, kind: str) -> tuple[str, ...]:
     """Names of the messages or signals that start something, in order."""
     prefix = event(kind, "")
-    starts = [start for tenant in scope.all_tenants() for each in key_records(reader, tenant) for start in each.starts]
+    starts = [start for each in _visible(reader, scope) for start in each.starts]
     return tuple(sorted({start.removeprefix(prefix) for start in starts if start.startswith(prefix)}))
+
+
+def _visible(reader: Reader, scope: Scope) -> Iterator[KeyRecord]:
+    """The record of every key that the tenant sees: its own, else that of the key's default tenant."""
+    had = set()
+    for tenant in scope.all_tenants():
+        for record in key_records(reader, tenant):
+            place = (record.kind, record.key)
+            if record.latest and place not in had and tenant in scope.tenants(record.key):
+                had.add(place)
+                yield record

@@ -32,14 +32,21 @@ HEAD = '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" id="d" 
 CALLERS = ("order", "claim")
 KEYS = (*CALLERS, "tax")
 
+#: Contents with a start event for the message that is called like the key.
+STARTED = (0, 1)
+
 keys = st.sampled_from(KEYS)
 tenants = st.sampled_from(["", "acme"])
 contents = st.integers(0, 2)
 
 
 def model(key: str, content: int) -> Resource:
-    """A process with one script; `order` and `claim` call `tax`."""
-    nodes = ['<startEvent id="s"/>', f'<scriptTask id="t"><script>x = {content}</script></scriptTask>']
+    """A process with one script; `order` and `claim` call `tax`. All but those with the last content wait for a message."""
+    event = '<messageEventDefinition messageRef="m"/>' if content in STARTED else ""
+    nodes = [
+        f'<startEvent id="s">{event}</startEvent>',
+        f'<scriptTask id="t"><script>x = {content}</script></scriptTask>',
+    ]
     if key in CALLERS:
         nodes.append('<callActivity id="call" calledElement="tax"/>')
     nodes.append('<endEvent id="e"/>')
@@ -47,7 +54,7 @@ def model(key: str, content: int) -> Resource:
     flows = [
         f'<sequenceFlow id="f{n}" sourceRef="{a}" targetRef="{b}"/>' for n, (a, b) in enumerate(itertools.pairwise(ids))
     ]
-    text = f'{HEAD}<process id="{key}" isExecutable="true">{"".join(nodes + flows)}</process></definitions>'
+    text = f'{HEAD}<message id="m" name="{key}"/><process id="{key}" isExecutable="true">{"".join(nodes + flows)}</process></definitions>'
     return Resource(f"{key}.bpmn", "bpmn", text.encode())
 
 
@@ -285,6 +292,18 @@ class Rules(RuleBasedStateMachine):
             ]
             rows = {each.id: (each.key, each.version) for each in catalog.instances(Filter())}
             assert rows == {id: each[2:4] for id, each in self.instances.items() if each[0] == tenant}
+
+    @invariant()
+    def messages_start_the_newest_active_version(self) -> None:
+        if not hasattr(self, "rules"):
+            return
+        for tenant, catalog in self.catalogs.items():
+            for key in KEYS:
+                found = self.visible(tenant, key)
+                active = [each for each in found[1].versions.values() if not each.suspended] if found else []
+                newest = max(active, key=lambda each: each.number, default=None)
+                expected = [(found[0], newest.number)] if found and newest and newest.content in STARTED else []
+                assert [(each.tenant, each.version) for each in catalog.started_by("message", key)] == expected
 
     @invariant()
     def references_lead_where_they_were_bound(self) -> None:
