@@ -290,6 +290,38 @@ def test_what_changed_in_a_called_process_does_not_stop_a_call_that_runs(bench: 
     assert moved(bench, id, "order@2") == []
 
 
+def test_all_tasks_but_those_of_called_processes_belong_to_the_version_of_the_instance(bench: Bench) -> None:
+    def add(version: int) -> None:
+        inner = f'<startEvent id="s"/>{manual("inner")}<endEvent id="e"/>'
+        flows = '<sequenceFlow id="i1" sourceRef="s" targetRef="inner"/><sequenceFlow id="i2" sourceRef="inner" targetRef="e"/>'
+        nodes = (
+            script("a", f"a = {version}"),
+            call("calc", "tax"),
+            f'<subProcess id="sub">{inner}{flows}</subProcess>',
+        )
+        path = bench.folder / "both.bpmn"
+        path.write_text(bpmn(process("order", *nodes), process("tax", manual("ask"))))
+        bench.runner().add([path])
+
+    def owners(id: str) -> set[tuple[str, bool]]:
+        with bench.runner().session(id, "look") as session:
+            own = session.instance.definition
+            return {(view.process, view.definition == own) for view in session.running.tasks()}
+
+    add(1)
+    id = bench.start("order")
+    add(2)
+    entered = {("order", True), ("tax", False)}
+    assert owners(id) == entered
+    assert moved(bench, id, "order@2") == []
+    assert owners(id) == entered
+    bench.runner().rollback(id)
+    assert owners(id) == entered
+    moved(bench, id, "order@2")
+    bench.complete(id, "ask")
+    assert owners(id) == {*entered, ("sub", True)}
+
+
 def test_a_node_that_a_called_process_has_too_did_not_change(bench: Bench) -> None:
     path = bench.folder / "both.bpmn"
     for number in (1, 2):
