@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,6 @@ from .models import Document
 from .test_migration_fuzz import pairs
 
 EXAMPLES = int(os.environ.get("RUNNER_FUZZ_EXAMPLES", "60"))
-
-COUNTS: Counter[str] = Counter()
 
 
 def fleet_of(bench: Bench, old: Document, new: Document, choices: list[tuple[int, int]]) -> list[str]:
@@ -94,29 +93,44 @@ def normal(state: bytes, before: bytes) -> Any:
     return result
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    pair=pairs(),
-    choices=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=4, max_size=8),
-    force=st.booleans(),
-    policies=st.sampled_from([{}, {}, {"timers": "restart"}, {"events": "update"}, {"data": {"y": 1}}]),
-)
-def test_a_fleet_is_judged_and_moved_as_each_instance_would_be(
+def test_a_fleet_is_judged_and_moved_as_each_instance_would_be() -> None:
+    counts: Counter[str] = Counter()
+
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        pair=pairs(),
+        choices=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=4, max_size=8),
+        force=st.booleans(),
+        policies=st.sampled_from([{}, {}, {"timers": "restart"}, {"events": "update"}, {"data": {"y": 1}}]),
+    )
+    def holds(
+        pair: tuple[Document, Document], choices: list[tuple[int, int]], force: bool, policies: dict[str, Any]
+    ) -> None:
+        counts.update(_judged_and_moved(pair, choices, force, policies))
+
+    holds()
+    print(dict(counts))
+    assert counts["patched"] > EXAMPLES / 6, "a fleet in which nothing is moved by a patch proves little"
+
+
+def _judged_and_moved(
     pair: tuple[Document, Document], choices: list[tuple[int, int]], force: bool, policies: dict[str, Any]
-) -> None:
+) -> list[str]:
+    """Check a fleet; how each instance of it was moved."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         try:
             ids = fleet_of(bench, *pair, choices)
         except (ModelError, RunnerError):
             event("not runnable")
-            return
+            return []
         runner = bench.runner()
         target = runner.target("proc@2", policies=Policies(**policies), force=force)
         single = {id: plan_one(runner.context, runner.catalog.instance(id), target) for id in ids}
         _check_verdicts(runner.context, target, ids, single)
-        _check_moves(runner.context, target, ids, single)
+        moved = list(_check_moves(runner.context, target, ids, single))
         bench.close()
+        return moved
 
 
 def _check_verdicts(context: Context, target: Target, ids: list[str], single: dict[str, Plan]) -> None:
@@ -130,7 +144,7 @@ def _check_verdicts(context: Context, target: Target, ids: list[str], single: di
     event(f"saved loading {len(ids) - fleet.loaded} of {len(ids)}")
 
 
-def _check_moves(context: Context, target: Target, ids: list[str], single: dict[str, Plan]) -> None:
+def _check_moves(context: Context, target: Target, ids: list[str], single: dict[str, Plan]) -> Iterator[str]:
     prover = Prover(context, target)
     for id in ids:
         instance, state = context.catalog.load(id)
@@ -145,7 +159,7 @@ def _check_moves(context: Context, target: Target, ids: list[str], single: dict[
         assert ready.row is not None
         assert alone.row is not None
         assert comparable(ready.row, ready.state, state) == comparable(alone.row, alone.state, state)
-        COUNTS["planned" if ready.plan.state else "patched"] += 1
+        yield "planned" if ready.plan.state else "patched"
 
 
 def comparable(row: Instance, state: bytes, before: bytes) -> list[str]:
@@ -162,9 +176,3 @@ def new_ids(state: bytes, before: bytes) -> list[str]:
     """Ids of the tasks that a move has added, in the order of the tree."""
     known = set(numbered(json.loads(before)))
     return [id for id in numbered(json.loads(state)) if id not in known]
-
-
-def test_the_fleets_had_instances_that_were_moved_by_a_patch() -> None:
-    """Runs after the other."""
-    print(dict(COUNTS))
-    assert COUNTS["patched"] > EXAMPLES / 6
