@@ -104,9 +104,12 @@ class Document:
         return (
             f'<?xml version="1.0"?><b:definitions {_XMLNS} id="defs" targetNamespace="t">'
             f'<b:message id="m1" name="paid"/><b:message id="m2" name="shipped"/>'
-            f'<b:process id="{self.process}" isExecutable="true">{lane_set}{inner}</b:process>'
+            f'<b:process id="{self.process}" isExecutable="true">{lane_set}{inner}</b:process>{self._called()}'
             f"{self._diagram() if self.drawn else ''}</b:definitions>"
         )
+
+    def _called(self) -> str:
+        return _CALLED if any(item.tag == "callActivity" for item in self.elements) else ""
 
     def _inside(self, scope: str | None) -> str:
         return "".join(
@@ -156,11 +159,26 @@ class Document:
         return replace(self, elements=elements, lanes=lanes)
 
 
-class Builder:
-    """Builds a document block by block; every choice comes from `draw`."""
+#: What call activities call: a person does something, then a script.
+_CALLED = (
+    '<b:process id="called" isExecutable="true"><b:startEvent id="called_start"/><b:userTask id="called_user"/>'
+    '<b:scriptTask id="called_script"><b:script>y = 1</b:script></b:scriptTask><b:endEvent id="called_end"/>'
+    '<b:sequenceFlow id="called_1" sourceRef="called_start" targetRef="called_user"/>'
+    '<b:sequenceFlow id="called_2" sourceRef="called_user" targetRef="called_script"/>'
+    '<b:sequenceFlow id="called_3" sourceRef="called_script" targetRef="called_end"/></b:process>'
+)
 
-    def __init__(self, draw: Callable[[st.SearchStrategy], object]) -> None:
+
+class Builder:
+    """Builds a document block by block; every choice comes from `draw`.
+
+    Args:
+        calls: Whether it may call the process `called`.
+    """
+
+    def __init__(self, draw: Callable[[st.SearchStrategy], object], *, calls: bool = False) -> None:
         self._draw = draw
+        self._calls = calls
         self._elements: list[Element] = []
         self._count = 0
 
@@ -204,7 +222,8 @@ class Builder:
 
     def _block(self, scope: str | None, depth: int) -> tuple[str, str]:
         simple = [self._script, self._user, self._service, self._timer, self._message, self._repeated]
-        nested = [self._exclusive, self._parallel, self._sub_process, self._loop]
+        simple += [self._call] if self._calls else []
+        nested = [self._exclusive, self._inclusive, self._parallel, self._sub_process, self._loop]
         block = self._draw(st.sampled_from([*simple, *(nested if depth > 0 else [])]))
         return block(scope, depth - 1)
 
@@ -272,6 +291,20 @@ class Builder:
         self._replace(split, default=default)
         return split, join
 
+    def _inclusive(self, scope: str | None, depth: int) -> tuple[str, str]:
+        split, join = self._new("inclusiveGateway", scope), self._new("inclusiveGateway", scope)
+        default = ""
+        for n in range(self._draw(st.integers(2, 3))):
+            enter, leave = self._block(scope, depth)
+            default = self._flow(split, enter, scope, f"x >= {n}")
+            self._flow(leave, join, scope)
+        self._replace(split, default=default)
+        return split, join
+
+    def _call(self, scope: str | None, depth: int) -> tuple[str, str]:
+        id = self._new("callActivity", scope, calledElement="called")
+        return id, id
+
     def _replace(self, id: str, **attributes: str) -> None:
         for n, item in enumerate(self._elements):
             if item.id == id:
@@ -302,13 +335,14 @@ class Builder:
 
 
 @st.composite
-def documents(draw: Callable[[st.SearchStrategy], object], depth: int = 2) -> Document:
+def documents(draw: Callable[[st.SearchStrategy], object], depth: int = 2, calls: bool = False) -> Document:
     """Process models of up to a few dozen nodes that the engine can parse.
 
     Args:
         depth: How deep gateways and sub-processes may be nested.
+        calls: Whether they may call the process `called`.
     """
-    return Builder(draw).document(depth)
+    return Builder(draw, calls=calls).document(depth)
 
 
 Edit = Callable[[Document, Callable[[st.SearchStrategy], object]], Document]
@@ -468,9 +502,11 @@ _ONCE = frozenset({"rename", "insert", "boundary", "data"})
 
 
 @st.composite
-def edited(draw: Callable[[st.SearchStrategy], object], depth: int = 2, most: int = 3) -> tuple[Document, Document]:
+def edited(
+    draw: Callable[[st.SearchStrategy], object], depth: int = 2, most: int = 3, calls: bool = False
+) -> tuple[Document, Document]:
     """A document, and the same after up to `most` edits."""
-    before = after = draw(documents(depth))
+    before = after = draw(documents(depth, calls))
     for name in _names(draw, most):
         after = EDITS[name](after, draw)
     return before, after

@@ -114,7 +114,7 @@ def _ends(document: Document) -> tuple[dict[str, list[Element]], dict[str, list[
 @st.composite
 def pairs(draw: Any) -> tuple[Document, Document]:
     """Two versions of one process."""
-    old, new = draw(edited(most=2))
+    old, new = draw(edited(most=2, calls=True))
     for edit in draw(st.lists(st.sampled_from([swapped, with_branch, in_a_row]), max_size=1)):
         new = edit(new, draw)
     return old, new
@@ -128,12 +128,16 @@ class Bench:
         scripts = make_script_engine(ScriptMode.TRUSTED, service=lambda name, parameters, data: 1)
         self.engine = Engine(EngineConfig.spiff(), scripts, self.clock)
         self._content: dict[str, bytes] = {}
-        self._specs = {"v1": self._parsed(old), "v2": self._parsed(new)}
+        self._specs: dict[str, DefinitionSpecs] = {}
+        for version, document in (("v1", old), ("v2", new)):
+            resource = Resource("random.bpmn", "bpmn", document.render().encode())
+            self._specs[version] = self._parsed(resource, document.process)
+            if any(item.tag == "callActivity" for item in document.elements):
+                self._specs[f"{version}:called"] = self._parsed(resource, "called")
         self.diff = compare(old.load(), new.load(), old_process=old.process, new_process=new.process, dependencies=True)
 
-    def _parsed(self, document: Document) -> DefinitionSpecs:
-        resource = Resource("random.bpmn", "bpmn", document.render().encode())
-        parsed = self.engine.parser([resource]).process(document.process)
+    def _parsed(self, resource: Resource, process: str) -> DefinitionSpecs:
+        parsed = self.engine.parser([resource]).process(process)
         self._content.update({digest(content): content for content in parsed.specs.values()})
         return DefinitionSpecs(parsed.key, {name: digest(content) for name, content in parsed.specs.items()})
 
@@ -144,7 +148,7 @@ class Bench:
         return self._content[hash]
 
     def resolve(self, caller: str, element: str, key: str) -> str:
-        raise AssertionError("these processes call nothing")
+        return f"{caller.partition(':')[0]}:{key}"
 
     def decision(self, caller: str, element: str) -> None:
         raise AssertionError("these processes decide nothing")
