@@ -24,6 +24,7 @@ from spiffcli.catalog.keys import key_records
 from spiffcli.catalog.scope import Scope
 from spiffcli.catalog.words import some
 from spiffcli.errors import AmbiguousError, ConflictError, DuplicateError, NotFoundError, StateError
+from spiffcli.store.fields import without_collector
 from spiffcli.store.protocol import Condition, Document, Fields, Reader, Transaction, at_most, one_of
 from spiffcli.values import HistoryEntry, Instance, InstanceState
 
@@ -225,19 +226,20 @@ class Standing(NamedTuple):
 
 def standings(reader: Reader, tenant: str, filter: Filter | None = None) -> list[Standing]:
     """As `find`, but only what says where the instances stand."""
-    return [
-        Standing(
-            row.id,
-            row.revision,
-            row.fields["definition"],
-            row.fields["key"],
-            row.fields["version"],
-            row.fields["state"],
-            row.fields["situation"],
-            tuple(row.fields["waiting_at"]),
-        )
-        for row in _found(reader, tenant, filter or Filter())
-    ]
+    with without_collector():
+        return [
+            Standing(
+                row.id,
+                row.revision,
+                row.fields["definition"],
+                row.fields["key"],
+                row.fields["version"],
+                row.fields["state"],
+                row.fields["situation"],
+                tuple(row.fields["waiting_at"]),
+            )
+            for row in _found(reader, tenant, filter or Filter())
+        ]
 
 
 def find(reader: Reader, tenant: str, filter: Filter | None = None) -> list[Instance]:
