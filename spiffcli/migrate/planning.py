@@ -126,7 +126,7 @@ def _tried(
     found, checks, ahead = _moved(engine, source, request, before, request.policies)
     branches = _branches_to_start(request.waivers, checks)
     if not branches:
-        return found, checks, ahead
+        return found, _without_vain_hopes(checks), ahead
     started = replace(request.policies, start=request.policies.start | branches)
     return _moved(engine, source, request, before, started)
 
@@ -153,6 +153,18 @@ def _branches_to_start(waivers: Waivers, checks: list[Blocker]) -> frozenset[str
     if not joins or not all(waivers.cover(join) for join in joins):
         return frozenset()
     return frozenset(blocker.element for blocker in checks if blocker.rule == "node-added-before-token")
+
+
+def _without_vain_hopes(checks: list[Blocker]) -> list[Blocker]:
+    """Joins that miss a branch can be waived only where there is a new node to start that branch with."""
+    if any(blocker.rule == "node-added-before-token" for blocker in checks):
+        return checks
+    return [
+        replace(blocker, fix="Let the instance pass the join first.", waivable=False)
+        if blocker.rule == "join-never-satisfied"
+        else blocker
+        for blocker in checks
+    ]
 
 
 def _verdict(request: Request, before: Running, blockers: list[Blocker], proposals: tuple[Mapping, ...]) -> Verdict:

@@ -319,3 +319,18 @@ def test_e14_a2_a_called_process_that_changed_leaves_running_calls_as_they_are(b
 def test_force_loses_no_token_and_leaves_nothing_that_cannot_be_loaded(bench: Bench, changed: str) -> None:
     bench.versions(process(A, U, B), changed)
     assert bench.forced(bench.start({"items": [1]})) in ("refused", "completed")
+
+
+def test_a_join_that_misses_an_empty_branch_cannot_be_forced_since_nothing_could_be_started(bench: Bench) -> None:
+    """The task of a finished branch is gone, and with it the way by which its token came to the join."""
+    split, join = gateway("parallel", "split"), gateway("parallel", "join")
+    bench.versions(
+        process(split, A, U, join, flows="start>split split>a split>u a>join u>join join>end"),
+        process(split, U, join, flows="start>split split>join split>u u>join join>end"),
+    )
+    id = bench.start()
+    assert bench.refused(id, force=True) == {("join-never-satisfied", "join")}
+    (blocker,) = bench.plan(id, force=True).blockers
+    assert not blocker.waivable
+    assert "--allow" not in blocker.fix
+    assert bench.drive(id) == "completed"
