@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from spiffcli.errors import ConfigError
+from spiffcli.records import record
 
 ScriptMode = Literal["restricted", "trusted", "off"]
 
@@ -34,7 +35,7 @@ _PROJECT_FILE = "pyproject.toml"
 CODE_SETTINGS = frozenset({"engine", "services", "scripts"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settings:
     """Everything that can be set, decided.
 
@@ -81,7 +82,7 @@ class Settings:
         return replace(self, **self.file_code, origins=origins, file_code={})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Surroundings:
     """What the environment says about the terminal and about logs.
 

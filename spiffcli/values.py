@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
+
+from spiffcli.records import record
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -22,7 +24,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Resource:
     """One file of a deployment, with its bytes.
 
@@ -42,7 +44,7 @@ class Resource:
         return digest(self.content)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """Where a deployment came from.
 
@@ -59,7 +61,7 @@ class Source:
     dirty: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ResourceEntry:
     """A resource of a stored deployment: its bytes are the blob `hash`."""
 
@@ -68,7 +70,7 @@ class ResourceEntry:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeployedDefinition:
     """One line of a deployment: a definition it contains, new in it or carried over unchanged."""
 
@@ -79,7 +81,7 @@ class DeployedDefinition:
     new: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Deployment:
     """One `add`: resources stored together.
 
@@ -100,7 +102,7 @@ class Deployment:
     definitions: tuple[DeployedDefinition, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reference:
     """A call activity, decision or form of a process, and what it was bound to.
 
@@ -123,7 +125,7 @@ class Reference:
     fallback: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Definition:
     """One executable process, collaboration, decision or form at one version.
 
@@ -166,7 +168,7 @@ class Definition:
         return f"{self.key}@{self.version}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ActiveTask:
     """A task an instance waits at, as its row in the index shows it."""
 
@@ -176,7 +178,7 @@ class ActiveTask:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subscription:
     """An event an armed task of an instance waits for.
 
@@ -197,7 +199,7 @@ class Subscription:
     due: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Instance:
     """One running or finished workflow: what its row in the index shows.
 
@@ -237,7 +239,7 @@ class Instance:
     revision: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskView:
     """A node occurrence inside an instance, with everything a reader or a form needs.
 
@@ -281,7 +283,7 @@ class TaskView:
     definition: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HistoryEntry:
     """One thing that happened to an instance from outside.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from spiffcli.catalog.deployments import resources as deployment_resources
@@ -25,6 +25,7 @@ from spiffcli.catalog.references import (
 from spiffcli.catalog.scope import Scope, in_tenant
 from spiffcli.catalog.words import some
 from spiffcli.errors import AmbiguousError, CorruptStoreError, DuplicateError, NotFoundError, StateError
+from spiffcli.records import record
 from spiffcli.store.protocol import Condition, Document, Reader, Transaction, one_of
 from spiffcli.values import Definition, DefinitionKind, Resource
 
@@ -42,7 +43,7 @@ STARTABLE: tuple[DefinitionKind, ...] = ("process", "collaboration")
 _ID_PREFIX = re.compile(r"[0-9a-f][0-9a-f-]*")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Counts:
     """How many instances a definition has.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple, NoReturn
 
 from spiffcli.catalog.blobs import delete_unreferenced
@@ -24,6 +24,7 @@ from spiffcli.catalog.keys import key_records
 from spiffcli.catalog.scope import Scope
 from spiffcli.catalog.words import some
 from spiffcli.errors import AmbiguousError, ConflictError, DuplicateError, NotFoundError, StateError
+from spiffcli.records import record
 from spiffcli.store.fields import without_collector
 from spiffcli.store.protocol import Condition, Document, Fields, Reader, Transaction, at_most, one_of
 from spiffcli.values import HistoryEntry, Instance, InstanceState
@@ -37,7 +38,7 @@ OPEN_STATES: tuple[InstanceState, ...] = ("running", "error")
 _ID_PREFIX = re.compile(r"[0-9a-f][0-9a-f-]*")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Situation:
     """Where an instance stands, described once for all instances that stand there.
 
@@ -52,7 +53,7 @@ class Situation:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Filter:
     """Which instances to list; what is None does not matter.
 

@@ -8,14 +8,15 @@ deployment, everything in it can be rebuilt from the definitions (see `checking`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from spiffcli.catalog.documents import document_id, from_body, to_bytes
+from spiffcli.records import record
 from spiffcli.store.protocol import Document, Reader, Transaction
 from spiffcli.values import DefinitionKind
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyRecord:
     """What is known of one key.
 

@@ -8,10 +8,10 @@ here they are only recognised.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from spiffcli.errors import InputError
+from spiffcli.records import record
 
 #: The tag every key has: its highest version.
 LATEST = "latest"
@@ -21,7 +21,7 @@ _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 _TAG = re.compile(r"[A-Za-z_][A-Za-z0-9_.+-]*")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ByVersion:
     """`KEY@3`: a version of a key."""
 
@@ -29,7 +29,7 @@ class ByVersion:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ByTag:
     """`KEY@stable`: the version of a key that has a tag, or the latest for `KEY@latest`."""
 
@@ -37,7 +37,7 @@ class ByTag:
     tag: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ByName:
     """An exact id, an exact key or the beginning of an id."""
 

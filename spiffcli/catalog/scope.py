@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from spiffcli.records import record
 from spiffcli.values import DEFAULT_TENANT, Definition
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scope:
     """A tenant, and where to look last for what it does not have itself.
 

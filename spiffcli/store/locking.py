@@ -11,11 +11,12 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spiffcli.errors import BusyError, StoreError
+from spiffcli.records import record
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -36,7 +37,7 @@ _GATE = "gate"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.005
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Holder:
     """Who holds a lock.
 

@@ -27,10 +27,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol, TypeAlias
 
 from spiffcli.errors import BusyError
+from spiffcli.records import record
 from spiffcli.store.version import FORMAT as FORMAT
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -49,7 +50,7 @@ INDEXES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Document:
     """A stored document.
 
@@ -65,14 +66,14 @@ class Document:
     body: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OneOf:
     """Condition: the field equals one of `values`."""
 
     values: tuple[Scalar, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AtMost:
     """Condition: the field is a number not above `value`; None never matches."""
 
@@ -163,7 +164,7 @@ class Transaction(Reader, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """One fault `check` found.
 

@@ -14,12 +14,12 @@ import sys
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
 from spiffcli.errors import StoreError
+from spiffcli.records import record
 from spiffcli.store.locking import unusable
 from spiffcli.store.tinydb_layout import PENDING, REDO
 
@@ -27,7 +27,7 @@ _CHECKSUM = 64  # hex digits
 _THREADS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Record:
     """What a commit does to the files of the store.
 

@@ -15,7 +15,7 @@ A document's file says everything that its row says, so that the index can be re
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from spiffcli.errors import CorruptStoreError
+from spiffcli.records import record
 from spiffcli.store.protocol import Document
 
 SHARDS = 64
@@ -45,7 +46,7 @@ _MOST_HEADERS = 4096
 _BEGINS, _ENDS = f'{{"{TABLE}":{{'.encode(), b"}}}}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Address:
     """Where a document and its row are, relative to the root of the store.
 
