@@ -84,25 +84,38 @@ class Settings:
 
 @record
 class Surroundings:
-    """What the environment says about the terminal and about logs.
+    """What the environment says about the terminal, logs and what may be kept.
 
     Attributes:
         color: Whether colours are welcome (`NO_COLOR` is not set and the terminal is not a dumb one).
         log_folder: Where reports about bugs are written, or None for the system's temporary folder.
         git_pager: Whether Git called this program and shows its output in a pager.
+        cache: Folder for what can be computed again, or None: nothing is kept.
     """
 
     color: bool = True
     log_folder: str | None = None
     git_pager: bool = False
+    cache: Path | None = None
 
 
 def load_surroundings(environ: Mapping[str, str] | None = None) -> Surroundings:
-    """What `environ` (default: of the process) says about the terminal and about logs."""
+    """What `environ` (default: of the process) says beside settings."""
     environ = os.environ if environ is None else environ
     color = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
     paged = environ.get("GIT_PAGER_IN_USE") == "true"
-    return Surroundings(color=color, log_folder=environ.get("RUNNER_LOG_DIR") or None, git_pager=paged)
+    log_folder = environ.get("RUNNER_LOG_DIR") or None
+    return Surroundings(color=color, log_folder=log_folder, git_pager=paged, cache=_cache_folder(environ))
+
+
+def _cache_folder(environ: Mapping[str, str]) -> Path | None:
+    given = environ.get("RUNNER_CACHE", "")
+    if given:
+        return None if given.lower() == "off" else Path(given).absolute()
+    place, home = environ.get("XDG_CACHE_HOME", ""), environ.get("HOME", "")
+    if place.startswith("/"):  # by its standard, relative ones are to be ignored
+        return Path(place, "spiffcli")
+    return Path(home, ".cache", "spiffcli") if home.startswith("/") else None
 
 
 def load_settings(

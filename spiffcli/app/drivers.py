@@ -48,7 +48,7 @@ def compare_versions(path: str, old: Version, new: Version) -> Diff:
         InputError: A version cannot be read.
         ModelError: It cannot be understood.
     """
-    from spiffcli.diff.compare import compare
+    from spiffcli.diff import compare
 
     return compare(_model(path, old), _model(path, new), old_label=old.label(path), new_label=new.label(path))
 

@@ -8,13 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spiffcli.config import Settings, load_settings
+from spiffcli.config import Settings, load_settings, load_surroundings
 from spiffcli.errors import InputError, NoStoreError
 from spiffcli.values import Definition, HistoryEntry, Instance, Resource, TaskView
 
 if TYPE_CHECKING:
     from spiffcli.app.adding import Added
     from spiffcli.app.exporting import Exported
+    from spiffcli.app.kept import KeptDiffs
     from spiffcli.app.versions import Why
     from spiffcli.catalog import Catalog, Deploy, Filter
     from spiffcli.catalog.definitions import Counts
@@ -260,7 +261,19 @@ class Runner:
         from spiffcli.engine.scripting import ScriptMode
 
         into = None if dry_run else self._created_catalog
-        return add(self._catalog_or_empty(), self.engine, ScriptMode(self.settings.scripts), request, into=into)
+        added = add(self._catalog_or_empty(), self.engine, ScriptMode(self.settings.scripts), request, into=into)
+        if added.deployment is not None:
+            self._compare_with_before(added)
+        return added
+
+    def _compare_with_before(self, added: Added) -> None:
+        """Compare what is new with the version before it now, when nobody waits: that is what is asked next."""
+        from contextlib import suppress
+
+        from spiffcli.app.comparing import compare_new
+
+        with suppress(Exception):  # the deployment is stored; a fault shows when the comparison is asked for
+            compare_new(self.catalog.with_scope(tenant=added.plan.tenant), added.plan, self._kept_diffs())
 
     def _catalog_or_empty(self) -> Catalog:
         """The catalog; one in memory where there is no store yet."""
@@ -458,23 +471,18 @@ class Runner:
             InputError: A file cannot be read.
             ModelError: One of them cannot be understood.
         """
-        from spiffcli.app.sides import side
-        from spiffcli.diff.compare import compare
+        from spiffcli.app.comparing import compare_refs
 
-        before = side(self._catalog_if_any, old, dependencies=dependencies)
-        after = side(self._catalog_if_any, new, dependencies=dependencies)
+        compared = compare_refs(self._catalog_if_any, old, new, dependencies=dependencies, kept=self._kept_diffs())
         if on_problem is not None:
-            for problem in dict.fromkeys((*before.model.problems, *after.model.problems)):
+            for problem in compared.problems:
                 on_problem(problem)
-        return compare(
-            before.model,
-            after.model,
-            old_process=before.process,
-            new_process=after.process,
-            dependencies=dependencies,
-            old_label=before.label,
-            new_label=after.label,
-        )
+        return compared.diff
+
+    def _kept_diffs(self) -> KeptDiffs:
+        from spiffcli.app.kept import KeptDiffs
+
+        return KeptDiffs(load_surroundings().cache)
 
     def _catalog_if_any(self) -> Catalog | None:
         try:
@@ -484,20 +492,9 @@ class Runner:
 
     def diff_between(self, old: Definition, new: Definition) -> Diff:
         """What changed between two stored definitions, what they call included."""
-        from spiffcli.app.sides import stored_side
-        from spiffcli.diff.compare import compare
+        from spiffcli.app.comparing import compare_with_dependencies
 
-        before = stored_side(self.catalog, old, dependencies=True)
-        after = stored_side(self.catalog, new, dependencies=True)
-        return compare(
-            before.model,
-            after.model,
-            old_process=before.process,
-            new_process=after.process,
-            dependencies=True,
-            old_label=before.label,
-            new_label=after.label,
-        )
+        return compare_with_dependencies(self.catalog, old, new)
 
     def target(
         self,

@@ -27,7 +27,7 @@ from spiffcli.catalog.words import some
 from spiffcli.errors import AmbiguousError, CorruptStoreError, DuplicateError, NotFoundError, StateError
 from spiffcli.records import record
 from spiffcli.store.protocol import Condition, Document, Reader, Transaction, one_of
-from spiffcli.values import Definition, DefinitionKind, Resource
+from spiffcli.values import Definition, DefinitionKind, Deployment, Resource, ResourceEntry
 
 if TYPE_CHECKING:
     from spiffcli.model import Model
@@ -229,13 +229,22 @@ def untag(tx: Transaction, definition: Definition, name: str) -> Definition:
 
 def resources(reader: Reader, definition: Definition) -> tuple[Resource, ...]:
     """Every resource of the deployment that made the definition, byte for byte as it was added."""
+    return deployment_resources(reader, _deployment_of(reader, definition))
+
+
+def resource_entries(reader: Reader, definition: Definition) -> tuple[ResourceEntry, ...]:
+    """Names, kinds and hashes of what `resources` gives."""
+    return _deployment_of(reader, definition).resources
+
+
+def _deployment_of(reader: Reader, definition: Definition) -> Deployment:
     document = reader.get("deployment", definition.deployment)
     if document is None:
         raise CorruptStoreError(
             f"The deployment {definition.deployment} of {definition.label} is missing.",
             hint="runner store check lists everything that is damaged.",
         )
-    return deployment_resources(reader, deployment_from(document))
+    return deployment_from(document)
 
 
 def model(reader: Reader, definition: Definition) -> Model:

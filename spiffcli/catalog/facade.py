@@ -20,6 +20,7 @@ from spiffcli.values import (
     HistoryEntry,
     Instance,
     Resource,
+    ResourceEntry,
 )
 
 if TYPE_CHECKING:
@@ -230,6 +231,10 @@ class Catalog:
     def resources(self, definition: Definition) -> tuple[Resource, ...]:
         """The files of the deployment that made a definition, byte for byte."""
         return definitions.resources(self.reader, definition)
+
+    def resource_entries(self, definition: Definition) -> tuple[ResourceEntry, ...]:
+        """Names, kinds and hashes of these files."""
+        return definitions.resource_entries(self.reader, definition)
 
     def model(self, definition: Definition) -> Model:
         """The model of everything in the deployment that made a definition."""

@@ -52,7 +52,8 @@ def diff_spec(ctx: click.Context, invocation: Invocation, /, **options: Any) -> 
     (HEAD~1:order.bpmn; :order.bpmn for what is staged), or - for standard input. Files that belong together can be
     named one after the other: -o order.bpmn prices.dmn.
 
-    Nothing is imported, run or stored.
+    Nothing of the models is imported, run or stored. What changed between two stored specs is kept in the cache of
+    the user (RUNNER_CACHE: a folder, or off), which makes the next time quicker.
     """
     from spiffcli.app import Runner
     from spiffcli.report.diff_summary import gate_sentence

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from spiffcli.diff.changes import (
     BUMPS,
     KINDS,
@@ -16,8 +18,10 @@ from spiffcli.diff.changes import (
     Severity,
     Summary,
 )
-from spiffcli.diff.compare import compare
 from spiffcli.diff.rules import Rule, bump_for, rule, rules
+
+if TYPE_CHECKING:
+    from spiffcli.diff.comparing import compare
 
 __all__ = [
     "BUMPS",
@@ -38,3 +42,12 @@ __all__ = [
     "rule",
     "rules",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on use: it brings the models and lxml with it, and a diff that was kept needs neither to be shown.
+    if name != "compare":
+        raise AttributeError(f"module 'spiffcli.diff' has no attribute {name!r}")
+    from spiffcli.diff.comparing import compare
+
+    return compare

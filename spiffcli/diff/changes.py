@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
@@ -52,6 +50,11 @@ class ElementRef:
         """The `element` object of a `runner/diff/1` document."""
         return {"id": self.id, "type": self.type, "name": self.name, "process": self.process}
 
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> ElementRef:
+        """What `to_json` wrote."""
+        return cls(entry["id"], entry["type"], entry["name"], entry["process"])
+
 
 @record
 class Place:
@@ -63,6 +66,11 @@ class Place:
     def to_json(self) -> dict[str, Any]:
         """File, and line or null."""
         return {"file": self.file, "line": self.line or None}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Place:
+        """What `to_json` wrote."""
+        return cls(entry["file"], entry["line"] or 0)
 
 
 @record
@@ -99,6 +107,9 @@ class Change:
     @property
     def fingerprint(self) -> str:
         """Twelve hex digits that stay the same while other things change: to approve a finding once."""
+        import hashlib  # most readers ask for none
+        import json
+
         content = [
             self.rule,
             self.kind,
@@ -148,6 +159,23 @@ class Change:
             },
             "fingerprint": self.fingerprint,
         }
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Change:
+        """What `to_json` wrote."""
+        before, after = entry["source"]["old"], entry["source"]["new"]
+        return cls(
+            rule=entry["rule"],
+            kind=entry["kind"],
+            severity=entry["severity"],
+            element=ElementRef.from_json(entry["element"]),
+            path=entry["path"],
+            old=entry["old"],
+            new=entry["new"],
+            old_place=Place.from_json(before) if before else None,
+            new_place=Place.from_json(after) if after else None,
+            was=ElementRef.from_json(entry["was"]) if entry["was"] else None,
+        )
 
 
 @record
@@ -219,6 +247,13 @@ class Dependency:
             }
         return found
 
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any], old_label: str, new_label: str) -> Dependency:
+        """What `to_json` wrote, in a diff with these labels."""
+        changes = entry.get("changes")
+        diff = None if changes is None else Diff(old_label, new_label, tuple(map(Change.from_json, changes)))
+        return cls(entry["kind"], entry["key"], entry["status"], diff)
+
 
 @record
 class Diff:
@@ -278,6 +313,13 @@ class Diff:
             "changes": [change.to_json() for change in self.changes],
             "dependencies": {key: item.to_json() for key, item in self.dependencies.items()},
         }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Diff:
+        """What `to_json` wrote."""
+        labels = document["old"], document["new"]
+        dependencies = {key: Dependency.from_json(item, *labels) for key, item in document["dependencies"].items()}
+        return cls(*labels, tuple(map(Change.from_json, document["changes"])), dependencies)
 
 
 def ordered(changes: Iterable[Change]) -> tuple[Change, ...]:

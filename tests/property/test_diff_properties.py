@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -40,6 +41,13 @@ def test_a_diff_reversed_is_the_diff_the_other_way(pair: tuple[Document, Documen
     old, new = (document.load() for document in pair)
 
     assert compare(old, new).reversed() == compare(new, old, old_label="new", new_label="old")
+
+
+@given(edited())
+def test_a_diff_read_back_from_json_is_the_same(pair: tuple[Document, Document]) -> None:
+    diff = compare(*(document.load() for document in pair), dependencies=True)
+
+    assert Diff.from_json(json.loads(json.dumps(diff.to_json()))) == diff
 
 
 @given(documents(), documents())

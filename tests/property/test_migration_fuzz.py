@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from spiffcli.diff.compare import compare
+from spiffcli.diff import compare
 from spiffcli.engine import DefinitionSpecs, Engine, EngineConfig, Event, Running
 from spiffcli.engine.clock import ManualClock
 from spiffcli.engine.retarget import Policies
