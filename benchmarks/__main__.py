@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import commands, engine, migration, versions
+from benchmarks import commands, diff, engine, migration, versions
 
-MODULES = (commands, versions, engine, migration)
+MODULES = (commands, versions, diff, engine, migration)
 
 
 def main(names: list[str]) -> int:

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -72,9 +72,16 @@ def spread(times: Sequence[float]) -> float:
     return (max(times) - min(times)) / statistics.median(times)
 
 
-def process(*command: str, cwd: str | None = None, allowed: Sequence[int] = (0,)) -> Callable[[], None]:
-    """An action that runs a command as a process of its own and refuses to measure a failure."""
+def process(
+    *command: str, cwd: str | None = None, allowed: Sequence[int] = (0,), env: Mapping[str, str] | None = None
+) -> Callable[[], None]:
+    """An action that runs a command as a process of its own and refuses to measure a failure.
+
+    Args:
+        env: Variables besides those of this process.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment |= env or {}
 
     def run() -> None:
         done = subprocess.run(
