@@ -117,10 +117,8 @@ def whole_decision(decision: Decision, *, added: bool) -> list[Change]:
     collector = _alone(decision)
     put = collector.add if added else collector.remove
     put("decision-added" if added else "decision-removed", decision)
-    for column in decision.columns.values():
-        put(naming.column_rule(column), column)
-    for row in decision.rules.values():
-        put("decision-rule-added" if added else "decision-rule-removed", row)
+    for part in (*decision.columns.values(), *decision.rules.values()):
+        put("part-added" if added else "part-removed", part)
     return collector.changes
 
 
@@ -149,7 +147,7 @@ def whole_form(form: Form, *, added: bool) -> list[Change]:
     put = collector.add if added else collector.remove
     put("form-added" if added else "form-removed", form)
     for field in form.fields.values():
-        put("form-field-added" if added else "form-field-removed", field)
+        put("part-added" if added else "part-removed", field)
     return collector.changes
 
 

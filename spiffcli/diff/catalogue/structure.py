@@ -229,4 +229,30 @@ RULES = (
         "Name or content of a message, signal, error or the like that nothing refers to.",
         "The structure of an item definition changed.",
     ),
+    make(
+        "part-added",
+        "A part of what is new as a whole",
+        "info info info info",
+        "cosmetic",
+        "decisions forms",
+        (
+            "A column or row of a decision, or a field of a form, that came with the whole of it. How much that "
+            "matters is said once, by `decision-added` or `form-added`."
+        ),
+        "`shipping_costs.dmn` joins the folder with three rows.",
+        opposite="part-removed",
+    ),
+    make(
+        "part-removed",
+        "A part of what is gone as a whole",
+        "info info info info",
+        "cosmetic",
+        "decisions forms",
+        (
+            "A column or row of a decision, or a field of a form, that went with the whole of it. How much that "
+            "matters is said once, by `decision-removed` or `form-removed`."
+        ),
+        "The decision `discount` was deleted, with its rows.",
+        opposite="part-added",
+    ),
 )
