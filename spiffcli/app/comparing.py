@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spiffcli.app.inputs import names_files
@@ -10,6 +11,7 @@ from spiffcli.app.kept import KeptDiffs
 from spiffcli.catalog import Catalog
 from spiffcli.catalog.definitions import STARTABLE
 from spiffcli.diff.changes import Diff
+from spiffcli.errors import InputError, NotFoundError
 from spiffcli.records import record
 from spiffcli.values import Definition
 
@@ -50,22 +52,55 @@ def compare_refs(
         InputError: A file cannot be read.
         ModelError: One of them cannot be understood.
     """
-    if not dependencies and _is_stored(old) and _is_stored(new):
-        stored = catalog()
-        if stored is not None:
-            return compare_versions(stored, stored.find(_single(old)), stored.find(_single(new)), kept)
-    from spiffcli.app.sides import side
-
-    before, after = (side(catalog, refs, dependencies=dependencies) for refs in (old, new))
-    return _compared(before, after, dependencies=dependencies)
+    before, after = (_meant(catalog, [refs] if isinstance(refs, str) else list(refs)) for refs in (old, new))
+    if isinstance(before, Definition) and isinstance(after, Definition) and not dependencies:
+        return compare_versions(_there(catalog), before, after, kept)
+    sides = (_side(catalog, each, dependencies=dependencies) for each in (before, after))
+    return _compared(*sides, dependencies=dependencies)
 
 
-def _is_stored(refs: str | Sequence[str]) -> bool:
-    return (isinstance(refs, str) or len(refs) == 1) and not names_files(_single(refs))
+def _meant(catalog: Callable[[], Catalog | None], refs: list[str]) -> Definition | list[str]:
+    """The stored definition that a reference names, or the names of files.
+
+    What is neither a path nor at a revision is looked up in the store first, and then taken for a folder.
+    """
+    if all(map(names_files, refs)):
+        return refs
+    stored = catalog()
+    try:
+        return _find(stored, refs)
+    except (NotFoundError, InputError):
+        if all(names_files(ref) or Path(ref).exists() for ref in refs):
+            return refs
+        raise
 
 
-def _single(refs: str | Sequence[str]) -> str:
-    return refs if isinstance(refs, str) else refs[0]
+def _find(catalog: Catalog | None, refs: list[str]) -> Definition:
+    if len(refs) > 1:
+        raise InputError(
+            f"{', '.join(refs)}: only files can be taken together.", hint="Name one spec, or files and folders."
+        )
+    if catalog is None:
+        raise NotFoundError(
+            f"'{refs[0]}' names no file, and there is no store here to look in.",
+            hint="Name a .bpmn file, or change to the folder of the store (runner init makes one).",
+            candidates=[],
+        )
+    return catalog.find(refs[0])
+
+
+def _there(catalog: Callable[[], Catalog | None]) -> Catalog:
+    found = catalog()
+    assert found is not None  # it gave us a definition
+    return found
+
+
+def _side(catalog: Callable[[], Catalog | None], meant: Definition | list[str], *, dependencies: bool) -> Side:
+    from spiffcli.app.sides import files_side, stored_side
+
+    if isinstance(meant, Definition):
+        return stored_side(_there(catalog), meant, dependencies=dependencies)
+    return files_side(meant, dependencies=dependencies)
 
 
 def compare_versions(catalog: Catalog, old: Definition, new: Definition, kept: KeptDiffs) -> Compared:

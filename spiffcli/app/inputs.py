@@ -111,6 +111,11 @@ def _at_revision(ref: str, process: str | None) -> Files:
     return Files(tuple(each for each in found if each is not None), process, lookup)
 
 
+def distinct(files: Sequence[Files]) -> tuple[Resource, ...]:
+    """All their resources, each once: a file may be named beside its folder."""
+    return tuple({resource.name: resource for each in files for resource in each.resources}.values())
+
+
 def with_forms(files: Sequence[Files]) -> tuple[Resource, ...]:
     """All their resources, and the forms that these name and that stand beside them, or in a folder `forms` there.
 
@@ -119,7 +124,7 @@ def with_forms(files: Sequence[Files]) -> tuple[Resource, ...]:
     """
     from spiffcli.model import load
 
-    resources = tuple(resource for each in files for resource in each.resources)
+    resources = distinct(files)
     have = {PurePosixPath(resource.name).name for resource in resources}
     found: dict[str, Resource] = {}
     for process in load(resources).processes.values():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from spiffcli.app.inputs import Files, names_files, read_files, with_forms
+from spiffcli.app.inputs import Files, distinct, read_files, with_forms
 from spiffcli.catalog import Catalog
 from spiffcli.errors import InputError, NotFoundError
 from spiffcli.model import Model, load
@@ -29,40 +29,19 @@ class Side:
     definition: Definition | None
 
 
-def side(catalog: Callable[[], Catalog | None], refs: str | Sequence[str], *, dependencies: bool) -> Side:
-    """The side that a reference names, or several references to files together.
+def files_side(refs: Sequence[str], *, dependencies: bool) -> Side:
+    """The side of files and folders that belong together.
 
     Args:
-        catalog: Gives the catalog; None where there is no store, and then only files can be named.
-        dependencies: Whether the model is to hold what the definition calls from other deployments too, and the
-            forms beside files.
+        dependencies: Whether the model is to hold the forms beside the files, too.
 
     Raises:
-        NotFoundError: There is no such definition, file or revision.
-        AmbiguousError: There are several.
+        NotFoundError: There is no such file or revision.
         InputError: A file cannot be read.
         ModelError: It cannot be understood.
     """
-    refs = [refs] if isinstance(refs, str) else list(refs)
-    if all(map(names_files, refs)):
-        return _side_of_files(refs, dependencies=dependencies)
-    if len(refs) > 1:
-        raise InputError(
-            f"{', '.join(refs)}: only files can be taken together.", hint="Name one spec, or files and folders."
-        )
-    stored = catalog()
-    if stored is None:
-        raise NotFoundError(
-            f"'{refs[0]}' names no file, and there is no store here to look in.",
-            hint="Name a .bpmn file, or change to the folder of the store (runner init makes one).",
-            candidates=[],
-        )
-    return stored_side(stored, stored.find(refs[0]), dependencies=dependencies)
-
-
-def _side_of_files(refs: Sequence[str], *, dependencies: bool) -> Side:
     files = [read_files(ref) for ref in refs]
-    resources = with_forms(files) if dependencies else tuple(one for each in files for one in each.resources)
+    resources = with_forms(files) if dependencies else distinct(files)
     model = load(resources)
     processes = list(dict.fromkeys(each.process for each in files if each.process is not None))
     if len(processes) > 1:
@@ -87,7 +66,11 @@ def _check_held(model: Model, process: str, files: Sequence[Files]) -> None:
 
 
 def stored_side(catalog: Catalog, definition: Definition, *, dependencies: bool) -> Side:
-    """The side of a stored definition."""
+    """The side of a stored definition.
+
+    Args:
+        dependencies: Whether the model is to hold what the definition calls from other deployments too.
+    """
     resources = list(catalog.resources(definition))
     model = load(resources)
     if dependencies:

@@ -77,6 +77,21 @@ def test_folders_are_compared_file_by_file(cli: Cli) -> None:
 
 
 @one_store
+def test_a_folder_needs_no_slash_where_no_spec_has_its_name(cli: Cli) -> None:
+    for folder, model in (("v1", "task_types.bpmn"), ("order_product", "gateway_types.bpmn")):
+        cli.write(f"{folder}/{model}", (cli.tutorial / model).read_bytes())
+    expected = cli.ok("diff_spec", "-o", "v1/", "-n", "order_product/", "--name-only").stdout
+    assert cli.ok("diff_spec", "-o", "v1", "-n", "order_product", "--name-only").stdout == expected
+    assert (
+        cli.ok("diff_spec", "-o", "v1", "v1/task_types.bpmn", "-n", "order_product", "--name-only").stdout == expected
+    )
+    cli.add("order_product", "task_types.bpmn", "product_prices.dmn")
+    assert cli.ok("diff_spec", "-o", "v1", "-n", "order_product/", "--name-only").stdout == expected
+    assert cli.ok("diff_spec", "-o", "v1", "-n", "order_product").stdout.startswith("v1 -> order_product@1\n")
+    assert "'v3'" in cli.fails(2, "diff_spec", "-o", "v3", "-n", "v1").stderr
+
+
+@one_store
 def test_standard_input_is_one_side(cli: Cli) -> None:
     tasks = cli.tutorial / "task_types.bpmn"
     result = cli.ok("diff_spec", "-o", "-", "-n", tasks, input=tasks.read_bytes())
