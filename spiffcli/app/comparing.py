@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spiffcli.app.inputs import names_files
+from spiffcli.app.inputs import may_name_files, names_files
 from spiffcli.app.kept import KeptDiffs
 from spiffcli.catalog import Catalog
 from spiffcli.catalog.definitions import STARTABLE
@@ -62,7 +61,7 @@ def compare_refs(
 def _meant(catalog: Callable[[], Catalog | None], refs: list[str]) -> Definition | list[str]:
     """The stored definition that a reference names, or the names of files.
 
-    What is neither a path nor at a revision is looked up in the store first, and then taken for a folder.
+    What does not look like a path is looked up in the store first, and then taken for a folder.
     """
     if all(map(names_files, refs)):
         return refs
@@ -70,7 +69,7 @@ def _meant(catalog: Callable[[], Catalog | None], refs: list[str]) -> Definition
     try:
         return _find(stored, refs)
     except (NotFoundError, InputError):
-        if all(names_files(ref) or Path(ref).exists() for ref in refs):
+        if all(names_files(ref) or may_name_files(ref) for ref in refs):
             return refs
         raise
 

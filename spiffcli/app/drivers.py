@@ -22,10 +22,12 @@ class Version:
     """A version of a file, as Git hands it to a driver.
 
     Attributes:
+        path: What the file is called in this version.
         file: A file with its content, often a temporary one.
         blob: Id of the content; of no meaning for files in the work tree.
     """
 
+    path: str
     file: str
     blob: str
 
@@ -34,15 +36,16 @@ class Version:
         """Whether the file exists on this side."""
         return self.file != _NOTHING
 
-    def label(self, path: str) -> str:
+    @property
+    def label(self) -> str:
         """How it is called above a diff."""
         if not self.exists:
             return "nothing"
-        return f"{path}@{self.blob[:7]}" if self.blob.strip("0.") else path
+        return f"{self.path}@{self.blob[:7]}" if self.blob.strip("0.") else self.path
 
 
-def compare_versions(path: str, old: Version, new: Version) -> Diff:
-    """What changed between two versions of the file at `path`.
+def compare_versions(old: Version, new: Version) -> Diff:
+    """What changed between two versions of a file.
 
     Raises:
         InputError: A version cannot be read.
@@ -50,13 +53,13 @@ def compare_versions(path: str, old: Version, new: Version) -> Diff:
     """
     from spiffcli.diff import compare
 
-    return compare(_model(path, old), _model(path, new), old_label=old.label(path), new_label=new.label(path))
+    return compare(_model(old), _model(new), old_label=old.label, new_label=new.label)
 
 
-def _model(path: str, version: Version) -> Model:
+def _model(version: Version) -> Model:
     from spiffcli.model import Model
 
-    return load_file(path, read_bytes(version.file)) if version.exists else Model()
+    return load_file(version.path, read_bytes(version.file)) if version.exists else Model()
 
 
 def load_file(path: str, content: bytes) -> Model:

@@ -43,6 +43,11 @@ def names_files(ref: str) -> bool:
     return ref.endswith((".json", ".form")) and Path(ref).is_file()
 
 
+def may_name_files(ref: str) -> bool:
+    """Whether a reference that names nothing in a store is worth a look: `v1` and `HEAD~1:v1` may be folders."""
+    return Path(ref).exists() or _may_be_revision(ref)
+
+
 def read_files(ref: str) -> Files:
     """The files a reference names.
 
@@ -53,7 +58,7 @@ def read_files(ref: str) -> Files:
     path, process = split_path(ref)
     if path == STDIN:
         return Files((_stdin(),), process)
-    if _is_revision(path) and not Path(path).exists():
+    if (_is_revision(path) or _may_be_revision(path)) and not Path(path).exists():
         return _at_revision(path, process)
     if Path(path).is_dir():
         return Files(tuple(_in_folder(Path(path))), process, _beside_on_disk)
@@ -62,6 +67,11 @@ def read_files(ref: str) -> Files:
 
 def _is_revision(ref: str) -> bool:
     return looks_like_revision(ref) or (ref.startswith(":") and looks_like_path(ref[1:]))
+
+
+def _may_be_revision(ref: str) -> bool:
+    revision, _, path = ref.partition(":")
+    return bool(revision and path)
 
 
 def _stdin() -> Resource:

@@ -31,31 +31,31 @@ def git_diff(arguments: tuple[str, ...]) -> None:
         return
     path, old_file, old_blob, _, new_file, new_blob, _ = arguments[:7]
     moved = arguments[7] if len(arguments) > 7 else path
-    old, new = Version(old_file, old_blob), Version(new_file, new_blob)
+    old, new = Version(path, old_file, old_blob), Version(moved, new_file, new_blob)
     heading = f"runner diff a/{path} b/{moved}"
     try:
-        _show_model_diff(heading, moved, old, new)
+        _show_model_diff(heading, old, new)
     except Exception as fault:  # whatever it is, whoever reads a diff wants to see one
-        _show_text_diff(heading, moved, old, new, str(fault))
+        _show_text_diff(heading, old, new, str(fault))
 
 
-def _show_model_diff(heading: str, path: str, old: Version, new: Version) -> None:
+def _show_model_diff(heading: str, old: Version, new: Version) -> None:
     from spiffcli.app.drivers import compare_versions
     from spiffcli.cli.showing import emit_report, width
     from spiffcli.report.diff_text import diff_lines
     from spiffcli.report.findings import judge
     from spiffcli.report.lines import EMPTY, line
 
-    lines = list(diff_lines(judge(compare_versions(path, old, new)), width()))
+    lines = list(diff_lines(judge(compare_versions(old, new)), width()))
     emit_report([line(heading, "title"), *lines, EMPTY], paged=True)
 
 
-def _show_text_diff(heading: str, path: str, old: Version, new: Version, reason: str) -> None:
+def _show_text_diff(heading: str, old: Version, new: Version, reason: str) -> None:
     from difflib import unified_diff
 
-    warn(f"{path} is compared as text: {reason}")
+    warn(f"{new.path} is compared as text: {reason}")
     before, after = _lines(old), _lines(new)
-    lines = unified_diff(before, after, old.label(path), new.label(path), lineterm="")
+    lines = unified_diff(before, after, old.label, new.label, lineterm="")
     emit_text("\n".join([heading, *lines]))
 
 

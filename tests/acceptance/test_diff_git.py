@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,9 @@ def test_a_revision_is_compared_with_the_work_tree_and_with_what_is_staged(repos
     document = cli.document("diff_spec", "-o", "HEAD~1:models/", "-n", "main:models/order.bpmn")
     places = {change["source"]["new"]["file"] for change in document["changes"] if change["source"]["new"]}
     assert places == {"main:models/order.bpmn"}
+    folders = ("HEAD~1:models", "main:models"), ("HEAD~1:models/", "main:models/")
+    names = [cli.ok("diff_spec", "-o", old, "-n", new, "--name-only").lines() for old, new in folders]
+    assert names[0] == names[1] != []
 
 
 def test_paths_count_from_the_root_or_from_here(repository: Repository) -> None:
@@ -139,7 +143,10 @@ def test_git_diff_shows_files_that_come_go_and_move(repository: Repository) -> N
     assert "+ fire_kiln" in repository.git("diff", "--cached")
     repository.git("commit", "-q", "-m", "kiln")
     repository.git("mv", "models/kiln.bpmn", "models/oven.bpmn")
-    assert "models/oven.bpmn" in repository.git("diff", "--cached", "-M")
+    repository.cli.write(
+        "models/oven.bpmn", (repository.folder / "models/oven.bpmn").read_text().replace("kiln", "oven")
+    )
+    assert re.search(r"\nmodels/kiln.bpmn@\w{7} -> models/oven.bpmn\n", repository.git("diff", "-M", "HEAD"))
     repository.git("rm", "-q", "-f", "models/oven.bpmn")
     assert "- fire_kiln" in repository.git("diff", "--cached", "HEAD")
 
