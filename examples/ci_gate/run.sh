@@ -30,6 +30,14 @@ if run git commit -q -a -m "Look the shipping cost up by a script"; then
   exit 1
 fi
 
+say "... under another name, too"
+git mv models/top_level.bpmn models/order.bpmn
+if run git commit -q -a -m "Rename the model"; then
+  echo "the hook should have stopped this" >&2
+  exit 1
+fi
+git mv models/order.bpmn models/top_level.bpmn
+
 say "With a reason in .runner-ignore it passes"
 cat > .runner-ignore <<'IGNORE'
 # RULE             ELEMENT                UNTIL       REASON

@@ -70,8 +70,7 @@ def _is_revision(ref: str) -> bool:
 
 
 def _may_be_revision(ref: str) -> bool:
-    revision, _, path = ref.partition(":")
-    return bool(revision and path)
+    return bool(ref.partition(":")[2])  # without a revision it is what is staged
 
 
 def _stdin() -> Resource:

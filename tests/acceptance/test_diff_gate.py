@@ -24,7 +24,7 @@ def test_the_hook_stops_what_its_page_says_and_nothing_else(cli: Cli) -> None:
         ["bash", FOLDER / "run.sh"], cwd=cli.folder, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("The commit was stopped.") == 1
+    assert done.stderr.count("The commit was stopped.") == 2
     assert "::warning file=models/top_level.bpmn,line=37,title=script-changed" in done.stdout
     assert "#### Process `order_product`" in done.stdout
     assert done.stdout.endswith("exit code 1\n")
