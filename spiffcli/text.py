@@ -47,6 +47,14 @@ def quoted(value: object, width: int = 60) -> str:
     return shorten(one_line(repr(value) if value is None or isinstance(value, bool) else str(value)), width)
 
 
+def unwrapped(expression: str) -> str:
+    """An expression without the marks of Camunda (`${...}`, `#{...}`) or FEEL (`= ...`) around it."""
+    text = expression.strip()
+    if text[:2] in ("${", "#{") and text.endswith("}"):
+        return text[2:-1].strip()
+    return text[1:].strip() if text.startswith("=") and not text.startswith("==") else expression
+
+
 def columns_of(text: str) -> int:
     """How many columns of a terminal `text` takes."""
     if text.isascii():

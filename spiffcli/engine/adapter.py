@@ -5,7 +5,7 @@ Everyone else sees our values. All time comes from the clock the engine was made
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,13 +14,16 @@ from uuid import UUID
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
-from spiffcli.engine import beginning, events, situations, state, views
+from spiffcli.engine import beginning, events, situations, state, views, wired
 from spiffcli.engine.beginning import StartTimer
+from spiffcli.engine.business import CASE, Business, BusinessError, CaseKey, Outcome, Place, Unit
 from spiffcli.engine.clock import Clock, ManualClock, SystemClock, use_clock
 from spiffcli.engine.config import EngineConfig
 from spiffcli.engine.events import Event
 from spiffcli.engine.failures import IncidentDetails, endless, explain, incident_of
+from spiffcli.engine.open_tasks import OpenTasks, Untold
 from spiffcli.engine.parsing import ParsedProcess, Parser
+from spiffcli.engine.places import is_served, place_of
 from spiffcli.engine.state import Snapshot
 from spiffcli.engine.tuning import install_fixes
 from spiffcli.engine.workflow import Failure, Followed, RunnerWorkflow, SpecCache, SpecSource, copy_data
@@ -42,11 +45,13 @@ class Engine:
         config: The engine module in use.
         script_engine: Runs scripts and expressions under the chosen mode.
         clock: What timers and time stamps ask.
+        business: Business code that serves processes, or None.
     """
 
     config: EngineConfig
     script_engine: Any = field(repr=False)
     clock: Clock = field(default_factory=SystemClock)
+    business: Business | None = field(default=None, repr=False)
     registry: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -54,7 +59,8 @@ class Engine:
 
     def parser(self, resources: Sequence[Resource]) -> Parser:
         """A parser for the processes of these resources."""
-        return Parser(self.config, self.registry, resources)
+        is_served = self.business.is_served if self.business is not None else None
+        return Parser(self.config, self.registry, resources, is_served)
 
     def cache(self, source: SpecSource) -> SpecCache:
         """Specs restored once for all instances a command touches."""
@@ -69,6 +75,7 @@ class Engine:
         with self.time():
             self.registry.encode(dict(data or {}))
             workflow = RunnerWorkflow(definition, cache, self.script_engine)
+            workflow.business = self.business
             workflow.task_tree.data.update(data or {})
             return Running(self, workflow)
 
@@ -79,7 +86,9 @@ class Engine:
             CorruptStoreError: State and specs do not fit together.
             StoreFormatError: Another version of the program wrote the state.
         """
-        return Running(self, state.load(content, cache, self.registry, self.script_engine))
+        workflow = state.load(content, cache, self.registry, self.script_engine)
+        workflow.business = self.business
+        return Running(self, workflow)
 
     def at(self, now: float) -> Engine:
         """The same engine at a time that stands still, in seconds since the epoch."""
@@ -97,6 +106,7 @@ class Running:
         self.engine = engine
         self.workflow = workflow
         self._failed: list[IncidentDetails] = []
+        self._open = OpenTasks(workflow)
 
     # Reading
 
@@ -242,9 +252,10 @@ class Running:
 
     def _settle(self) -> bool:
         """Let timers that are due fire; whether that made anything runnable."""
+        self._open.before_step()
         with self.engine.time():
             self.workflow.refresh_timers()
-        self._raise_failures()
+        self._after_step()
         return self._has_ready()
 
     def has_work(self) -> bool:
@@ -266,15 +277,27 @@ class Running:
         )
 
     def _run(self, task: Task) -> None:
-        before = copy_data(task.data)
+        self._do(task, task.run)
+
+    def _do(self, task: Task, step: Callable[[], object]) -> None:
+        before, unit = copy_data(task.data), self.workflow.unit
+        kept = unit.mark() if unit is not None else None
+        self._open.before_step()
         try:
             with self.engine.time():
-                task.run()
+                step()
         except (Exception, SystemExit, GeneratorExit) as error:
             # A script that failed half way must not leave its half behind: `retry` starts from here.
             task.data = before
             task._set_state(TaskState.ERROR)
+            if unit is not None:
+                unit.go_back(kept)
             self.workflow.failures.append(Failure(task, error))
+        self._after_step()
+
+    def _after_step(self) -> None:
+        with self.engine.time():
+            self._open.after_step()
         self._raise_failures()
 
     def _raise_failures(self) -> None:
@@ -307,18 +330,75 @@ class Running:
             IncidentError: Completing it failed; nothing has changed that is worth saving.
         """
         task = self._task(task_id)
-        if task.state != TaskState.READY:
-            raise StateError(
-                f"Task '{task.task_spec.bpmn_name or task.task_spec.name}' is {TaskState.get_name(task.state)}, "
-                "not READY; it cannot be completed.",
-                hint="See `runner tasks -w INSTANCE` for the tasks that can.",
-                task=task_id,
-            )
+        if task.state != TaskState.READY and not wired.is_open(task):
+            raise _not_open(task)
         self.engine.registry.encode(dict(answers or {}), "answers")
-        if answers:
-            _answer(task, dict(answers))
-        self._run(task)
+        if wired.is_open(task):
+            self._do(task, lambda: self._complete_open(task, answers))
+        elif is_served(task):
+            self.workflow.given = dict(answers or {})
+            self._run(task)
+        else:
+            if answers:
+                _answer(task, dict(answers))
+            self._run(task)
         return views.view(task)
+
+    def _complete_open(self, task: Task, given: Mapping[str, Any] | None) -> None:
+        unit = self.workflow.unit
+        if given and unit is not None:
+            unit.take(place_of(task), given)
+        self._open.close(task.id)
+        task.complete()
+
+    def raise_error(self, task_id: str, error: BusinessError) -> TaskView:
+        """Let a task that was left open end with a business error: its error path runs in `advance`.
+
+        Raises:
+            NotFoundError: No such task.
+            StateError: It is not open, or nothing in the model catches the error.
+        """
+        task = self._task(task_id)
+        if not wired.is_open(task):
+            raise _not_open(task)
+        try:
+            wired.raise_error(task, Outcome(error))
+        except wired.UncaughtError as uncaught:
+            raise StateError(
+                f"Nothing in the model catches the error '{error.code}' at '{task.task_spec.bpmn_name or task_id}'.",
+                hint=uncaught.hint,
+                task=task_id,
+            ) from None
+        self._open.close(task.id)
+        self._after_step()
+        return views.view(task)
+
+    @property
+    def unit(self) -> Unit | None:
+        """The aggregates the instance works on; None where there is no business code."""
+        return self.workflow.unit
+
+    @property
+    def case(self) -> CaseKey | None:
+        """The aggregate of the instance, or None."""
+        noted = self.workflow.data.get(CASE)
+        return None if noted is None else CaseKey.from_json(noted)
+
+    def begin_case(self, case: CaseKey) -> None:
+        """Note which aggregate the new instance works on."""
+        self.workflow.data[CASE] = case.to_json()
+
+    def untold(self) -> list[Untold]:
+        """Methods that could not be told of a cancellation, since the last call."""
+        return self._open.untold()
+
+    def place(self, task_id: str) -> Place:
+        """Where a task is.
+
+        Raises:
+            NotFoundError: No such task.
+        """
+        return place_of(self._task(task_id))
 
     def begin_with(self, event: Event) -> bool:
         """Let a message or signal start a new instance; False where no start event waits for it.
@@ -364,8 +444,10 @@ class Running:
         if definition is None:
             return 0
         event = replace(event, correlations=events.correlations(definition, event, self.engine.script_engine))
+        self._open.before_step()
         with self.engine.time():
             reached = events.catch(self.workflow, definition, event, task_id)
+            self._open.after_step()
         self._explain_failures()
         return reached
 
@@ -390,12 +472,14 @@ class Running:
     def cancel(self) -> None:
         """Cancel everything that has not finished, failed tasks included."""
         with self.engine.time():
+            self._open.before_step()
             for workflow in self.workflow.all_workflows():
                 if not workflow.completed:
                     self.workflow.cancel(workflow)
         for task in views.tasks(self.workflow):
             if task.state == TaskState.ERROR:
                 task._set_state(TaskState.CANCELLED)
+        self._after_step()
 
     def retry(self, data: Mapping[str, Any] | None = None) -> list[TaskView]:
         """Make failed tasks runnable again, with `data` merged into theirs; call `advance` next.
@@ -451,6 +535,15 @@ def _incident(details: IncidentDetails) -> IncidentError:
         file=details.file,
         element=details.element,
         task=details.task,
+    )
+
+
+def _not_open(task: Task) -> StateError:
+    return StateError(
+        f"Task '{task.task_spec.bpmn_name or task.task_spec.name}' is {TaskState.get_name(task.state)}, "
+        "not READY; it cannot be completed.",
+        hint="See `runner tasks -w INSTANCE` for the tasks that can.",
+        task=str(task.id),
     )
 
 

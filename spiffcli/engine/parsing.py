@@ -27,6 +27,7 @@ from spiffcli.model.xml import read_xml
 from spiffcli.values import Resource
 
 _BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
+_SPIFF = "http://spiffworkflow.org/bpmn/schema/1.0/core"
 _DI = "http://www.omg.org/spec/BPMN/20100524/DI"
 
 #: Ids the engine gives to nodes of its own; a model that uses one loses nodes without a word.
@@ -51,10 +52,22 @@ class ParsedProcess:
 class Parser:
     """Parses the processes of one set of resources with one engine."""
 
-    def __init__(self, config: EngineConfig, registry: Registry, resources: Sequence[Resource]) -> None:
+    def __init__(
+        self,
+        config: EngineConfig,
+        registry: Registry,
+        resources: Sequence[Resource],
+        is_served: Callable[[str], bool] | None = None,
+    ) -> None:
+        """A parser.
+
+        Args:
+            is_served: Whether business code does the tasks of a process, by its id.
+        """
         self._config = config
         self._registry = registry
         self._resources = resources
+        self._is_served = is_served
 
     def process(self, key: str, *, late: Collection[str] = ()) -> ParsedProcess:
         """The engine form of a process.
@@ -80,6 +93,9 @@ class Parser:
     def _parsed(self, key: str, get: Callable[[Any], Any], is_late: Callable[[str], bool]) -> ParsedProcess:
         trees = _Trees(self._resources)
         parser = self._config.parser()
+        if self._is_served is not None:
+            for _, tree in trees.bpmn:
+                _leave_to_methods(tree, self._is_served)
         with trees.explained():
             for name, tree in trees.bpmn:
                 parser.add_bpmn_xml(tree, filename=name)
@@ -97,6 +113,36 @@ class Parser:
         # What was parsed and what was restored serialize a little differently; instances run on restored
         # specs, and their hashes are compared with these. It also proves that the spec can be restored.
         return self._registry.spec_to_bytes(self._registry.spec_from_bytes(self._registry.spec_to_bytes(spec)))
+
+
+def _leave_to_methods(tree: Any, is_served: Callable[[str], bool]) -> None:
+    """Let the engine accept tasks that say nothing it could execute, where methods do them.
+
+    A service task gets an operator without a name. A business rule task without a decision becomes a service task.
+    """
+    for process in tree.iterfind(f"{{{_BPMN}}}process"):
+        if not is_served(process.get("id", "")):
+            continue
+        for node in list(process.iter(f"{{{_BPMN}}}businessRuleTask")):
+            if not _decides(node):
+                node.tag = f"{{{_BPMN}}}serviceTask"
+        for node in process.iter(f"{{{_BPMN}}}serviceTask"):
+            if node.find(f".//{{{_SPIFF}}}serviceTaskOperator") is None:
+                _add_operator(node)
+
+
+def _decides(node: Any) -> bool:
+    if node.find(f".//{{{_SPIFF}}}calledDecisionId") is not None:
+        return True
+    return any(name.endswith("}decisionRef") for name in node.attrib)
+
+
+def _add_operator(node: Any) -> None:
+    extensions = node.find(f"{{{_BPMN}}}extensionElements")
+    if extensions is None:
+        extensions = node.makeelement(f"{{{_BPMN}}}extensionElements")
+        node.insert(0, extensions)
+    extensions.append(node.makeelement(f"{{{_SPIFF}}}serviceTaskOperator", id=""))
 
 
 def _leave_out_late_tables(parser: Any, is_late: Callable[[str], bool]) -> None:

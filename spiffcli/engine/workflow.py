@@ -22,6 +22,7 @@ from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.deep_merge import DeepMerge
 from SpiffWorkflow.util.task import TaskState
 
+from spiffcli.engine.business import Business, Place, Unit
 from spiffcli.engine.registry import Registry
 from spiffcli.errors import InputError
 from spiffcli.values import Resource
@@ -185,7 +186,13 @@ class RunnerWorkflow(BpmnWorkflow):
         definition: Id of the definition the top process runs on.
         failures: Tasks that failed since the caller last looked.
         followed: References that were followed since the caller last looked.
+        business: Business code, or None where there is none.
+        given: What the form of the task that runs next gave; for processes that business code serves.
+        raised: Business errors whose error paths are still to be taken.
+        opened: Tasks that were left open since the caller last looked, and where they are.
     """
+
+    business: Business | None = None
 
     def __init__(
         self,
@@ -200,6 +207,10 @@ class RunnerWorkflow(BpmnWorkflow):
         self.cache = cache
         self.failures: list[Failure] = []
         self.followed: list[Followed] = []
+        self.given: Mapping[str, Any] | None = None
+        self.raised: list[Any] = []
+        self.opened: dict[UUID, Place] = {}
+        self._unit: Unit | None = None
         self.loaded: dict[str, _Loaded] = {}
         if spec_hash is None:
             own = cache.source.specs(definition)
@@ -208,6 +219,13 @@ class RunnerWorkflow(BpmnWorkflow):
         self.loaded[definition] = _Loaded(spec, spec_hash, spec_shape(spec))
         super().__init__(spec, {}, script_engine, deserializing=restoring)
         self.event_manager = _InstanceEvents(self)
+
+    @property
+    def unit(self) -> Unit | None:
+        """The aggregates the instance works on; None where there is no business code."""
+        if self._unit is None and self.business is not None:
+            self._unit = self.business.unit()
+        return self._unit
 
     def use_spec(self, key: str, hash: str | None = None) -> Any:
         """The spec under a key (`definition` or `definition#sub-process`), loaded on first use."""
@@ -357,8 +375,16 @@ def _start_workflow(self: Any, my_task: Task) -> None:
     if not isinstance(top, RunnerWorkflow):
         _engine_start_workflow(self, my_task)
         return
+    from spiffcli.engine.wired import begin_call  # it needs this module
+
     key = top.key_of_called(my_task.workflow, self)
     subworkflow = top.create_subprocess(my_task, key)
+    if isinstance(self, CallActivityMixin):
+        try:
+            begin_call(my_task, subworkflow)
+        except BaseException:
+            top.delete_subprocess(my_task)
+            raise
     subworkflow.completed_event.connect(self._on_subworkflow_completed, my_task)
     self.copy_data(my_task, subworkflow)
     subworkflow.get_next_task(spec_name="Start").run()

@@ -11,6 +11,7 @@ from SpiffWorkflow.bpmn.script_engine import PythonScriptEngine
 from spiffcli.engine.scripting.compiling import syntax_error
 from spiffcli.engine.scripting.environment import ScriptEnvironment
 from spiffcli.engine.scripting.failure import ScriptFailure, failure_of_error
+from spiffcli.text import unwrapped
 
 #: Carries out a service task: (operator name, parameters, task data) -> result.
 ServiceCaller = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Any]
@@ -44,10 +45,25 @@ class RunnerScriptEngine(PythonScriptEngine):
             ScriptFailure: It cannot be evaluated.
         """
         try:
+            expression, external_context = self._with_business(task, expression, external_context)
             return self.environment.evaluate(expression, task.data, external_context)
         except ScriptFailure as failure:
             failure.happened_in(task)
             raise
+
+    def _with_business(self, task: Any, expression: str, given: Any) -> tuple[str, Any]:
+        """The expression without the wrapper of another language, and what business code knows of its names."""
+        from spiffcli.engine.places import is_served, place_of  # it needs the workflow, which needs us
+
+        if not isinstance(expression, str) or not is_served(task):
+            return expression, given
+        expression = unwrapped(expression)
+        names = self.environment.names(expression)
+        try:
+            values = task.workflow.top_workflow.unit.values(place_of(task), names)
+        except Exception as error:
+            raise failure_of_error(expression, error) from error
+        return expression, {**values, **(given or {})}
 
     def execute(self, task: Any, script: str, external_context: Any = None) -> bool:
         """Run a script on the data of a task.
@@ -70,6 +86,9 @@ class RunnerScriptEngine(PythonScriptEngine):
         Raises:
             ScriptFailure: There is no service, it failed, or its result is not JSON.
         """
+        if not operation_name:
+            hint = "Wire one with @workflow_task, and name its module with --services MODULE."
+            raise ScriptFailure("NoService", "no method is wired to it", hint=hint, task=task)
         if self.service is None:
             hint = "Name an engine module that offers services: -e MODULE."
             raise ScriptFailure("NoService", f"no service carries out '{operation_name}'", hint=hint, task=task)

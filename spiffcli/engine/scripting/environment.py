@@ -88,6 +88,14 @@ class ScriptEnvironment(BasePythonScriptEngineEnvironment):
         self._put_back(namespace, context, given)
         return True
 
+    def names(self, expression: str) -> frozenset[str]:
+        """Every name that an expression says.
+
+        Raises:
+            ScriptFailure: It does not compile.
+        """
+        return self._compiled(expression, "eval").names
+
     # Steps
 
     def _compiled(self, source: Any, kind: Kind) -> Compiled:
