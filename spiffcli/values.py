@@ -240,6 +240,32 @@ class Instance:
 
 
 @record
+class AggregateRecord:
+    """A stored aggregate: the domain object that carries the state of a workflow.
+
+    Attributes:
+        process: Id of the process it belongs to.
+        natural_id: What identifies it there.
+        type: Name of its class.
+        version: Version of the process it was started with; it never changes.
+        definition: Id of the definition it was started with.
+        instance: Id of the instance that works on it.
+        root: Natural id of the workflow at the top; None for that one itself.
+        body: The aggregate as JSON; empty where a repository of its own keeps it.
+    """
+
+    process: str
+    natural_id: str
+    type: str
+    version: int
+    definition: str
+    instance: str
+    root: str | None = None
+    revision: int = 0
+    body: bytes = field(default=b"", repr=False)
+
+
+@record
 class TaskView:
     """A node occurrence inside an instance, with everything a reader or a form needs.
 
@@ -262,6 +288,7 @@ class TaskView:
         manual: Whether a person completes it.
         loop: Progress of a loop or multi-instance task in words (`2 of 5`), or None.
         definition: Id of the definition the node belongs to; for a called process that of the called one.
+        open: Whether a method has begun it, and somebody is to complete it.
     """
 
     task: str
@@ -281,6 +308,7 @@ class TaskView:
     manual: bool = False
     loop: str | None = None
     definition: str = ""
+    open: bool = False
 
 
 @record

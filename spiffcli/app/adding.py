@@ -10,10 +10,12 @@ from spiffcli.catalog import Catalog, Deploy, DeploymentPlan, Note
 from spiffcli.catalog.plans import Name, SpecBytes
 from spiffcli.engine.scripting import ScriptMode, check_script
 from spiffcli.model import Model, Node, Process
+from spiffcli.text import unwrapped
 from spiffcli.values import Deployment, Resource
 
 if TYPE_CHECKING:
     from spiffcli.engine import Engine
+    from spiffcli.services.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +36,53 @@ class Added:
 
 
 def add(
-    catalog: Catalog, engine: Engine, mode: ScriptMode, request: Deploy, *, into: Callable[[], Catalog] | None
+    catalog: Catalog,
+    engine: Engine,
+    mode: ScriptMode,
+    request: Deploy,
+    *,
+    into: Callable[[], Catalog] | None,
+    faults: Callable[[DeploymentPlan], list[Fault]] | None = None,
 ) -> Added:
     """Deploy what `request` names.
 
     Args:
         catalog: What is there already.
         into: Gives the catalog to store it in, once all is known to be well; None for a dry run.
+        faults: What is wrong between a plan and the services that are to serve it.
 
     Raises:
         ModelError: A file cannot be read or executed; nothing was stored.
+        WiringError: Services do not fit the models; nothing was stored.
         InputError: The request contradicts itself; nothing was stored.
     """
     plan = catalog.plan_deployment(request)
+    wiring = _wiring_notes(faults(plan)) if faults is not None else ()
     specs = engine_specs(catalog, engine, plan)
     scripts = list(model_scripts(plan.model))
-    found = (*_problems(plan.model), *_script_notes(scripts, mode, engine.config.functions))
+    found = (*_problems(plan.model), *wiring, *_script_notes(scripts, mode, engine.config.functions))
     deployment = None
     if into is not None:
         deployment, plan = _store(into(), engine, plan, specs)
     return Added(deployment, plan, (*plan.notes, *found), len(scripts))
+
+
+def _wiring_notes(faults: list[Fault]) -> tuple[Note, ...]:
+    """Faults that do not keep anything from moving.
+
+    Raises:
+        WiringError: Others do.
+    """
+    from spiffcli.services.errors import WiringError
+
+    grave = [fault for fault in faults if not fault.warning]
+    if grave:
+        raise WiringError(grave)
+    return tuple(
+        Note("wiring", f"{fault.place}: {fault.message}. {fault.fix}", warning=True, file=fault.file or None,
+             element=fault.element, line=fault.line or None)
+        for fault in faults
+    )  # fmt: skip
 
 
 def _store(
@@ -163,7 +192,7 @@ def _problems(model: Model) -> Iterator[Note]:
 
 def _script_notes(scripts: list[ModelScript], mode: ScriptMode, functions: Mapping[str, object]) -> Iterator[Note]:
     for script in scripts:
-        source = script.source.strip() if script.is_expression else script.source
+        source = unwrapped(script.source).strip() if script.is_expression else script.source
         for problem in check_script(source, expression=script.is_expression, mode=mode, functions=functions):
             place = f"the {script.what} of '{script.label}' would fail in its line {problem.line}"
             yield Note(

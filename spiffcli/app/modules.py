@@ -1,10 +1,11 @@
-"""Engine modules named with `-e`, looked up beside the project's configuration."""
+"""Modules of the user (`-e`, `--services`), looked up beside the project's configuration."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from spiffcli.errors import ConfigError, RunnerError
@@ -13,38 +14,47 @@ if TYPE_CHECKING:
     from spiffcli.engine import EngineConfig
 
 
-def load_engine(name: str, folder: Path) -> EngineConfig:
-    """The `engine` that a module exports.
+def load_module(name: str, folder: Path, what: str, hint: str = "") -> ModuleType:
+    """A module of the user.
 
     Args:
-        name: Dotted name of the module.
+        name: Its dotted name.
         folder: Where it is looked up besides the installed packages; it stays importable, since the module's
             functions may import their neighbours later.
+        what: What it is, for messages.
+        hint: What else to say where it is not there.
+
+    Raises:
+        ConfigError: It is not there, or fails.
+    """
+    place = str(folder.resolve())
+    if place not in sys.path:
+        sys.path.insert(0, place)
+    try:
+        return importlib.import_module(name)
+    except RunnerError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise ConfigError(
+                f"There is no {what} '{name}'.",
+                hint=f"It is looked up in {place} and among the installed packages.{hint}",
+            ) from error
+        raise ConfigError(f"The {what} '{name}' needs the module '{error.name}', which is not installed.") from error
+    except Exception as error:
+        raise ConfigError(f"The {what} '{name}' failed: {type(error).__name__}: {error}.") from error
+
+
+def load_engine(name: str, folder: Path) -> EngineConfig:
+    """The `engine` that a module exports; see `load_module`.
 
     Raises:
         ConfigError: The module is not there, fails, or exports no engine.
     """
     from spiffcli.engine import EngineConfig
 
-    place = str(folder.resolve())
-    if place not in sys.path:
-        sys.path.insert(0, place)
-    try:
-        module = importlib.import_module(name)
-    except RunnerError:
-        raise
-    except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise ConfigError(
-                f"There is no engine module '{name}'.",
-                hint=f"It is looked up in {place} and among the installed packages. Built in: "
-                "spiffcli.engines.spiff, spiffcli.engines.camunda, spiffcli.engines.bpmn.",
-            ) from error
-        raise ConfigError(
-            f"The engine module '{name}' needs the module '{error.name}', which is not installed."
-        ) from error
-    except Exception as error:
-        raise ConfigError(f"The engine module '{name}' failed: {type(error).__name__}: {error}.") from error
+    built_in = " Built in: spiffcli.engines.spiff, spiffcli.engines.camunda, spiffcli.engines.bpmn."
+    module = load_module(name, folder, "engine module", built_in)
     engine = getattr(module, "engine", None)
     if not isinstance(engine, EngineConfig):
         raise ConfigError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from spiffcli.config import Settings, load_settings, load_surroundings
 from spiffcli.errors import InputError, NoStoreError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spiffcli.app.exporting import Exported
     from spiffcli.app.kept import KeptDiffs
     from spiffcli.app.versions import Why
-    from spiffcli.catalog import Catalog, Deploy, Filter
+    from spiffcli.catalog import Catalog, Deploy, DeploymentPlan, Filter
     from spiffcli.catalog.definitions import Counts
     from spiffcli.catalog.rebinding import Rebound
     from spiffcli.catalog.suspending import Scheduled, Suspended
@@ -34,7 +34,12 @@ if TYPE_CHECKING:
     from spiffcli.running.looking import Look
     from spiffcli.running.session import StepHook
     from spiffcli.running.ticking import Ticked
+    from spiffcli.services import ProcessService
+    from spiffcli.services.faults import Fault
+    from spiffcli.services.runtime import Services
     from spiffcli.store import DocumentStore
+
+A = TypeVar("A")
 
 
 class Runner:
@@ -74,6 +79,7 @@ class Runner:
         self._clock = clock
         self._max_steps = max_steps
         self._wait = wait
+        self._wired = False
 
     @classmethod
     def open(cls, *, cwd: Path | None = None, **flags: Any) -> Runner:
@@ -139,15 +145,50 @@ class Runner:
         from spiffcli.engine.tuning import install
 
         install(enabled=self.settings.tuning)
-        config = self._given_engine or self._load_engine()
+        config = self.config
         mode = ScriptMode(self.settings.scripts)
         scripts = make_script_engine(mode, functions=config.functions, service=config.service)
-        return Engine(config, scripts, self._clock or SystemClock())
+        return Engine(config, scripts, self._clock or SystemClock(), self.services)
 
-    def _load_engine(self) -> EngineConfig:
+    @cached_property
+    def config(self) -> EngineConfig:
+        """The engine module of the settings.
+
+        Raises:
+            ConfigError: It cannot be used.
+        """
         from spiffcli.app.modules import load_engine
 
-        return load_engine(self.settings.engine, self.settings.folder)
+        return self._given_engine or load_engine(self.settings.engine, self.settings.folder)
+
+    @cached_property
+    def services(self) -> Services | None:
+        """Business code that serves processes, or None.
+
+        Raises:
+            ConfigError: A module of services cannot be used.
+        """
+        from spiffcli.app.services import load_services
+
+        return load_services(self)
+
+    def service(self, aggregate: type[A]) -> ProcessService[A]:
+        """What starts workflows of a type of aggregate, and talks to them."""
+        from spiffcli.app.processes import RunnerProcessService
+
+        return RunnerProcessService(self, aggregate)
+
+    def require_wired(self) -> None:
+        """Nothing, if services and the models in use fit together; looked at once.
+
+        Raises:
+            WiringError: They do not; `faults` says how.
+        """
+        if not self._wired and self.services is not None:
+            from spiffcli.app.services import require_wired
+
+            require_wired(self)
+        self._wired = True
 
     @cached_property
     def context(self) -> Context:
@@ -261,7 +302,8 @@ class Runner:
         from spiffcli.engine.scripting import ScriptMode
 
         into = None if dry_run else self._created_catalog
-        added = add(self._catalog_or_empty(), self.engine, ScriptMode(self.settings.scripts), request, into=into)
+        mode = ScriptMode(self.settings.scripts)
+        added = add(self._catalog_or_empty(), self.engine, mode, request, into=into, faults=self._planned_faults)
         if added.deployment is not None:
             self._compare_with_before(added)
         return added
@@ -274,6 +316,13 @@ class Runner:
 
         with suppress(Exception):  # the deployment is stored; a fault shows when the comparison is asked for
             compare_new(self.catalog.with_scope(tenant=added.plan.tenant), added.plan, self._kept_diffs())
+
+    def _planned_faults(self, plan: DeploymentPlan) -> list[Fault]:
+        if self.services is None:
+            return []
+        from spiffcli.app.services import planned_faults
+
+        return planned_faults(self, plan)
 
     def _catalog_or_empty(self) -> Catalog:
         """The catalog; one in memory where there is no store yet."""
@@ -335,6 +384,7 @@ class Runner:
         from spiffcli.running import Session
 
         definition = self.catalog.startable(ref)
+        self.require_wired()
         with Session.begin(self.context, definition, data, natural_id=natural_id) as session:
             yield session
 
@@ -350,6 +400,8 @@ class Runner:
         from spiffcli.running import Session
 
         instance = self.catalog.instance(ref)
+        if doing != "cancel":  # whatever is wrong, an instance can be ended
+            self.require_wired()
         with Session.open(self.context, instance.id, doing) as session:
             yield session
 
@@ -420,6 +472,7 @@ class Runner:
         """
         from spiffcli.running.sending import send_named
 
+        self.require_wired()
         target = None if instance is None else self.catalog.instance(instance)
         return send_named(self.context, kind, name, payload, target)
 
@@ -431,6 +484,7 @@ class Runner:
         """
         from spiffcli.running.ticking import tick
 
+        self.require_wired()
         for plan, changed in self.catalog.run_scheduled():
             if on_change is not None:
                 on_change(plan, changed)

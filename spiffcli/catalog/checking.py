@@ -52,6 +52,7 @@ def _findings(reader: Reader) -> Iterator[_Finding]:
     yield from _natural_ids(reader)
     yield from _situations(reader, there["definition"])
     yield from _histories(reader, there["instance"])
+    yield from _aggregates(reader, there["instance"])
 
 
 def _blobs(reader: Reader) -> Iterator[_Finding]:
@@ -199,3 +200,9 @@ def _histories(reader: Reader, instances: set[str]) -> Iterator[_Finding]:
     for row in reader.find("history"):
         if row.id.partition(".")[0] not in instances:
             yield _Finding(f"The history {row.id} belongs to no instance.")
+
+
+def _aggregates(reader: Reader, instances: set[str]) -> Iterator[_Finding]:
+    for row in reader.find("aggregate"):
+        if row.fields["instance"] not in instances:
+            yield _Finding(f"The aggregate {row.id} belongs to instance {row.fields['instance']}, which is missing.")

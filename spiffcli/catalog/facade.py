@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from spiffcli.catalog import definitions, deployments, instances
+from spiffcli.catalog import aggregates, definitions, deployments, instances
 from spiffcli.catalog.clock import Clock, iso, system_clock
 from spiffcli.catalog.definitions import KINDS, Counts
 from spiffcli.catalog.instances import Filter, Situation, Standing
@@ -14,6 +14,7 @@ from spiffcli.catalog.scope import Scope
 from spiffcli.store.protocol import DocumentStore, Reader, Transaction
 from spiffcli.values import (
     DEFAULT_TENANT,
+    AggregateRecord,
     Definition,
     DefinitionKind,
     Deployment,
@@ -469,6 +470,24 @@ class Catalog:
         """
         with self._write() as tx:
             return instances.save(tx, instance, state, entries, expected=expected, situation=situation, keep=keep)
+
+    def aggregate(self, process: str, natural_id: str) -> AggregateRecord | None:
+        """The aggregate of a process with this natural id, or None."""
+        return aggregates.aggregate(self.reader, self.tenant, process, natural_id)
+
+    def aggregates_of(self, instance: str) -> list[AggregateRecord]:
+        """The aggregates that an instance works on, its own first."""
+        return aggregates.aggregates_of(self.reader, instance)
+
+    def put_aggregate(self, record: AggregateRecord) -> AggregateRecord:
+        """Store an aggregate; see `aggregates.put_aggregate`.
+
+        Raises:
+            DuplicateError: A new one whose natural id is taken.
+            ConflictError: Somebody else changed it in between.
+        """
+        with self._write() as tx:
+            return aggregates.put_aggregate(tx, self.tenant, record)
 
     def load(self, id: str) -> tuple[Instance, bytes]:
         """An instance and its state.

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, NoReturn
 
+from spiffcli.catalog.aggregates import delete_aggregates
 from spiffcli.catalog.blobs import delete_unreferenced
 from spiffcli.catalog.documents import (
     document_id,
@@ -319,6 +320,7 @@ def delete_rows(tx: Transaction, rows: Iterable[Document]) -> None:
         tx.delete("instance", row.id, expected=row.revision)
         for chunk_id in history_ids(row):
             _delete_document(tx, "history", chunk_id)
+        delete_aggregates(tx, row.id)
         natural_id = row.fields.get("natural_id")
         if natural_id is not None:
             _delete_document(tx, "natural", natural_key(row.fields["tenant"], row.fields["key"], natural_id))

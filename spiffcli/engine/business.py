@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from spiffcli.values import AggregateRecord
+
 #: What happened to a task, as a method is told.
 TaskHappening = Literal["created", "cancelled"]
 
 #: Key of `workflow.data` under which a process notes which aggregate it works on.
 CASE = "aggregate"
+
+#: Marks a task that stays open until somebody completes it, in its internal data.
+OPEN = "open"
 
 
 class BusinessError(Exception):
@@ -60,6 +65,7 @@ class Level:
         key: Where the element stands in the collection: an index, or the key of a mapping.
         item: Name that the model gives the element, or None.
         case: The aggregate that has the collection.
+        definition: Id of the definition the activity belongs to.
     """
 
     element: str
@@ -69,6 +75,7 @@ class Level:
     key: Any = None
     item: str | None = None
     case: CaseKey | None = None
+    definition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,19 @@ class Place:
     task: str
     case: CaseKey | None
     levels: tuple[Level, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What starts a workflow by itself.
+
+    Attributes:
+        kind: `message`, `signal` or `timer`.
+        name: Name of the message or signal; for a timer, the BPMN id of its start event.
+    """
+
+    kind: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +160,39 @@ class Unit(Protocol):
         Raises:
             RunnerError: It has no such fields.
         """
+        ...
+
+    def begin(self, definition: str, given: Any, natural_id: str | None = None, start: Start | None = None) -> CaseKey:
+        """Keep the aggregate of a new workflow.
+
+        Args:
+            given: The aggregate, or data that make one.
+            start: What starts it, where that is no person and no program.
+
+        Raises:
+            InputError: Nothing makes an aggregate of it.
+        """
+        ...
+
+    def change(self, case: CaseKey, change: Callable[[Any], object]) -> None:
+        """Let a function change an aggregate.
+
+        Raises:
+            Exception: Whatever the function raises; nothing is kept then.
+        """
+        ...
+
+    def reading(self, case: CaseKey) -> Any:
+        """An aggregate to be read, as it is kept now."""
+        ...
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether something is kept that the store does not have."""
+        ...
+
+    def save(self, instance: str, put: Callable[[AggregateRecord], AggregateRecord]) -> None:
+        """Store what changed, inside the transaction that stores the instance."""
         ...
 
     def mark(self) -> object:

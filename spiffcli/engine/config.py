@@ -31,6 +31,7 @@ class EngineConfig:
         types: Types that task data may hold beyond the built-in ones.
         service: Carries out service tasks, or None where there are none.
         forms: Folder in which forms are looked up that are not part of a deployment.
+        services: Business code that serves processes: a `spiffcli.services.Registry`, or several services.
     """
 
     name: str
@@ -40,6 +41,7 @@ class EngineConfig:
     types: tuple[CustomType, ...] = ()
     service: ServiceCaller | None = None
     forms: Path | None = None
+    services: Any = field(default=None, repr=False)
 
     @classmethod
     def spiff(cls) -> EngineConfig:
@@ -73,6 +75,7 @@ class EngineConfig:
         types: Iterable[CustomType] = (),
         service: ServiceCaller | None = None,
         forms: Path | None = None,
+        services: Any = None,
     ) -> EngineConfig:
         """This engine with more functions for scripts, more types for task data, or services.
 
@@ -92,6 +95,7 @@ class EngineConfig:
             types=(*self.types, *types),
             service=service or self.service,
             forms=forms or self.forms,
+            services=services if services is not None else self.services,
         )
 
     def registry(self) -> Registry:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sysconfig
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from SpiffWorkflow.exceptions import SpiffWorkflowException
@@ -118,4 +120,19 @@ def _reason(error: BaseException) -> tuple[str, int | None, str]:
     if isinstance(error, SpiffWorkflowException):
         text = str(error.args[0]) if error.args else str(error)
         return text.rstrip(". "), getattr(error, "line_number", None), getattr(error, "error_line", "") or ""
-    return f"{type(error).__name__}: {error}", None, ""
+    return f"{type(error).__name__}: {error}{_raised_at(error)}", None, ""
+
+
+#: Where code is that no user wrote: this program, the standard library, and what is installed.
+_NOT_THEIRS = (Path(__file__).parents[1], *(Path(sysconfig.get_paths()[name]) for name in ("stdlib", "purelib")))
+
+
+def _raised_at(error: BaseException) -> str:
+    """Where in somebody else's code an error was raised."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if file.suffix == ".py" and not any(file.is_relative_to(folder) for folder in _NOT_THEIRS):
+            place = f" ({file.name}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    return place

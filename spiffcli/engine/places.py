@@ -83,4 +83,5 @@ def _level(task: Task, loop: Task) -> Level:
         keys[index] if keys is not None else index,
         spec.input_item.bpmn_id if spec.input_item is not None else None,
         case_of(loop.workflow),
+        loop.workflow.definition,
     )

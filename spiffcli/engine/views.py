@@ -15,6 +15,7 @@ from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import LoopTask
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
+from spiffcli.engine.business import OPEN
 from spiffcli.engine.registry import Registry
 from spiffcli.engine.workflow import RunnerWorkflow
 from spiffcli.values import Subscription, TaskView
@@ -53,6 +54,7 @@ def view(task: Task) -> TaskView:
         manual=spec.manual,
         loop=_progress(task),
         definition=workflow.definition,
+        open=bool(task.state == TaskState.STARTED and task.internal_data.get(OPEN)),
     )
 
 

@@ -12,7 +12,9 @@ from typing import Any
 from SpiffWorkflow.bpmn.specs.control import BoundaryEventSplit
 from SpiffWorkflow.bpmn.specs.event_definitions.item_aware_event import ErrorEventDefinition
 from SpiffWorkflow.bpmn.specs.mixins import ManualTaskMixin, SendTaskMixin, ServiceTaskMixin, UserTaskMixin
+from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
 from SpiffWorkflow.bpmn.specs.mixins.events.intermediate_event import BoundaryEvent
+from SpiffWorkflow.bpmn.specs.mixins.events.start_event import StartEvent
 from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import (
     MultiInstanceTask,
     ParallelMultiInstanceTask,
@@ -26,12 +28,9 @@ from SpiffWorkflow.util.deep_merge import DeepMerge
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine import views
-from spiffcli.engine.business import CASE, BusinessError, Outcome, Unit
+from spiffcli.engine.business import CASE, OPEN, BusinessError, Outcome, Unit
 from spiffcli.engine.places import around, is_served, place_of
 from spiffcli.errors import InputError
-
-#: Marks a task that stays open until somebody completes it, in its internal data.
-OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,10 @@ def _run(self: Any, my_task: Task) -> Any:
         return _engine_run(self, my_task)
     top = my_task.workflow.top_workflow
     given, top.given = top.given, None
-    if isinstance(self, BusinessRuleTaskMixin):
-        given = _decided(self, my_task)
+    if isinstance(self, _BRINGING):
+        given = _brought(self, my_task)
+        if _needs_nothing(self, my_task, given):
+            return True
     outcome = top.unit.perform(place_of(my_task), given=given)
     if outcome.error is not None:
         raise_error(my_task, outcome)
@@ -88,16 +89,27 @@ def _is_ours(spec: Any, task: Task) -> bool:
     if not isinstance(spec, _TASKS) or not is_served(task):
         return False
     unit: Unit = task.workflow.top_workflow.unit
-    if isinstance(spec, BusinessRuleTaskMixin | ManualTaskMixin | UserTaskMixin):
+    if isinstance(spec, _BRINGING) or spec.manual:
         return True
     return unit.is_wired(task.workflow.definition, views.bpmn_id(spec))
 
 
-_TASKS = (ServiceTaskMixin, SendTaskMixin, BusinessRuleTaskMixin, UserTaskMixin, ManualTaskMixin)
+_TASKS = (ServiceTaskMixin, SendTaskMixin, UserTaskMixin, ManualTaskMixin, BusinessRuleTaskMixin, CatchingEvent)
+
+#: What brings values with it: decisions, and messages and signals.
+_BRINGING = (BusinessRuleTaskMixin, CatchingEvent)
 
 
-def _decided(spec: Any, task: Task) -> Mapping[str, Any]:
-    """What a decision says, without leaving it in the data of the task."""
+def _needs_nothing(spec: Any, task: Task, given: Mapping[str, Any]) -> bool:
+    """Whether an event is done. What starts a whole process was told when its aggregate was made."""
+    top = task.workflow.top_workflow
+    if isinstance(spec, StartEvent) and task.workflow is top:
+        return True
+    return not given and not top.unit.is_wired(task.workflow.definition, views.bpmn_id(spec))
+
+
+def _brought(spec: Any, task: Task) -> Mapping[str, Any]:
+    """What a decision or event brings, without leaving it in the data of the task."""
     before, task.data = task.data, dict(task.data)
     try:
         _engine_run(spec, task)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from spiffcli.catalog import Catalog
 from spiffcli.running.specs import CatalogSpecs
+from spiffcli.values import TaskView
 
 if TYPE_CHECKING:
     from spiffcli.engine import Engine
@@ -25,6 +27,7 @@ class Context:
         max_steps: Steps one run may take before it is taken for an endless loop.
         sessions: The sessions this command has open, by instance.
         post: What this command is delivering just now, or None.
+        on_run: Called with the id of the instance and every node of the model that ran, or None.
     """
 
     catalog: Catalog
@@ -36,6 +39,7 @@ class Context:
     cache: SpecCache = field(init=False)
     sessions: dict[str, Session] = field(default_factory=dict)
     post: Post | None = None
+    on_run: Callable[[str, TaskView], object] | None = None
 
     def __post_init__(self) -> None:
         self.specs = CatalogSpecs(self.catalog)

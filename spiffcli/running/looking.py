@@ -64,8 +64,8 @@ class Look:
 
     @property
     def open_tasks(self) -> tuple[TaskView, ...]:
-        """The tasks a person can complete now."""
-        return tuple(view for view in self.waiting if view.manual and view.state == "READY")
+        """The tasks that somebody can complete now: those of people, and those that methods left open."""
+        return tuple(view for view in self.waiting if view.open or (view.manual and view.state == "READY"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from spiffcli.catalog.clock import iso
-from spiffcli.errors import IncidentError, StateError
+from spiffcli.errors import DuplicateError, IncidentError, StateError
 from spiffcli.running.context import Context
 from spiffcli.running.rows import row_of
 from spiffcli.values import Definition, HistoryEntry, Instance, TaskView
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spiffcli.catalog import Catalog
     from spiffcli.catalog.resolving import Resolution
     from spiffcli.engine import Event, Running
+    from spiffcli.engine.business import BusinessError, Start
 
 #: How often a run that does not stop is saved, in seconds of wall time.
 SAVE_INTERVAL_S = 2.0
@@ -62,11 +63,14 @@ class Session:
         cls,
         context: Context,
         definition: Definition,
-        data: Mapping[str, Any] | None = None,
+        data: Any = None,
         *,
         natural_id: str | None = None,
     ) -> Iterator[Session]:
         """A new instance of a definition, stored before its first step.
+
+        Args:
+            data: Its first data; where business code serves the definition, the aggregate or what makes one.
 
         Raises:
             DuplicateError: The natural id is taken.
@@ -83,16 +87,23 @@ class Session:
         cls,
         context: Context,
         definition: Definition,
-        data: Mapping[str, Any] | None = None,
+        data: Any = None,
         *,
         natural_id: str | None = None,
+        start: Start | None = None,
     ) -> Iterator[Session]:
         """A new instance of a definition that is not stored before it is saved.
 
+        Args:
+            data: As of `begin`.
+            start: What starts it, where that is no person and no program.
+
         Raises:
             DataError: `data` hold a value that cannot be stored.
+            InputError: Business code serves the definition, and `data` make no aggregate.
         """
         now = iso(context.now())
+        running = _started(context, definition, data, natural_id, start)
         instance = Instance(
             id=str(uuid4()),
             tenant=context.catalog.tenant,
@@ -102,12 +113,12 @@ class Session:
             state="running",
             created=now,
             updated=now,
-            natural_id=natural_id,
+            natural_id=natural_id if running.case is None else running.case.id,
             user=context.user,
             source=definition.source,
         )
         with _locked(context, instance.id, f"start {definition.label}"):
-            session = cls(context, instance, context.engine.start(definition.id, context.cache, data), stored=False)
+            session = cls(context, instance, running, stored=False)
             with session._registered():
                 yield session
 
@@ -189,7 +200,7 @@ class Session:
         try:
             for view in self.running.advance(budget=self.context.max_steps):
                 self._note_run(view)
-                if save_steps or time.monotonic() > next_save:
+                if save_steps or self._has_changes() or time.monotonic() > next_save:
                     next_save = self._save_in_between()
                 if on_step is not None:
                     on_step(view)
@@ -236,7 +247,29 @@ class Session:
             raise
         view = self.running.task(task_id)
         self._note_completed(view, answers)
+        self._save_changes()
         return view
+
+    def raise_error(self, task_id: str, error: BusinessError) -> TaskView:
+        """Let a task that was left open end with a business error. `advance` runs its error path.
+
+        Raises:
+            StateError: The task is not open, nothing catches the error, or the instance cannot move.
+        """
+        self.require_open()
+        view = self.running.raise_error(task_id, error)
+        self.note("raised-error", task=view.id, name=view.name, error=error.code)
+        self._save_changes()
+        return view
+
+    def _has_changes(self) -> bool:
+        """Whether an aggregate changed: it is saved with the step that changed it, and not with later ones."""
+        unit = self.running.unit
+        return unit is not None and unit.has_changes
+
+    def _save_changes(self) -> None:
+        if self._has_changes():
+            self.save()
 
     def _note_completed(self, view: TaskView, answers: Mapping[str, Any]) -> None:
         self.note("completed-task", task=view.id, name=view.name, answers=sorted(answers))
@@ -247,6 +280,8 @@ class Session:
     def _note_run(self, view: TaskView) -> None:
         if view.type != "internal":
             self.ran.append(view)
+            if self.context.on_run is not None:
+                self.context.on_run(self.instance.id, view)
 
     def _reload(self) -> None:
         instance, state = self.context.catalog.load(self.instance.id)
@@ -318,7 +353,11 @@ class Session:
 
     def save(self, *, keep: Iterable[bytes] = ()) -> None:
         """Store the instance as it is; see `save_in`."""
-        self.save_in(self.context.catalog, keep=keep)
+        if self._has_changes():
+            with self.context.catalog.transaction() as catalog:
+                self.save_in(catalog, keep=keep)
+        else:
+            self.save_in(self.context.catalog, keep=keep)
 
     def save_in(self, catalog: Catalog, *, keep: Iterable[bytes] = ()) -> None:
         """Store the instance, as part of a larger change where `catalog` is in a transaction.
@@ -335,14 +374,32 @@ class Session:
         row, situation = row_of(self.instance, self.running, iso(self.context.now()))
         write = catalog.save if self._stored else catalog.create
         kept = (*snapshot.specs.values(), *keep)
-        self.instance = write(row, snapshot.state, self._entries, situation=situation, keep=kept)
+        with self._duplicates_told():
+            self.instance = write(row, snapshot.state, self._entries, situation=situation, keep=kept)
+            if self.running.unit is not None:
+                self.running.unit.save(self.instance.id, catalog.put_aggregate)
         self._stored = True
         self._entries = []
+
+    @contextmanager
+    def _duplicates_told(self) -> Iterator[None]:
+        """A context in which a natural id that is taken is told with the aggregate it belongs to."""
+        from spiffcli.services.errors import DuplicateStart
+
+        try:
+            yield
+        except DuplicateError as error:
+            case = self.running.case
+            if case is None or isinstance(error, DuplicateStart):
+                raise
+            raise DuplicateStart(case.process, case.id, error.data["instance"]) from error
 
     def _note_followed(self) -> None:
         """Note what calls and decisions were found to mean; in a loop, once for each."""
         for followed in self.running.followed():
             self._note_resolved(followed.caller, self.context.specs.resolution(followed))
+        for untold in self.running.untold():
+            self.note("not-told", task=untold.place.element, reason=untold.reason)
 
     def _note_resolved(self, caller: str, found: Resolution) -> None:
         place = (caller, found.reference.element, found.reference.key)
@@ -371,6 +428,19 @@ class Session:
             deliver(self, events)
         else:
             self.save()
+
+
+def _started(
+    context: Context, definition: Definition, data: Any, natural_id: str | None, start: Start | None
+) -> Running:
+    """A new instance in memory, with its aggregate where business code serves it."""
+    engine = context.engine
+    if engine.business is None or not engine.business.serves(definition.id):
+        return engine.start(definition.id, context.cache, data)
+    running = engine.start(definition.id, context.cache)
+    assert running.unit is not None
+    running.begin_case(running.unit.begin(definition.id, data, natural_id, start))
+    return running
 
 
 def ending(instance: Instance) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spiffcli.catalog.timers import TimerStart
+from spiffcli.engine.business import Start
 from spiffcli.errors import AmbiguousError, ConflictError, IncidentError, RunnerError
 from spiffcli.running.session import Session
 from spiffcli.values import Definition
@@ -35,7 +36,9 @@ def begin_with(context: Context, stack: ExitStack, event: Event) -> list[Session
 
 
 def _begin(context: Context, stack: ExitStack, definition: Definition, event: Event) -> Session | None:
-    session = stack.enter_context(Session.prepare(context, definition))
+    served = context.engine.business is not None and context.engine.business.serves(definition.id)
+    given = event.payload if served else None
+    session = stack.enter_context(Session.prepare(context, definition, given, start=Start(event.kind, event.name)))
     if not session.running.begin_with(event):
         return None
     session.note_start(definition, event=event.kind, name=event.name)
@@ -103,7 +106,7 @@ def _armed(context: Context, definition: Definition, timer: TimerStart) -> Timer
 def _start(context: Context, definition: Definition, timer: TimerStart) -> Ticked:
     from spiffcli.running.ticking import Ticked
 
-    with Session.prepare(context, definition) as session:
+    with Session.prepare(context, definition, start=Start("timer", timer.element)) as session:
         session.running.begin_at(timer.element)
         session.note_start(definition, timer=timer.element)
         with context.catalog.transaction() as catalog:

@@ -45,6 +45,7 @@ INDEXES: Mapping[str, tuple[str, ...]] = {
     "instance": ("tenant", "key", "definition", "state", "events", "due", "situation", "waiting_at"),
     "history": (),
     "natural": ("instance",),
+    "aggregate": ("instance",),
     "situation": ("definition",),
     "meta": (),
 }

@@ -1,0 +1,209 @@
+"""Decorators that say what classes and functions do in a process. They attach what they are told, and do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, overload
+
+from spiffcli.services.errors import ServiceError
+from spiffcli.services.versions import ALL, VersionRange, parse_range
+
+A = TypeVar("A")
+C = TypeVar("C", bound=type[Any])
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: `camel`: a method `send_mail` also goes by `sendMail` in models, and a field `due_date` by `dueDate`.
+Naming = Literal["exact", "camel"]
+
+SERVICE, TASK, VALUE = "__workflow_service__", "__workflow_task__", "__workflow_value__"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceMark:
+    """That a class serves a process.
+
+    Attributes:
+        process: Id of the process.
+        aggregate: Type of the aggregate.
+        versions: For which versions.
+    """
+
+    process: str
+    aggregate: type[Any]
+    versions: VersionRange = ALL
+    naming: Naming = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMark:
+    """That a method does a task.
+
+    Attributes:
+        task_definition: Name that the model gives what is to be done; None for the name of the method.
+        id: BPMN id of the element instead.
+        versions: For which versions; None for those of its service.
+    """
+
+    task_definition: str | None = None
+    id: str | None = None
+    versions: VersionRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValueMark:
+    """That a method calculates a value for expressions.
+
+    Attributes:
+        name: Its name in expressions; None for the name of the method.
+    """
+
+    name: str | None = None
+    versions: VersionRange | None = None
+
+
+class WorkflowService(Generic[A]):
+    """Base for services that say their aggregate as a type argument: `class Orders(WorkflowService[Order])`."""
+
+
+@overload
+def workflow_service(cls: C, /) -> C: ...
+@overload
+def workflow_service(
+    *,
+    aggregate: type[Any] | None = None,
+    process_id: str | None = None,
+    version: str | None = None,
+    naming: Naming = "exact",
+) -> Callable[[C], C]: ...
+def workflow_service(
+    cls: C | None = None,
+    /,
+    *,
+    aggregate: type[Any] | None = None,
+    process_id: str | None = None,
+    version: str | None = None,
+    naming: Naming = "exact",
+) -> C | Callable[[C], C]:
+    """Say that a class does the tasks of a process. May be repeated, for several processes.
+
+    Args:
+        aggregate: Type of the aggregate that carries the state; by default that of `WorkflowService[...]`.
+        process_id: Id of the process; by default the name of the class with its first letter in lower case.
+        version: For which versions of the process; by default all. See `parse_range`.
+        naming: `camel` lets names in Python style go by camel case in models.
+
+    Raises:
+        ServiceError: There is no aggregate, or another than before, or the range of versions is none.
+    """
+    versions = parse_range(version)
+    if naming not in get_args(Naming):
+        raise ServiceError(f"{naming!r} is no way of naming.", hint="Write 'exact' or 'camel'.")
+
+    def decorate(service: C) -> C:
+        if not isinstance(service, type):
+            raise ServiceError(f"@workflow_service marks classes; {service!r} is none.", hint="For functions: Service.")
+        bound = _aggregate(service, aggregate)
+        mark = ServiceMark(process_id or default_process_id(service.__name__), bound, versions, naming)
+        others: tuple[ServiceMark, ...] = vars(service).get(SERVICE, ())
+        if any(other.aggregate is not bound for other in others):
+            raise ServiceError(
+                f"{service.__qualname__} is bound to two types of aggregates: {others[0].aggregate.__name__} and "
+                f"{bound.__name__}.",
+                hint="A service is bound to one. Make a class for each.",
+            )
+        # In the class itself: a subclass that is not marked is no service.
+        setattr(service, SERVICE, (mark, *others))
+        return service
+
+    return decorate if cls is None else decorate(cls)
+
+
+def _aggregate(service: type[Any], given: type[Any] | None) -> type[Any]:
+    bases = [
+        get_args(base)[0] for base in getattr(service, "__orig_bases__", ()) if get_origin(base) is WorkflowService
+    ]
+    found = given or next(iter(bases), None)
+    if not isinstance(found, type):
+        raise ServiceError(
+            f"{service.__qualname__} does not say which aggregate it works on.",
+            hint="Write @workflow_service(aggregate=...), or derive from WorkflowService[...].",
+        )
+    return found
+
+
+def default_process_id(name: str) -> str:
+    """The process id that a class name stands for: its first letter in lower case, the rest as it is."""
+    return name[:1].lower() + name[1:]
+
+
+@overload
+def workflow_task(function: F, /) -> F: ...
+@overload
+def workflow_task(
+    *, task_definition: str | None = None, id: str | None = None, version: str | None = None
+) -> Callable[[F], F]: ...
+def workflow_task(
+    function: F | None = None,
+    /,
+    *,
+    task_definition: str | None = None,
+    id: str | None = None,
+    version: str | None = None,
+) -> F | Callable[[F], F]:
+    """Say that a method does a task. May be repeated, for several tasks.
+
+    Without arguments the name of the method is the name that the model uses, or the BPMN id of the element.
+
+    Args:
+        task_definition: Name that the model uses.
+        id: BPMN id of the element.
+        version: For which versions of the process, instead of those of the service.
+
+    Raises:
+        ServiceError: Both a name and an id are given, or the range of versions is none.
+    """
+    if task_definition is not None and id is not None:
+        raise ServiceError(
+            f"@workflow_task has task_definition={task_definition!r} and id={id!r}.",
+            hint="Name the task by one of them; repeat the decorator to wire the method to two tasks.",
+        )
+    mark = TaskMark(task_definition, id, None if version is None else parse_range(version))
+
+    def decorate(method: F) -> F:
+        _mark(method, TASK, mark)
+        return method
+
+    return decorate if function is None else decorate(function)
+
+
+@overload
+def workflow_value(function: F, /) -> F: ...
+@overload
+def workflow_value(*, name: str | None = None, version: str | None = None) -> Callable[[F], F]: ...
+def workflow_value(
+    function: F | None = None, /, *, name: str | None = None, version: str | None = None
+) -> F | Callable[[F], F]:
+    """Say that a method calculates a value that expressions read by name. It must not change anything.
+
+    Args:
+        name: Name in expressions; by default that of the method.
+        version: For which versions of the process, instead of those of the service.
+
+    Raises:
+        ServiceError: The range of versions is none.
+    """
+    mark = ValueMark(name, None if version is None else parse_range(version))
+
+    def decorate(method: F) -> F:
+        _mark(method, VALUE, mark)
+        return method
+
+    return decorate if function is None else decorate(function)
+
+
+def _mark(method: Callable[..., Any], attribute: str, mark: Any) -> None:
+    function = getattr(method, "__func__", method)  # static and class methods
+    if not callable(function) or isinstance(function, type):
+        raise ServiceError(f"{method!r} is no method.", hint="Put the decorator on a method or function.")
+    setattr(function, attribute, (mark, *getattr(function, attribute, ())))

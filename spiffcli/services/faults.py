@@ -1,0 +1,87 @@
+"""What is wrong between services and models: values, and how they read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from spiffcli.model.elements import Node
+from spiffcli.services.names import node_label
+from spiffcli.services.registry import Method
+from spiffcli.services.wiring import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong.
+
+    Attributes:
+        rule: Stable name of the kind of fault.
+        process: Id of the process; empty where it is about a service alone.
+        version: Version of the process, or None.
+        element: BPMN id of the element, or None.
+        label: How a message names the element: `task 'T2' (task definition 'SEND')`, or empty.
+        message: What is wrong, as the rest of a sentence that begins with the place.
+        fix: What to do.
+        file, line: Where the element stands in its model; else where the service stands.
+        methods: The methods concerned.
+        warning: Whether everything can move all the same.
+        instances: Instances concerned, where the fault is about them.
+    """
+
+    rule: str
+    process: str
+    version: int | None
+    element: str | None
+    label: str
+    message: str
+    fix: str
+    file: str = ""
+    line: int = 0
+    methods: tuple[Method, ...] = ()
+    warning: bool = False
+    instances: int = 0
+
+    @property
+    def place(self) -> str:
+        """Process, version and element, in words."""
+        process = f"process '{self.process}'" if self.process else ""
+        version = f" v{self.version}" if self.version is not None else ""
+        return ", ".join(filter(None, (f"{process}{version}", self.label)))
+
+    def to_json(self) -> dict[str, Any]:
+        """An entry of `faults` in a `runner/faults/1` document."""
+        return {
+            "rule": self.rule,
+            "warning": self.warning,
+            "process": self.process or None,
+            "version": self.version,
+            "element": self.element,
+            "message": self.message,
+            "fix": self.fix,
+            "file": self.file or None,
+            "line": self.line or None,
+            "methods": [
+                {"name": method.label, "file": method.file or None, "line": method.line or None}
+                for method in self.methods
+            ],
+            "instances": self.instances,
+        }
+
+
+def fault_text(fault: Fault) -> str:
+    """A fault in two lines: where and what, then the fix."""
+    where = f"{fault.file}:{fault.line}: " if fault.file and fault.line else ""
+    mild = "(warning) " if fault.warning else ""
+    place = f"{fault.place}: " if fault.place else ""
+    return f"{where}{mild}{place}{fault.message}\n  Fix: {fault.fix}"
+
+
+def fault_at(
+    rule: str, subject: Subject, node: Node, message: str, fix: str, *methods: Method, warning: bool = False
+) -> Fault:
+    """A fault at a node."""
+    return Fault(
+        rule, subject.key, subject.version, node.id, node_label(node), message, fix, subject.process.file, node.line,
+        methods, warning,
+    )  # fmt: skip

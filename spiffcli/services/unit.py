@@ -1,0 +1,361 @@
+"""The aggregates that one instance works on, from one save to the next.
+
+A method gets an aggregate that is made anew from what was kept last, so that what it did to it is gone if it fails, and
+kept if it does not. Expressions read a copy of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, is_dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from spiffcli.engine.business import BusinessError, CaseKey, Level, Outcome, Place, Start, TaskHappening
+from spiffcli.errors import DataError, InputError
+from spiffcli.services.aggregates import AggregateType, from_data
+from spiffcli.services.errors import DuplicateStart
+from spiffcli.services.invoking import Call, invoke
+from spiffcli.services.registry import Method
+from spiffcli.services.wiring import Wiring
+from spiffcli.values import AggregateRecord
+
+if TYPE_CHECKING:
+    from spiffcli.services.runtime import Services
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An aggregate as it is kept now.
+
+    Attributes:
+        record: Its record; the revision is that of the store, 0 for one that is new.
+        document: It as JSON; None with a repository of its own.
+        object: It itself, with such a repository; never handed out.
+        changed: Whether the store does not have this yet.
+    """
+
+    record: AggregateRecord
+    document: Mapping[str, Any] | None = field(default=None, repr=False)
+    object: Any = field(default=None, repr=False)
+    changed: bool = False
+
+
+class AggregateUnit:
+    """The unit of one instance; see `spiffcli.engine.business.Unit`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._kept: dict[CaseKey, _Kept] = {}
+        self._read: dict[CaseKey, tuple[_Kept, Any]] = {}
+
+    # What the engine asks
+
+    def serves(self, definition: str) -> bool:
+        """Whether a definition is served."""
+        return self._services.serves(definition)
+
+    def is_wired(self, definition: str, element: str) -> bool:
+        """Whether a method is wired to a node."""
+        wiring = self._services.wiring(definition)
+        return wiring is not None and element in wiring.tasks
+
+    def perform(
+        self, place: Place, happening: TaskHappening = "created", given: Mapping[str, Any] | None = None
+    ) -> Outcome:
+        """Call the method of a task."""
+        method = self._wiring(place).tasks.get(place.element)
+        if happening == "cancelled" and (method is None or not method.signature.wants("event")):
+            return Outcome()
+        case = self._case(place)
+        kind = self._type(case)
+        aggregate = self._fresh(case)
+        if given and (method is None or not method.signature.wants("payload")):
+            aggregate = self._filled(kind, aggregate, given)
+        error = None
+        if method is not None:
+            try:
+                self._invoke(method, place, aggregate, happening, given)
+            except BusinessError as raised:
+                error = raised
+        kept = self._changed(case, aggregate)
+        open = method is not None and method.signature.wants("task-id") and happening == "created" and error is None
+        return Outcome(error, open, lambda: self._keep(case, kept))
+
+    def take(self, place: Place, given: Mapping[str, Any]) -> None:
+        """Put what somebody gave into the fields of the aggregate."""
+        case = self._case(place)
+        self._keep(case, self._changed(case, self._filled(self._type(case), self._fresh(case), given)))
+
+    def change(self, case: CaseKey, change: Callable[[Any], object]) -> None:
+        """Let a function change an aggregate.
+
+        Raises:
+            NotFoundError: There is none.
+            Exception: Whatever the function raises; nothing is kept then.
+        """
+        aggregate = self._fresh(case)
+        change(aggregate)
+        self._keep(case, self._changed(case, aggregate))
+
+    def called(self, place: Place, definition: str) -> CaseKey | None:
+        """The aggregate of its own that a called process is to have, made now."""
+        own, child = self._wiring(place), self._services.wiring(definition)
+        if child is None or child.aggregate.cls is own.aggregate.cls:
+            return None
+        creator = own.tasks.get(place.element)
+        if creator is None:
+            raise InputError(
+                f"'{child.process}' has an aggregate of its own, and no method makes its {child.aggregate.name}",
+                hint="See all that is missing with: runner check",
+            )
+        case = self._case(place)
+        aggregate = self._fresh(case)
+        made = self._made(creator, child, self._invoke(creator, place, aggregate, "created", None))
+        key = CaseKey(child.process, child.aggregate.id_of(made))
+        self._insert(key, child, definition, made, root=self._root(case))
+        self._keep(case, self._changed(case, aggregate))
+        return key
+
+    def mark(self) -> object:
+        """What is kept now."""
+        return dict(self._kept)
+
+    def go_back(self, mark: object) -> None:
+        """Give up what was kept since."""
+        assert isinstance(mark, dict)
+        self._kept = dict(mark)
+
+    def values(self, place: Place, names: Iterable[str]) -> Mapping[str, Any]:
+        """The values of names in an expression."""
+        if place.case is None:
+            return {}
+        wiring, found = self._wiring(place), {}
+        for name in names:
+            if name in wiring.values:
+                # Its own copy: a value must not change anything, and does not.
+                found[name] = self._invoke(wiring.values[name], place, self._fresh(place.case), "created", None)
+            elif name in wiring.fields:
+                found[name] = getattr(self.reading(place.case), wiring.fields[name])
+            else:
+                level = next((each for each in reversed(place.levels) if each.item == name), None)
+                if level is not None:
+                    found[name] = self._element(level, place.case, self.reading(place.case))
+        return found
+
+    def keys(self, place: Place, collection: str) -> Sequence[Any]:
+        """Where the elements of a collection stand."""
+        found = self.values(place, [collection])
+        if collection not in found:
+            raise InputError(
+                f"its collection '{collection}' is no field or property of {self._wiring(place).aggregate.name}"
+            )
+        value = found[collection]
+        if isinstance(value, Mapping):
+            return list(value)
+        if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            return range(len(value))
+        raise InputError(
+            f"its collection '{collection}' is a {type(value).__name__}, whose elements have no place",
+            hint="Use a list or a dictionary.",
+        )
+
+    # What the application asks
+
+    def begin(self, definition: str, given: Any, natural_id: str | None = None, start: Start | None = None) -> CaseKey:
+        """Keep the aggregate of a new workflow.
+
+        Args:
+            given: The aggregate, or data that make one.
+            start: What starts it, where that is no person and no program.
+
+        Raises:
+            InputError: Nothing makes an aggregate of it.
+        """
+        wiring = self._services.wiring(definition)
+        assert wiring is not None
+        kind = wiring.aggregate
+        element = wiring.starts.get((start.kind, start.name), "") if start is not None else ""
+        creator = wiring.tasks.get(element)
+        if isinstance(given, kind.cls):
+            aggregate = given
+        elif creator is not None:
+            place = Place(definition, element, "", None)
+            aggregate = self._made(creator, wiring, self._invoke(creator, place, None, "created", given or {}))
+        else:
+            aggregate = from_data(kind, given or {}, natural_id)
+        id = kind.id_of(aggregate)
+        if natural_id is not None and natural_id != id:
+            raise InputError(f"The natural id is '{natural_id}', and {kind.name}.{kind.natural_id} is '{id}'.")
+        key = CaseKey(wiring.process, id)
+        self._insert(key, wiring, definition, aggregate, root=None, check=False)
+        return key
+
+    def reading(self, case: CaseKey) -> Any:
+        """An aggregate to be read, as it is kept now."""
+        kept = self._lookup(case)
+        cached = self._read.get(case)
+        if cached is None or cached[0] is not kept:
+            cached = self._read[case] = (kept, self._object(case, kept))
+        return cached[1]
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether something is kept that the store does not have."""
+        return any(kept.changed for kept in self._kept.values())
+
+    def save(self, instance: str, put: Callable[[AggregateRecord], AggregateRecord]) -> None:
+        """Store what changed, inside the transaction that stores the instance.
+
+        Args:
+            put: Stores a record, and returns it with its new revision.
+        """
+        for case, kept in list(self._kept.items()):
+            if not kept.changed:
+                continue
+            kind = self._type(case)
+            if kind.repository is not None:
+                write = kind.repository.save if kept.record.revision else kind.repository.insert
+                write(case.id, deepcopy(kept.object))
+            body = b"" if kept.document is None else orjson.dumps(kept.document)
+            record = put(replace(kept.record, instance=instance, body=body))
+            self._kept[case] = replace(kept, record=record, changed=False)
+
+    # Steps
+
+    def _wiring(self, place: Place) -> Wiring:
+        wiring = self._services.wiring(place.definition)
+        assert wiring is not None  # the engine asks about what is served only
+        return wiring
+
+    def _case(self, place: Place) -> CaseKey:
+        assert place.case is not None
+        return place.case
+
+    def _type(self, case: CaseKey) -> AggregateType[Any]:
+        return self._services.aggregate_of(case.process)
+
+    def _root(self, case: CaseKey) -> str:
+        return self._lookup(case).record.root or case.id
+
+    def _lookup(self, case: CaseKey) -> _Kept:
+        kept = self._kept.get(case)
+        if kept is None:
+            record = self._services.record(case)
+            document = orjson.loads(record.body) if record.body else None
+            repository = self._type(case).repository
+            kept = _Kept(record, document, None if repository is None else repository.load(case.id))
+            self._kept[case] = kept
+        return kept
+
+    def _object(self, case: CaseKey, kept: _Kept) -> Any:
+        kind = self._type(case)
+        if kind.codec is None:
+            return deepcopy(kept.object)
+        try:
+            return kind.codec.from_json({k: v for k, v in (kept.document or {}).items() if k in kind.fields})
+        except DataError as error:
+            raise DataError(
+                f"The stored {kind.name} '{case.id}' does not fit its class any more: {error.message}",
+                hint="Give new fields a default, or write a codec that reads the older form.",
+                **error.data,
+            ) from error
+
+    def _fresh(self, case: CaseKey) -> Any:
+        return self._object(case, self._lookup(case))
+
+    def _changed(self, case: CaseKey, aggregate: Any) -> _Kept:
+        """The aggregate as it would be kept.
+
+        Raises:
+            InputError: Its natural id was changed.
+            DataError: A value does not fit its field.
+        """
+        kind, before = self._type(case), self._lookup(case)
+        if kind.id_of(aggregate) != case.id:
+            raise InputError(f"the natural id of {kind.name} '{case.id}' was changed to '{kind.id_of(aggregate)}'")
+        if kind.codec is None:
+            return replace(before, object=aggregate, changed=True)
+        known = before.document or {}
+        # What an older class wrote and this one does not know stays.
+        document = {**{k: v for k, v in known.items() if k not in kind.fields}, **kind.codec.to_json(aggregate)}
+        return before if document == known else replace(before, document=document, changed=True)
+
+    def _keep(self, case: CaseKey, kept: _Kept) -> None:
+        self._kept[case] = kept
+
+    def _insert(
+        self, key: CaseKey, wiring: Wiring, definition: str, aggregate: Any, *, root: str | None, check: bool = True
+    ) -> None:
+        kind = wiring.aggregate
+        taken = self._services.find(key) if check else None
+        if key in self._kept or taken is not None:
+            raise DuplicateStart(key.process, key.id, taken.instance if taken is not None else "this very one")
+        origin = {"process": key.process, "version": wiring.version, "definition": definition, "root": root}
+        for name, what in kind.origins.items():
+            _set(aggregate, name, origin[what])
+        record = AggregateRecord(key.process, key.id, kind.name, wiring.version, definition, "", root)
+        document = None if kind.codec is None else kind.codec.to_json(aggregate)
+        self._kept[key] = _Kept(record, document, aggregate if kind.codec is None else None, changed=True)
+
+    def _made(self, creator: Method, child: Wiring, result: Any) -> Any:
+        if not isinstance(result, child.aggregate.cls):
+            raise InputError(f"{creator.label} returned {result!r}, and a {child.aggregate.name} was needed")
+        return result
+
+    def _invoke(
+        self, method: Method, place: Place, aggregate: Any, happening: TaskHappening, given: Mapping[str, Any] | None
+    ) -> Any:
+        def element(level: Level) -> Any:
+            return self._element(level, place.case, aggregate)
+
+        call = Call(place, aggregate, element, self._services.resolver, happening, given)
+        return invoke(method, self._services.object_of(method.owner), call)
+
+    def _element(self, level: Level, case: CaseKey | None, aggregate: Any) -> Any:
+        """The element of an iteration: of the very aggregate that a method gets, so that it can change it."""
+        assert level.case is not None
+        owner = aggregate if level.case == case else self.reading(level.case)
+        wiring = self._services.wiring(level.definition)
+        assert wiring is not None
+        name = level.collection or ""
+        if name in wiring.values:
+            outer = Place(level.definition, level.element, "", level.case)
+            collection = self._invoke(wiring.values[name], outer, owner, "created", None)
+        else:
+            collection = getattr(owner, wiring.fields[name])
+        try:
+            return collection[level.key]
+        except LookupError:
+            raise InputError(
+                f"'{name}' has no element {level.key!r} any more; '{level.element}' began when it had {level.total}",
+                hint="Let a collection that is iterated over only grow at its end.",
+            ) from None
+
+    def _filled(self, kind: AggregateType[Any], aggregate: Any, given: Mapping[str, Any]) -> Any:
+        """The aggregate with what was given in the fields of the same names."""
+        unknown = [name for name in given if name not in kind.fields or name == kind.natural_id]
+        if unknown:
+            names = ", ".join(sorted(kind.fields - {kind.natural_id}))
+            raise InputError(
+                f"{kind.name} has no field '{unknown[0]}' for what was given; its fields are {names}",
+                hint="Add the field, or wire a method that takes it with a parameter marked Payload().",
+            )
+        if kind.codec is None:
+            for name, value in given.items():
+                setattr(aggregate, name, value)
+            return aggregate
+        document = {**kind.codec.to_json(aggregate), **given}
+        try:
+            return kind.codec.from_json(document)
+        except DataError as error:
+            raise InputError(f"what was given does not fit: {error.message}") from error
+
+
+def _set(aggregate: Any, name: str, value: Any) -> None:
+    if is_dataclass(aggregate):  # also one that is frozen
+        object.__setattr__(aggregate, name, value)
+    else:
+        setattr(aggregate, name, value)
