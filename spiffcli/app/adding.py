@@ -74,10 +74,11 @@ def _wiring_notes(faults: list[Fault]) -> tuple[Note, ...]:
         WiringError: Others do.
     """
     from spiffcli.services.errors import WiringError
+    from spiffcli.services.faults import CAN_MOVE
 
-    grave = [fault for fault in faults if not fault.warning]
+    grave = [fault for fault in faults if not fault.warning and fault.rule not in CAN_MOVE]
     if grave:
-        raise WiringError(grave)
+        raise WiringError(faults)
     return tuple(
         Note("wiring", f"{fault.place}: {fault.message}. {fault.fix}", warning=True, file=fault.file or None,
              element=fault.element, line=fault.line or None)

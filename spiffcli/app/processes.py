@@ -29,6 +29,7 @@ class RunnerProcessService(ProcessService[A]):
 
     def start(self, aggregate: A, *, process_id: str | None = None, on_duplicate: OnDuplicate = "reject") -> Instance:
         """Start a workflow."""
+        self._runner.require_wired()
         definition = self._runner.catalog.startable(self._process(process_id))
         return self._begin(definition, aggregate, None, on_duplicate)
 
@@ -36,6 +37,7 @@ class RunnerProcessService(ProcessService[A]):
         self, aggregate: A, name: str, *, process_id: str | None = None, on_duplicate: OnDuplicate = "reject"
     ) -> Instance:
         """Start a workflow at a message start event."""
+        self._runner.require_wired()
         keys = self._processes() if process_id is None else [process_id]
         found = [each for each in self._runner.catalog.started_by("message", name) if each.key in keys]
         if len(found) != 1:
@@ -48,7 +50,6 @@ class RunnerProcessService(ProcessService[A]):
         return self._begin(found[0], aggregate, name, on_duplicate)
 
     def _begin(self, definition: Definition, aggregate: A, message: str | None, on_duplicate: OnDuplicate) -> Instance:
-        self._runner.require_wired()
         event = None if message is None else Event("message", message, {})
         start = None if message is None else Start("message", message)
         try:

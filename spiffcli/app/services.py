@@ -12,7 +12,7 @@ from spiffcli.engine.business import CaseKey
 from spiffcli.errors import ConfigError, NoStoreError
 from spiffcli.services import ProcessService, Registry, WiringError
 from spiffcli.services.checking import check
-from spiffcli.services.faults import Fault
+from spiffcli.services.faults import CAN_MOVE, Fault
 from spiffcli.services.runtime import Services
 from spiffcli.services.wiring import Subject
 from spiffcli.values import AggregateRecord, Definition
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 #: Group of entry points under which installed packages offer services.
 GROUP = "spiffcli.services"
-
-#: Faults that are no reason to keep instances from moving: the code is ahead of the models, or behind them.
-_CAN_MOVE = frozenset({"method-without-task"})
 
 
 def load_services(runner: Runner) -> Services | None:
@@ -131,9 +128,9 @@ def require_wired(runner: Runner) -> None:
     if services is None:
         return
     faults = wiring_faults(runner, services, stored_subjects(runner, services.registry))
-    grave = [fault for fault in faults if not fault.warning and fault.rule not in _CAN_MOVE]
+    grave = [fault for fault in faults if not fault.warning and fault.rule not in CAN_MOVE]
     if grave:
-        raise WiringError(grave)
+        raise WiringError(faults)
 
 
 def planned_faults(runner: Runner, plan: DeploymentPlan) -> list[Fault]:

@@ -126,9 +126,13 @@ def _leave_to_methods(tree: Any, is_served: Callable[[str], bool]) -> None:
         for node in list(process.iter(f"{{{_BPMN}}}businessRuleTask")):
             if not _decides(node):
                 node.tag = f"{{{_BPMN}}}serviceTask"
+        ids = {node.get("id") for node in process.iter(f"{{{_BPMN}}}*")}
         for node in process.iter(f"{{{_BPMN}}}serviceTask"):
-            if node.find(f".//{{{_SPIFF}}}serviceTaskOperator") is None:
+            operator = node.find(f".//{{{_SPIFF}}}serviceTaskOperator")
+            if operator is None:
                 _add_operator(node)
+            elif operator.get("id") in ids:
+                operator.set("id", "")  # the engine would take it for the node of this id
 
 
 def _decides(node: Any) -> bool:

@@ -14,6 +14,7 @@ from spiffcli.services.faults import Fault, fault_at
 from spiffcli.services.levels import Levels
 from spiffcli.services.names import function_name, task_definition
 from spiffcli.services.registry import Method, Registry
+from spiffcli.services.versions import VersionRange
 from spiffcli.services.wiring import Match, Subject, Wiring, bind, is_covered, matches
 
 
@@ -175,12 +176,24 @@ def _refused(subject: Subject) -> Iterator[Fault]:
 
 
 def _dead_methods(registry: Registry, subjects: Iterable[Subject], used: set[int]) -> Iterator[Fault]:
-    keys = {subject.key for subject in subjects}
+    held: dict[str, list[int]] = {}
+    for subject in subjects:
+        held.setdefault(subject.key, []).append(subject.version)
     for entry in registry.entries:
-        known = [mark.process for mark in entry.marks if mark.process in keys]
         for method in entry.methods:
-            if method.tasks and known and id(method) not in used:
-                yield _dead(method, known)
+            ranges = [
+                (service.process, mark.versions or service.versions)
+                for service in entry.marks
+                for mark in method.tasks
+                if service.process in held
+            ]
+            if id(method) not in used and ranges and not any(_is_ahead(held[key], each) for key, each in ranges):
+                yield _dead(method, [key for key, _ in ranges])
+
+
+def _is_ahead(held: Sequence[int], versions: VersionRange) -> bool:
+    """Whether a range is for versions that are still to come."""
+    return versions.first > max(held)
 
 
 def _dead(method: Method, processes: Sequence[str]) -> Fault:

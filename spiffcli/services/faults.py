@@ -10,6 +10,9 @@ from spiffcli.services.names import node_label
 from spiffcli.services.registry import Method
 from spiffcli.services.wiring import Subject
 
+#: Faults that keep nothing from moving: the code is ahead of the models, or behind them.
+CAN_MOVE = frozenset({"method-without-task"})
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

@@ -17,6 +17,7 @@ from spiffcli.values import TaskView
 
 if TYPE_CHECKING:
     from spiffcli.app.adding import Added
+    from spiffcli.store import DocumentStore
 
 #: When tests begin, unless they say otherwise.
 BEGIN = datetime(2030, 1, 1, 9, tzinfo=UTC)
@@ -46,11 +47,14 @@ class WorkflowEnvironment:
         engine: EngineConfig | None = None,
         now: datetime = BEGIN,
         scripts: ScriptMode = "restricted",
+        store: DocumentStore | None = None,
     ) -> None:
         """Add models, one deployment for each argument; an argument may be several files.
 
         Args:
             services: A registry, a service or a list of them.
+            store: An open store instead of an empty one in memory: that of another environment, say, to see what new
+                code makes of what runs already.
             engine: The engine; by default that of SpiffWorkflow's own dialect.
             now: The time, which stands still until `skip` or `set_time`.
 
@@ -63,7 +67,7 @@ class WorkflowEnvironment:
         if services is not None:
             config = config.extended(services=services)
         settings = Settings(store="memory:", user="test", folder=Path.cwd(), scripts=scripts)
-        self.runner = Runner(settings, store=open_store("memory:"), engine=config, clock=self._clock)
+        self.runner = Runner(settings, store=store or open_store("memory:"), engine=config, clock=self._clock)
         self._traces: dict[str, list[str]] = {}
         self._traced: set[str] = set()
         self._last: Workflow | None = None

@@ -22,8 +22,14 @@ def user(id: str) -> str:
     return f'<userTask id="{id}"/>'
 
 
-def many(*, cardinality: str | None = None, collection: str | None = None, item: str | None = None,
-         condition: str | None = None, sequential: bool = False) -> str:
+def many(
+    *,
+    cardinality: str | None = None,
+    collection: str | None = None,
+    item: str | None = None,
+    condition: str | None = None,
+    sequential: bool = False,
+) -> str:
     """Multi-instance characteristics."""
     parts = [
         f"<loopCardinality>{cardinality}</loopCardinality>" if cardinality else "",
@@ -32,7 +38,9 @@ def many(*, cardinality: str | None = None, collection: str | None = None, item:
         f"<completionCondition>{condition}</completionCondition>" if condition else "",
     ]
     flag = "true" if sequential else "false"
-    return f'<multiInstanceLoopCharacteristics isSequential="{flag}">{"".join(parts)}</multiInstanceLoopCharacteristics>'
+    return (
+        f'<multiInstanceLoopCharacteristics isSequential="{flag}">{"".join(parts)}</multiInstanceLoopCharacteristics>'
+    )
 
 
 def call(id: str, called: str, inside: str = "") -> str:
