@@ -58,6 +58,18 @@ def compare_refs(
     return _compared(*sides, dependencies=dependencies)
 
 
+def side(catalog: Callable[[], Catalog | None], ref: str, *, dependencies: bool) -> Side:
+    """What a reference names, as it is compared.
+
+    Raises:
+        NotFoundError: There is no such definition or file.
+        AmbiguousError: It may mean several.
+        InputError: A file cannot be read.
+        ModelError: It cannot be understood.
+    """
+    return _side(catalog, _meant(catalog, [ref]), dependencies=dependencies)
+
+
 def _meant(catalog: Callable[[], Catalog | None], refs: list[str]) -> Definition | list[str]:
     """The stored definition that a reference names, or the names of files.
 

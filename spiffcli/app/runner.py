@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spiffcli.engine.retarget import Policies
     from spiffcli.forms import AnswerSource, Form
     from spiffcli.migrate.applying import Result, Target
-    from spiffcli.migrate.plans import Plan
+    from spiffcli.migrate.plans import Blocker, Plan
     from spiffcli.model import Problem
     from spiffcli.running import Context, Session
     from spiffcli.running.delivery import Delivered
@@ -527,7 +527,7 @@ class Runner:
         """
         from spiffcli.app.comparing import compare_refs
 
-        compared = compare_refs(self._catalog_if_any, old, new, dependencies=dependencies, kept=self._kept_diffs())
+        compared = compare_refs(self.catalog_if_any, old, new, dependencies=dependencies, kept=self._kept_diffs())
         if on_problem is not None:
             for problem in compared.problems:
                 on_problem(problem)
@@ -538,7 +538,8 @@ class Runner:
 
         return KeptDiffs(load_surroundings().cache)
 
-    def _catalog_if_any(self) -> Catalog | None:
+    def catalog_if_any(self) -> Catalog | None:
+        """The catalog; None where there is no store."""
         try:
             return self.catalog
         except NoStoreError:
@@ -583,7 +584,21 @@ class Runner:
             lambda id: self.catalog.rebound(self.context.specs.definition(id), definition, policies.mapping)
         )
         waivers = Waivers.of(allow, force=force)
-        return Target(definition, lambda old: diffs(old.id), policies, waivers, lambda old: rebound(old.id))
+        return Target(
+            definition,
+            lambda old: diffs(old.id),
+            policies,
+            waivers,
+            lambda old: rebound(old.id),
+            self._unserved(definition),
+        )
+
+    def _unserved(self, definition: Definition) -> tuple[Blocker, ...]:
+        if self.services is None:
+            return ()
+        from spiffcli.app.services import unserved
+
+        return unserved(self, definition)
 
     def diff_workflow(self, target: Target, refs: Iterable[str]) -> list[Plan]:
         """What moving instances would do: verdict and reasons. Nothing is stored.

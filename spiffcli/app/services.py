@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spiffcli.catalog.instances import OPEN_STATES
 from spiffcli.engine.business import CaseKey
 from spiffcli.errors import ConfigError, NoStoreError
+from spiffcli.migrate.plans import Blocker
 from spiffcli.services import ProcessService, Registry, WiringError
 from spiffcli.services.checking import check
 from spiffcli.services.faults import CAN_MOVE, Fault
@@ -165,21 +166,28 @@ def _stored_if_any(runner: Runner, registry: Registry) -> list[Subject]:
         return []
 
 
-def uncovered_tasks(runner: Runner, definition: Definition) -> list[Fault]:
-    """What of a version no service covers; empty where no service is wired to its process at all."""
+def unserved(runner: Runner, definition: Definition) -> tuple[Blocker, ...]:
+    """Why instances should not be moved to a version: tasks of it, and of what it calls, that no service covers."""
     services = runner.services
     if services is None or definition.kind != "process":
-        return []
-    registry = services.registry
-    subjects = stored_subjects(runner, registry)
-    mine = [each for each in subjects if each.definition == definition.id]
-    if not mine and definition.key not in registry.processes:
-        return []
-    used = [each for each in subjects if each.definition != definition.id]
-    faults = wiring_faults(runner, services, [*used, subject_of(runner, definition)])
-    return [
+        return ()
+    called = {each.key for each in runner.catalog.dependencies(definition) if each.kind == "process"}
+    stored = [each for each in stored_subjects(runner, services.registry) if each.definition != definition.id]
+    faults = wiring_faults(runner, services, [*stored, subject_of(runner, definition)])
+    mine = [
         fault
         for fault in faults
-        if (fault.process, fault.version) == (definition.key, definition.version)
-        and fault.rule in ("task-without-method", "version-not-served")
+        if fault.rule in _UNSERVED
+        and ((fault.process, fault.version) == (definition.key, definition.version) or fault.process in called)
     ]
+    return tuple(
+        Blocker(
+            "service-missing", "", fault.element or definition.key, None, "",
+            f"{fault.place} has no service: {fault.message}.", fault.fix, waivable=True,
+        )
+        for fault in mine
+    )  # fmt: skip
+
+
+#: Faults that mean that a version, or a task of it, has no service.
+_UNSERVED = frozenset({"task-without-method", "version-not-served", "called-not-served", "creator-missing"})

@@ -61,6 +61,11 @@ SECTIONS: Sections = {
         "rollback": Entry("spiffcli.cli.migrating:rollback", "Undo the last migration of an instance."),
         "rules": Entry("spiffcli.cli.rules:rules", "List or explain the rules that changes are judged by."),
     },
+    "Services": {
+        "check": Entry("spiffcli.cli.services:check", "Check that services and models fit together."),
+        "wiring": Entry("spiffcli.cli.services:wiring", "Show which method does which task."),
+        "stubs": Entry("spiffcli.cli.services:stubs", "Write a class skeleton for a process."),
+    },
     "Models in Git": {
         "repo": Entry("spiffcli.cli.repository:repo", "Work with models in a Git repository."),
         "git_diff": Entry("spiffcli.cli.git_drivers:git_diff", "Compare models, called by git diff."),
@@ -101,6 +106,7 @@ class _Root(LazyGroup):
     default=None,
     help="Look in the default tenant for what the tenant lacks (on). [RUNNER_FALLBACK_DEFAULT_TENANT]",
 )
+@click.option("--services", metavar="MODULE,...", help="Modules of business code. [RUNNER_SERVICES]")
 @click.option("--scripts", metavar="MODE", help="restricted, trusted or off. [RUNNER_SCRIPTS]")
 @click.option("-v", "--verbose", count=True, help="Say more; -vv says even more.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but results, warnings and errors.")

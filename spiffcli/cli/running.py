@@ -211,6 +211,7 @@ def _tell_unused(source: AnswerSource | None) -> None:
     "-t", "--task", metavar="TASK", required=True, help="Its task: id, BPMN id, name, or beginning of its id."
 )
 @click.option("--data", type=JsonParam(), help="What its form takes: a JSON object, or @FILE.")
+@click.option("--error", metavar="CODE", help="Let a task that its method left open take the error path of CODE.")
 @_max_steps
 @format_option()
 @pass_invocation
@@ -222,26 +223,34 @@ def complete(
     workflow: str,
     task: str,
     data: dict[str, Any] | None,
+    error: str | None,
     max_steps: int,
     format: str,
 ) -> None:
     """Complete one open task, and run what follows until a person or an event is due again.
 
-    What --data gives is checked against the form of the task. Without it the form is asked on a terminal.
+    What --data gives is checked against the form of the task. Without it the form is asked on a terminal. A task that
+    a method of a service left open is completed by its id; --data then goes into the aggregate.
     """
+    if error is not None and data is not None:
+        raise click.UsageError("--error gives the task up; --data does not go with it.", ctx)
     from spiffcli.app import Runner
     from spiffcli.app.finding import find_task
+    from spiffcli.engine.business import BusinessError
     from spiffcli.running.looking import outcome
 
     with Runner(invocation.settings(running=True), max_steps=max_steps) as runner:
         look = runner.look(workflow)
         view = find_task(look, task)
-        answers = _answers_for(runner, view, data)
+        answers = (data or {}) if view.open or error is not None else _answers_for(runner, view, data)
         if answers is None:
             talk("Nothing was completed.")
             ctx.exit(1)
         with runner.session(look.instance.id, f"complete {view.id}") as session:
-            session.complete(view.task, answers)
+            if error is not None:
+                session.raise_error(view.task, BusinessError(error))
+            else:
+                session.complete(view.task, answers)
             session.advance()
             left = outcome(session)
         _show(runner, left, format)

@@ -11,7 +11,7 @@ from spiffcli.diff.changes import Diff
 from spiffcli.engine.retarget.values import Policies
 from spiffcli.errors import ConflictError, NotFoundError, StateError
 from spiffcli.migrate.planning import Request, make_plan
-from spiffcli.migrate.plans import Plan, Waivers, policies_json
+from spiffcli.migrate.plans import Blocker, Plan, Waivers, policies_json
 from spiffcli.running import Context, Session
 from spiffcli.values import Definition, HistoryEntry, Instance, digest
 
@@ -68,6 +68,7 @@ class Target:
     Attributes:
         diff_from: Gives the diff from another version to this one.
         rebound_from: Gives the references that mean something else than in another version.
+        unserved: Tasks of this version that no service covers.
     """
 
     definition: Definition
@@ -75,12 +76,14 @@ class Target:
     policies: Policies
     waivers: Waivers
     rebound_from: Callable[[Definition], tuple[Rebound, ...]]
+    unserved: tuple[Blocker, ...] = ()
 
     def request(self, instance: Instance, state: bytes, old: Definition) -> Request:
         """What `make_plan` needs to know about one instance."""
         diff: Diff = self.diff_from(old)
         rebound = self.rebound_from(old)
-        return Request(instance, state, old, self.definition, diff, self.policies, self.waivers, rebound=rebound)
+        return Request(instance, state, old, self.definition, diff, self.policies, self.waivers, rebound=rebound,
+                       unserved=self.unserved)  # fmt: skip
 
 
 def plan_one(context: Context, instance: Instance, target: Target) -> Plan:

@@ -50,6 +50,7 @@ class Request:
         cache: Specs that have been restored already.
         escaped: What `unexplained_changes` says of the two versions, where that is known.
         rebound: References that mean something else in the new version.
+        unserved: Tasks of the new version that no service covers.
     """
 
     instance: Instance
@@ -62,6 +63,7 @@ class Request:
     cache: SpecCache | None = field(default=None, repr=False)
     escaped: tuple[Blocker, ...] | None = None
     rebound: tuple[Rebound, ...] = ()
+    unserved: tuple[Blocker, ...] = ()
 
     @property
     def mapping(self) -> Map[str, str]:
@@ -76,6 +78,7 @@ def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
     found, checks, ahead = _tried(engine, source, request, before) if not invalid else (Retargeted(), [], frozenset())
     blockers = [*invalid, *fault_blockers(found), *refusals(request, before, found), *checks]
     blockers += rearmed(request, found)
+    blockers += request.unserved
     blockers += unexplained_changes(source, request) if request.escaped is None else request.escaped
     blockers = _distinct(blockers)
     waived = [blocker for blocker in blockers if request.waivers.cover(blocker)]

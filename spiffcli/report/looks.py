@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spiffcli.report.instances import instance_json, label, moment, state_in_words, when
 from spiffcli.report.lines import EMPTY, Line, fold, line
 from spiffcli.report.outcomes import data_rows, kind_in_words, section, subscription_in_words, task_json
 from spiffcli.text import one_line
-from spiffcli.values import Instance, JsonObject, Subscription, TaskView
+from spiffcli.values import AggregateRecord, Instance, JsonObject, Subscription, TaskView
 
 if TYPE_CHECKING:
     from spiffcli.running.looking import Incident, Look
@@ -35,6 +36,19 @@ def look_json(look: Look, *, everything: bool) -> JsonObject:
         "data_objects": dict(look.data_objects),
         "waits_for": [_subscription_json(each) for each in look.instance.subscriptions],
         "incidents": [_incident_json(each) for each in look.incidents],
+        "aggregates": [_aggregate_json(each) for each in look.aggregates],
+    }
+
+
+def _aggregate_json(each: AggregateRecord) -> JsonObject:
+    return {
+        "process": each.process,
+        "natural_id": each.natural_id,
+        "type": each.type,
+        "version": each.version,
+        "root": each.root,
+        "revision": each.revision,
+        "data": json.loads(each.body) if each.body else None,
     }
 
 
@@ -107,8 +121,16 @@ def look_lines(look: Look, secrets: Collection[str], *, everything: bool) -> Ite
         yield from _incident(incident)
     yield from section("Tasks", _task_rows(shown_tasks(look.tasks, everything=everything), with_ids=everything))
     yield from section("Waits for", _event_rows(look))
-    yield from section("Data", data_rows(look.data, secrets))
+    for each in look.aggregates:
+        data = json.loads(each.body) if each.body else {}
+        yield from section(f"{one_line(each.type)} {one_line(each.natural_id)}", data_rows(data, secrets))
+    yield from section("Data", data_rows(_own_data(look), secrets))
     yield from section("Data objects", data_rows(look.data_objects, secrets))
+
+
+def _own_data(look: Look) -> dict[str, Any]:
+    """Data of the process without the key of its aggregate, which is shown itself."""
+    return {name: value for name, value in look.data.items() if name != "aggregate" or not look.aggregates}
 
 
 def _facts(row: Instance) -> Iterator[list[str]]:

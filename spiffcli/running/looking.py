@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spiffcli.running.rows import means_something
-from spiffcli.values import Instance, TaskView
+from spiffcli.values import AggregateRecord, Instance, TaskView
 
 if TYPE_CHECKING:
     from spiffcli.engine import Running
@@ -52,6 +52,7 @@ class Look:
         data_objects: Data objects of the process that have a value.
         waiting: The tasks it waits at.
         waiting_data: What those tasks see, by task id, as JSON types.
+        aggregates: The domain objects it works on, its own first; for processes that business code serves.
     """
 
     instance: Instance
@@ -61,6 +62,7 @@ class Look:
     waiting: tuple[TaskView, ...]
     waiting_data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     incidents: tuple[Incident, ...] = ()
+    aggregates: tuple[AggregateRecord, ...] = ()
 
     @property
     def open_tasks(self) -> tuple[TaskView, ...]:
@@ -102,6 +104,7 @@ def look(context: Context, instance_id: str) -> Look:
         waiting,
         {view.task: plain(dict(view.data)) for view in waiting},
         tuple(_incidents(context, running)),
+        tuple(context.catalog.aggregates_of(instance_id)),
     )
 
 

@@ -96,6 +96,21 @@ RULES = (
         future="The instance stays as it was.",
     ),
     make(
+        "service-missing",
+        "No service covers a task of the new version",
+        "warn error info error",
+        "behaviour",
+        "instances services",
+        (
+            "The new version has a task that only a method could do, and no method of the services given is wired to "
+            "it; or no service is for the version at all. Nothing runs before that is mended, whatever is allowed here."
+        ),
+        "Version 2 of the approval adds `Inform works council`, and the service has no method for it yet.",
+        active="It could not be done, so the instance is not moved unless that is allowed.",
+        completed="It is done and is not done again.",
+        future="The instance would stop there, so it is not moved unless that is allowed.",
+    ),
+    make(
         "mapping-invalid",
         "A mapping names what is not there",
         "error error error error",
