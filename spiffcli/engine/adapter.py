@@ -365,7 +365,7 @@ class Running:
             wired.raise_error(task, Outcome(error))
         except wired.UncaughtError as uncaught:
             raise StateError(
-                f"Nothing in the model catches the error '{error.code}' at '{task.task_spec.bpmn_name or task_id}'.",
+                f"Nothing in the model catches the error '{error.code}' at '{task.task_spec.bpmn_name or views.bpmn_id(task.task_spec)}'.",
                 hint=uncaught.hint,
                 task=task_id,
             ) from None
