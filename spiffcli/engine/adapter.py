@@ -364,10 +364,9 @@ class Running:
         try:
             wired.raise_error(task, Outcome(error))
         except wired.UncaughtError as uncaught:
+            label = task.task_spec.bpmn_name or views.bpmn_id(task.task_spec)
             raise StateError(
-                f"Nothing in the model catches the error '{error.code}' at '{task.task_spec.bpmn_name or views.bpmn_id(task.task_spec)}'.",
-                hint=uncaught.hint,
-                task=task_id,
+                f"Nothing in the model catches the error '{error.code}' at '{label}'.", hint=uncaught.hint, task=task_id
             ) from None
         self._open.close(task.id)
         self._after_step()

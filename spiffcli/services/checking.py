@@ -12,7 +12,7 @@ from spiffcli.services.checking_methods import method_faults, registry_faults
 from spiffcli.services.errors import ServiceError
 from spiffcli.services.faults import Fault, fault_at
 from spiffcli.services.levels import Levels
-from spiffcli.services.names import function_name, task_definition
+from spiffcli.services.names import function_name, method_name, task_definition
 from spiffcli.services.registry import Method, Registry
 from spiffcli.services.versions import VersionRange
 from spiffcli.services.wiring import Match, Subject, Wiring, bind, is_covered, matches
@@ -149,7 +149,8 @@ def _decoration(node: Node) -> str:
 
 
 def _function_name(node: Node) -> str:
-    return function_name(task_definition(node) or node.name or node.id)
+    definition = task_definition(node)
+    return function_name(definition) if definition else method_name(node)
 
 
 #: What a process that keeps its state in an aggregate cannot have.
@@ -197,7 +198,7 @@ def _is_ahead(held: Sequence[int], versions: VersionRange) -> bool:
 
 
 def _dead(method: Method, processes: Sequence[str]) -> Fault:
-    wanted = ", ".join(
+    wanted = " or ".join(
         f"the element '{mark.id}'" if mark.id else f"a task definition '{mark.task_definition or method.name}'"
         for mark in method.tasks
     )

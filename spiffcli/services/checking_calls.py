@@ -7,7 +7,7 @@ from typing import Any
 
 from spiffcli.model.elements import Node
 from spiffcli.services.faults import Fault, fault_at
-from spiffcli.services.names import function_name
+from spiffcli.services.names import method_name
 from spiffcli.services.registry import Method, Registry
 from spiffcli.services.signatures import type_name
 from spiffcli.services.wiring import Subject, Wiring
@@ -42,7 +42,7 @@ def _mode_faults(subject: Subject, node: Node, wiring: Wiring, child: type[Any])
         yield fault_at(
             "creator-missing", subject, node,
             f"'{called}' has an aggregate of its own, {child.__name__}, and no method makes it",
-            f'Add @workflow_task(id="{node.id}") def {function_name(node.id)}(self, '
+            f'Add @workflow_task(id="{node.id}") def {method_name(node)}(self, '
             f"{own.__name__.lower()}: {own.__name__}) -> {child.__name__}",
         )  # fmt: skip
     elif not _returns(creator, child):
@@ -87,7 +87,7 @@ def start_faults(subject: Subject, wiring: Wiring) -> Iterator[Fault]:
             if any(event.kind == "timer" for event in node.events):
                 yield fault_at(
                     "start-without-aggregate", subject, node, f"a timer starts it, and nobody makes the {own.__name__}",
-                    f'Add @workflow_task(id="{node.id}") def {function_name(node.id)}(self) -> {own.__name__}',
+                    f'Add @workflow_task(id="{node.id}") def {method_name(node)}(self) -> {own.__name__}',
                 )  # fmt: skip
         elif not _returns(creator, own):
             yield fault_at(

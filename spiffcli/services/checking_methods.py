@@ -82,7 +82,8 @@ def _bad_signature(registry: Registry, method: Method, offered: Collection[type[
     aggregate = method.owner.marks[0].aggregate.__name__
     for wanted in method.signature.parameters:
         if wanted.role == "unknown" and not wanted.optional:
-            said = "has no annotation" if wanted.annotation is None else f"is a {type_name(wanted.annotation)}"
+            known = wanted.annotation is not None
+            said = f"is annotated as {type_name(wanted.annotation)}" if known else "has no annotation"
             yield _of_method(
                 "unknown-parameter", method, f"its parameter '{wanted.name}' {said}, and nothing can be given for it",
                 f"A method takes its aggregate ({aggregate}), TaskId, TaskEvent, MultiInstance, and what Element(), "

@@ -91,6 +91,16 @@ def function_name(text: str) -> str:
     """A name for a method that does what a model calls `text`."""
     if text.isidentifier() and not text.isupper():
         return text
+    return _in_python_style(text)
+
+
+def method_name(node: Node) -> str:
+    """A name for a method that does what a node does, where the model gives that no name."""
+    name = node.name or node.id
+    return _in_python_style(name if name.isascii() else node.id)
+
+
+def _in_python_style(text: str) -> str:
     words = "".join(letter.lower() if letter.isalnum() else "_" for letter in text).strip("_")
     name = "_".join(filter(None, words.split("_")))
     return name if name.isidentifier() else f"task_{name}"

@@ -11,7 +11,7 @@ from spiffcli.model.snapshot import Model
 from spiffcli.services.checking import needs_method
 from spiffcli.services.checking_expressions import expressions
 from spiffcli.services.levels import Levels
-from spiffcli.services.names import free_names, function_name, task_definition
+from spiffcli.services.names import free_names, function_name, method_name, task_definition
 from spiffcli.services.wiring import Subject
 
 
@@ -65,12 +65,12 @@ def _stubs(subject: Subject, levels: Levels, done: Collection[str]) -> Iterator[
         about = f"{node.label} ({subject.process.file}:{node.line})."
         if needs_method(node) and node.id not in done:
             definition = task_definition(node)
-            name = function_name(definition or node.name or node.id)
+            name = function_name(definition) if definition else method_name(node)
             repeated = any(levels.around(subject, node))
             yield _Stub(name, _decoration(node, definition, name), repeated, about)
         starts = node.type == "startEvent" and node.scope is None and any(e.kind == "timer" for e in node.events)
         if starts and node.id not in done:
-            yield _Stub(function_name(node.id), f'@workflow_task(id="{node.id}")', False, about, makes=True)
+            yield _Stub(method_name(node), f'@workflow_task(id="{node.id}")', False, about, makes=True)
 
 
 def _decoration(node: Node, definition: str | None, name: str) -> str:
