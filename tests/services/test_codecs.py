@@ -23,7 +23,6 @@ from spiffcli.testing import WorkflowEnvironment
 from .conftest import Make
 from .models import choice, process, service, user
 
-
 NIL = UUID(int=0)
 
 
