@@ -98,6 +98,8 @@ def _progress(task: Task) -> str | None:
     parent = task.parent
     if parent is not None and task.triggered and isinstance(parent.task_spec, LoopTask):
         siblings = [t for t in parent.children if t.task_spec is spec]
+        if task not in siblings:  # its own step took it away
+            return None
         total = _total(parent)
         number = siblings.index(task) + 1
         return f"{number} of {total}" if total is not None else f"{number}"

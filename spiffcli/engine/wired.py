@@ -29,7 +29,7 @@ from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine import views
 from spiffcli.engine.business import CASE, OPEN, BusinessError, Outcome, Unit
-from spiffcli.engine.places import around, is_served, place_of
+from spiffcli.engine.places import around, is_served, place_of, repeated_by
 from spiffcli.errors import InputError
 
 
@@ -143,8 +143,20 @@ def take_error_path(raised: Raised) -> None:
     if isinstance(catcher, Task):
         catcher.task_spec.catch(catcher, BpmnEvent(catcher.task_spec.event_definition, {}))
         catcher.task_spec._update(catcher)
+        # At once: what is inside would otherwise run on until the event is.
+        for sibling in catcher.parent.children:
+            if not isinstance(sibling.task_spec, BoundaryEvent):
+                _give_up(sibling)
     else:
         raised.task.workflow.top_workflow.event_manager.update_collaboration(BpmnEvent(catcher, {}))
+
+
+def _give_up(task: Task) -> None:
+    """Cancel an activity. Fault: the engine takes the instances of one away, and lets what runs inside them go on."""
+    for child in list(task.children):
+        if repeated_by(child) is task:
+            _give_up(child)
+    task.cancel()
 
 
 def _catcher(task: Task, code: str) -> Any:

@@ -137,5 +137,9 @@ def _method(function: Callable[..., Any], aggregate: AggregateType[Any]) -> Meth
 
     owner = Entry(Service(aggregate.cls), "", ())
     signature = read_signature(function, aggregate.cls, bound=False)
+    bare = [each for each in signature.parameters if each.role == "unknown" and each.annotation is None]
+    # A lambda has no annotations; what else could its parameter be.
+    given = tuple(replace(each, role="aggregate") if each in bare[:1] else each for each in signature.parameters)
+    signature = replace(signature, parameters=given)
     name = getattr(function, "__name__", "stub")
     return Method(name, function, owner, False, (), (), signature, *place_of_code(function))

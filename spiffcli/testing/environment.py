@@ -35,9 +35,6 @@ class WorkflowEnvironment:
         env.skip(timedelta(days=3))
         assert order.aggregate.reminded
         ```
-
-    Attributes:
-        runner: The runner underneath, for everything that is not here.
     """
 
     def __init__(
@@ -67,13 +64,19 @@ class WorkflowEnvironment:
         if services is not None:
             config = config.extended(services=services)
         settings = Settings(store="memory:", user="test", folder=Path.cwd(), scripts=scripts)
-        self.runner = Runner(settings, store=store or open_store("memory:"), engine=config, clock=self._clock)
+        self._runner = Runner(settings, store=store or open_store("memory:"), engine=config, clock=self._clock)
         self._traces: dict[str, list[str]] = {}
         self._traced: set[str] = set()
         self._last: Workflow | None = None
-        self.runner.context.on_run = self._ran
+        self._runner.context.on_run = self._ran
         self._models = models
         self._added = False
+
+    @property
+    def runner(self) -> Runner:
+        """The runner underneath, for everything that is not here."""
+        self._require_added()
+        return self._runner
 
     def _ran(self, instance: str, view: TaskView) -> None:
         if view.task not in self._traced:  # one that was left open runs when it begins, and when it is completed
@@ -97,7 +100,7 @@ class WorkflowEnvironment:
             ModelError: A model cannot be executed.
         """
         self._added = True
-        return self.runner.add(files)
+        return self._runner.add(files)
 
     def stub(self, name: str, function: Callable[..., Any]) -> None:
         """Let a function do a task instead of its method; a task that has none needs none then.
@@ -106,7 +109,7 @@ class WorkflowEnvironment:
             name: Task definition, BPMN id, or name of the method.
             function: Its parameters are read as those of methods are.
         """
-        services = self.runner.services
+        services = self._runner.services
         if services is None:
             raise ValueError("There are no services whose tasks could be stubbed.")
         services.stub(name, function)
@@ -134,7 +137,7 @@ class WorkflowEnvironment:
             AssertionError: A workflow cannot go on; the message says why.
         """
         self._require_added()
-        failed = [each for each in self.runner.tick() if each.reason is not None]
+        failed = [each for each in self._runner.tick() if each.reason is not None]
         if failed:
             raise AssertionError("\n".join(f"{each.instance}: {each.reason}" for each in failed))
 
@@ -148,13 +151,13 @@ class WorkflowEnvironment:
             IncidentError: A task failed.
         """
         self._require_added()
-        service = self.runner.service(type(aggregate))
+        service = self._runner.service(type(aggregate))
         return self._opened(service.start(aggregate, process_id=process_id).id)
 
     def start_by_message(self, aggregate: Any, name: str, *, process_id: str | None = None) -> Workflow:
         """Start a workflow at the start event that waits for a message."""
         self._require_added()
-        service = self.runner.service(type(aggregate))
+        service = self._runner.service(type(aggregate))
         return self._opened(service.start_by_message(aggregate, name, process_id=process_id).id)
 
     def workflow(self, ref: str) -> Workflow:
@@ -163,10 +166,10 @@ class WorkflowEnvironment:
         Raises:
             NotFoundError: There is none.
         """
-        return self._opened(self.runner.catalog.instance(ref).id)
+        return self._opened(self._runner.catalog.instance(ref).id)
 
     def _opened(self, instance: str) -> Workflow:
-        self._last = Workflow(self.runner, instance, self._traces.setdefault(instance, []))
+        self._last = Workflow(self._runner, instance, self._traces.setdefault(instance, []))
         return self._last
 
     # The workflow that was opened last

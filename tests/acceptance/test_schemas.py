@@ -75,6 +75,12 @@ def tell(cli: Cli) -> dict[str, dict[str, Any]]:
     run("list_deployments")
     run("show_deployment", "shop")
     run("export_deployment", "shop", "shop")
+    services = ("--services", "vacation")
+    folder = cli.root / "examples" / "vacation_approval"
+    cli.write("vacation.py", (folder / "vacation.py").read_text())
+    cli.ok(*services, "add", "-b", folder / "version_1.bpmn")
+    run(*services, "check", name="check")
+    run(*services, "wiring", name="wiring")
     run("delete_spec", "fails", "--cascade", "--yes")
     run("delete_deployment", "shop", "--yes")
     run("store", "check", name="store check")

@@ -433,7 +433,7 @@ def test_r27_an_unknown_parameter_names_parameter_and_method(make: Make) -> None
     with pytest.raises(WiringError) as error:
         make(process("p", service("A", "ask"), service("B", "tell")), services=Orders).start(Order("1"))
     assert faults(error) == {"unknown-parameter", "returns-something"}
-    assert "its parameter 'mailer' is a int" in error.value.message
+    assert "its parameter 'mailer' is annotated as int" in error.value.message
     assert (
         "Orders.ask (test_requirements_wiring.py:" in error.value.message or "Orders.ask (tests/" in error.value.message
     )

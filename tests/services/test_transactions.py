@@ -157,6 +157,21 @@ def test_one_instance_that_raises_takes_the_whole_multi_instance_with_it(make: M
     assert env.start(Order("1")).aggregate.log == ["refused", "handled"]
 
 
+def test_an_error_inside_two_repetitions_ends_all_of_both_at_once(make: Make) -> None:
+    inner = service("A", "refuse", many(cardinality="3"))
+    env = make(
+        process(
+            "p",
+            sub("S", inner, user("U"), inside=many(cardinality="2")),
+            extra=boundary("E", "S", error("REFUSED"), service("H", "handle")),
+        ),
+        services=Orders,
+        errors=("REFUSED",),
+    )
+    workflow = env.start(Order("1"))
+    assert (workflow.state, workflow.aggregate.log) == ("completed", ["refused", "handled"])
+
+
 class Failing:
     """A store whose next commit fails, with everything that was written in it."""
 
