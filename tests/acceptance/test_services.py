@@ -137,7 +137,7 @@ def test_wiring_shows_what_does_what(shop: Cli) -> None:
     assert "Process_ApprovalOfVacation@2  works on Approval" in text
     assert "ApprovalOfVacation.find_substitute (vacation.py:" in text
     unknown = shop.fails(2, *WITH, "wiring", "nothing").stderr
-    assert "There is no definition 'nothing'" in unknown
+    assert "There is no process 'nothing'" in unknown
 
 
 @pytest.mark.one_store
