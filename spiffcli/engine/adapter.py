@@ -255,6 +255,7 @@ class Running:
         self._open.before_step()
         with self.engine.time():
             self.workflow.refresh_timers()
+            wired.refresh_conditions(self.workflow)
         self._after_step()
         return self._has_ready()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from SpiffWorkflow.bpmn.specs.control import BoundaryEventSplit
+from SpiffWorkflow.bpmn.specs.event_definitions.conditional import ConditionalEventDefinition
 from SpiffWorkflow.bpmn.specs.event_definitions.item_aware_event import ErrorEventDefinition
 from SpiffWorkflow.bpmn.specs.mixins import ManualTaskMixin, SendTaskMixin, ServiceTaskMixin, UserTaskMixin
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
@@ -39,11 +40,11 @@ class Raised:
 
     Attributes:
         task: The task that raised it.
-        catcher: The boundary event that catches it, or the engine's definition of what starts an event sub-process.
+        catcher: The boundary event that catches it.
     """
 
     task: Task
-    catcher: Any
+    catcher: Task
 
 
 class UncaughtError(InputError):
@@ -140,15 +141,12 @@ def raise_error(task: Task, outcome: Outcome) -> None:
 def take_error_path(raised: Raised) -> None:
     """Let the one event that catches an error have it. The engine would give it to everybody who waits for its code."""
     catcher = raised.catcher
-    if isinstance(catcher, Task):
-        catcher.task_spec.catch(catcher, BpmnEvent(catcher.task_spec.event_definition, {}))
-        catcher.task_spec._update(catcher)
-        # At once: what is inside would otherwise run on until the event is.
-        for sibling in catcher.parent.children:
-            if not isinstance(sibling.task_spec, BoundaryEvent):
-                _give_up(sibling)
-    else:
-        raised.task.workflow.top_workflow.event_manager.update_collaboration(BpmnEvent(catcher, {}))
+    catcher.task_spec.catch(catcher, BpmnEvent(catcher.task_spec.event_definition, {}))
+    catcher.task_spec._update(catcher)
+    # At once: what is inside would otherwise run on until the event is.
+    for sibling in catcher.parent.children:
+        if not isinstance(sibling.task_spec, BoundaryEvent):
+            _give_up(sibling)
 
 
 def _give_up(task: Task) -> None:
@@ -159,8 +157,8 @@ def _give_up(task: Task) -> None:
     task.cancel()
 
 
-def _catcher(task: Task, code: str) -> Any:
-    """The nearest boundary event around a task that catches a code; else what starts an event sub-process."""
+def _catcher(task: Task, code: str) -> Task | None:
+    """The nearest boundary event around a task that catches a code; one that names it goes before one for all."""
     for node in around(task):
         split = node.parent
         if split is not None and isinstance(split.task_spec, BoundaryEventSplit):
@@ -169,7 +167,7 @@ def _catcher(task: Task, code: str) -> Any:
                 for each in waiting:
                     if any(_catches(found, wanted) for found in views.definitions(each.task_spec.event_definition)):
                         return each
-    return _trigger(task.workflow.top_workflow, code)
+    return None
 
 
 def _is_armed(task: Task) -> bool:
@@ -178,20 +176,6 @@ def _is_armed(task: Task) -> bool:
 
 def _catches(definition: Any, code: str | None) -> bool:
     return isinstance(definition, ErrorEventDefinition) and (definition.code or None) == code
-
-
-def _trigger(top: Any, code: str) -> Any:
-    starts = [
-        definition
-        for trigger in top.spec.start.trigger_specs
-        for start in top.use_spec(top.key_of_called(top, top.spec.task_specs[trigger])).bpmn_start_events
-        for definition in views.definitions(start.event_definition)
-    ]
-    for wanted in (code, None):
-        for definition in starts:
-            if _catches(definition, wanted):
-                return definition
-    return None
 
 
 def _uncaught(task: Task, error: BusinessError) -> UncaughtError:
@@ -304,6 +288,16 @@ def _merge_child(self: Any, workflow: Any, child: Task) -> None:
         return
     DeepMerge.merge(my_task.data, child.data)
     my_task.internal_data["merged"].append(str(child.id))
+
+
+def refresh_conditions(workflow: Any) -> None:
+    """Fault: conditional events are looked at once, when they are reached. An aggregate changes later, too."""
+    for task in list(workflow.event_manager.tasks.values()):
+        conditional = any(
+            isinstance(each, ConditionalEventDefinition) for each in views.definitions(task.task_spec.event_definition)
+        )
+        if conditional and task.state == TaskState.WAITING and is_served(task):
+            task.task_spec._update(task)
 
 
 def install() -> None:

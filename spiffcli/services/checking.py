@@ -168,12 +168,20 @@ def _refused(subject: Subject) -> Iterator[Fault]:
         if node.loop is not None and node.loop.output:
             yield fault_at("loop-output", subject, node, f"it collects results in '{node.loop.output}'",
                            f"Let its method put them into the aggregate. {_NOT_SERVED}")  # fmt: skip
+        if node.triggered_by_event and _starts_by_error(subject, node):
+            yield fault_at("error-start", subject, node, "the engine knows no event sub-process that an error starts",
+                           "Put the part it belongs to into a sub-process, and a boundary event on that.")  # fmt: skip
         if node.type == "adHocSubProcess":
             yield fault_at("ad-hoc", subject, node, "its completion condition cannot read the aggregate",
                            "Use a sub-process with gateways.")  # fmt: skip
         if any(each.of == "process" for event in node.events for each in event.correlations):
             yield fault_at("correlation", subject, node, "messages for it are correlated by process data",
                            "Take that out: messages are addressed by natural id (correlate_message).")  # fmt: skip
+
+
+def _starts_by_error(subject: Subject, handler: Node) -> bool:
+    starts = (each for each in subject.process.nodes.values() if each.scope == handler.id and each.type == "startEvent")
+    return any(event.kind == "error" for start in starts for event in start.events)
 
 
 def _dead_methods(registry: Registry, subjects: Iterable[Subject], used: set[int]) -> Iterator[Fault]:

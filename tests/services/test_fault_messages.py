@@ -120,6 +120,10 @@ CORRELATED = (
     "<spiffworkflow:propertyId>number</spiffworkflow:propertyId><spiffworkflow:expression>days</spiffworkflow:expression>"
     "</spiffworkflow:processVariableCorrelation></extensionElements></messageEventDefinition></intermediateCatchEvent>"
 )
+HANDLER = (
+    '<subProcess id="Handler" triggeredByEvent="true"><startEvent id="H_start"><errorEventDefinition/></startEvent>'
+    "</subProcess>"
+)
 CYCLE = '<timerEventDefinition><timeCycle>"R/PT1H"</timeCycle></timerEventDefinition>'
 
 CASES: dict[str, tuple[list[str], list[Any]]] = {
@@ -164,6 +168,7 @@ CASES: dict[str, tuple[list[str], list[Any]]] = {
     "scripts": ([process("p", SCRIPT, PRE)], [serving()]),
     "results of a loop": ([process("p", OUTPUT)], [serving(a=task(a, id="A"))]),
     "an ad-hoc sub-process": ([process("p", AD_HOC)], [serving()]),
+    "an event sub-process for an error": ([process("p", user("U"), extra=HANDLER)], [serving()]),
     "correlation by process data": ([process("p", CORRELATED)], [serving()]),
     "a call of what nobody serves": ([process("p", call("C", "q")), process("q", user("U"))], [serving()]),
     "a call without a creator": ([process("p", call("C", "q"))], [serving(), serving(Parcel, "q")]),
