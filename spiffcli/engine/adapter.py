@@ -16,12 +16,13 @@ from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine import beginning, events, situations, state, views, wired
 from spiffcli.engine.beginning import StartTimer
-from spiffcli.engine.business import CASE, Business, BusinessError, CaseKey, Outcome, Place, Unit
+from spiffcli.engine.business import Business, BusinessError, Outcome
+from spiffcli.engine.cases import Cased
 from spiffcli.engine.clock import Clock, ManualClock, SystemClock, use_clock
 from spiffcli.engine.config import EngineConfig
 from spiffcli.engine.events import Event
 from spiffcli.engine.failures import IncidentDetails, endless, explain, incident_of
-from spiffcli.engine.open_tasks import OpenTasks, Untold
+from spiffcli.engine.open_tasks import OpenTasks
 from spiffcli.engine.parsing import ParsedProcess, Parser
 from spiffcli.engine.places import is_served, place_of
 from spiffcli.engine.state import Snapshot
@@ -99,7 +100,7 @@ class Engine:
         return use_clock(self.clock)
 
 
-class Running:
+class Running(Cased):
     """An instance in memory."""
 
     def __init__(self, engine: Engine, workflow: RunnerWorkflow) -> None:
@@ -372,33 +373,6 @@ class Running:
         self._open.close(task.id)
         self._after_step()
         return views.view(task)
-
-    @property
-    def unit(self) -> Unit | None:
-        """The aggregates the instance works on; None where there is no business code."""
-        return self.workflow.unit
-
-    @property
-    def case(self) -> CaseKey | None:
-        """The aggregate of the instance, or None."""
-        noted = self.workflow.data.get(CASE)
-        return None if noted is None else CaseKey.from_json(noted)
-
-    def begin_case(self, case: CaseKey) -> None:
-        """Note which aggregate the new instance works on."""
-        self.workflow.data[CASE] = case.to_json()
-
-    def untold(self) -> list[Untold]:
-        """Methods that could not be told of a cancellation, since the last call."""
-        return self._open.untold()
-
-    def place(self, task_id: str) -> Place:
-        """Where a task is.
-
-        Raises:
-            NotFoundError: No such task.
-        """
-        return place_of(self._task(task_id))
 
     def begin_with(self, event: Event) -> bool:
         """Let a message or signal start a new instance; False where no start event waits for it.

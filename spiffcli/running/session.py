@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from spiffcli.catalog.clock import iso
-from spiffcli.errors import DuplicateError, IncidentError, StateError
+from spiffcli.errors import ConfigError, DuplicateError, IncidentError, StateError
 from spiffcli.running.context import Context
 from spiffcli.running.rows import row_of
 from spiffcli.values import Definition, HistoryEntry, Instance, TaskView
@@ -165,6 +165,22 @@ class Session:
                 f"Let it go on with: runner activate {self.instance_label} --with-instances",
             )
 
+    def require_served(self) -> None:
+        """Nothing, if the business code is there that the instance needs.
+
+        Raises:
+            ConfigError: It works on an aggregate, and no service serves it.
+        """
+        case, business = self.running.case, self.context.engine.business
+        if case is None or (business is not None and business.serves(self.instance.definition)):
+            return
+        raise ConfigError(
+            f"Instance {self.instance.id} keeps its state in the aggregate '{case.id}', and no service serves "
+            f"{self.instance_label}.",
+            hint="Name the module of its services: --services MODULE (or RUNNER_SERVICES, or services in runner.toml).",
+            instance=self.instance.id,
+        )
+
     def require_sound(self) -> None:
         """Nothing, if the instance can move and no task of it has failed.
 
@@ -195,6 +211,7 @@ class Session:
         Raises:
             IncidentError: A task failed. The instance is saved in state `error`.
         """
+        self.require_served()
         self._failure = None
         next_save = time.monotonic() + SAVE_INTERVAL_S
         try:
@@ -235,6 +252,7 @@ class Session:
                 reached, and the instance is saved in state `error`.
         """
         self.require_open()
+        self.require_served()
         try:
             self.running.complete(task_id, answers)
         except IncidentError as error:
@@ -296,6 +314,7 @@ class Session:
             IncidentError: One cannot be reached, as before; the instance is saved in state `error`.
         """
         self.require_open()
+        self.require_served()
         failed = [incident.element for incident in self.running.incidents()]
         try:
             views = self.running.retry(data)
@@ -319,6 +338,7 @@ class Session:
         Raises:
             InputError: The payload of a message lacks what it is correlated by.
         """
+        self.require_served()
         reached = self.running.send(event, task_id=task_id)
         if reached:
             self.note("received", event=event.kind, name=event.name)

@@ -182,6 +182,7 @@ def test_a_verdict_says_which_tasks_of_the_new_version_no_service_covers(shop: C
     assert moved["results"][0]["outcome"] == "migrated"
 
 
+@pytest.mark.one_store
 def test_a_migration_is_taken_back_only_while_the_aggregate_stands_still(shop: Cli) -> None:
     shop.ok(*WITH, "add", "-b", V1)
     shop.document(*WITH, "run", "-s", PROCESS, "-a", "--data", ADA)
@@ -220,6 +221,18 @@ def test_an_open_task_is_completed_or_given_up_by_its_id(cli: Cli) -> None:
     order_, delivery = cli.document("show", "-w", "7")["aggregates"]
     assert [item["licences"] for item in order_["data"]["items"]] == [["7-office-0", "7-office-1"]]
     assert (delivery["data"]["tracking"], delivery["root"]) == ("given", "7")
+
+
+@pytest.mark.one_store
+def test_an_instance_with_an_aggregate_does_not_move_without_its_services(shop: Cli) -> None:
+    shop.ok(*WITH, "add", "-b", V1)
+    shop.document(*WITH, "run", "-s", PROCESS, "-a", "--data", ADA)
+    for words in (("complete", "-t", "Activity_Decide", "--data", "{}"), ("run",), ("retry",)):
+        refused = shop.fails(2, *words, "-w", "V-1").stderr
+        assert "keeps its state in the aggregate 'V-1', and no service serves Process_ApprovalOfVacation@1." in refused
+        assert "--services MODULE" in refused
+    assert shop.document("show", "-w", "V-1")["instance"]["revision"] == 2
+    shop.ok("cancel", "-w", "V-1")
 
 
 @pytest.mark.one_store
