@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -12,6 +13,15 @@ from spiffcli.errors import ConfigError, RunnerError
 
 if TYPE_CHECKING:
     from spiffcli.engine import EngineConfig
+
+
+#: Group of entry points under which installed packages offer services.
+SERVICES = "spiffcli.services"
+
+
+def offered_services() -> list[EntryPoint]:
+    """The services that installed packages offer, by name."""
+    return sorted(entry_points(group=SERVICES), key=lambda each: each.name)
 
 
 def load_module(name: str, folder: Path, what: str, hint: str = "") -> ModuleType:

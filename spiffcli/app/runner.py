@@ -168,6 +168,10 @@ class Runner:
         Raises:
             ConfigError: A module of services cannot be used.
         """
+        from spiffcli.app.modules import offered_services
+
+        if self.config.services is None and not self.settings.services and not offered_services():
+            return None
         from spiffcli.app.services import load_services
 
         return load_services(self)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from spiffcli.app.modules import load_module, offered_services
 from spiffcli.catalog.instances import OPEN_STATES
 from spiffcli.engine.business import CaseKey
 from spiffcli.errors import ConfigError, NoStoreError
@@ -21,9 +21,6 @@ from spiffcli.values import AggregateRecord, Definition
 if TYPE_CHECKING:
     from spiffcli.app.runner import Runner
     from spiffcli.catalog import DeploymentPlan
-
-#: Group of entry points under which installed packages offer services.
-GROUP = "spiffcli.services"
 
 
 def load_services(runner: Runner) -> Services | None:
@@ -41,14 +38,12 @@ def load_services(runner: Runner) -> Services | None:
 
 
 def _sources(runner: Runner) -> Iterator[Any]:
-    from spiffcli.app.modules import load_module
-
     if runner.config.services is not None:
         given = runner.config.services
         yield from given if isinstance(given, list | tuple) else (given,)
     for name in runner.settings.services:
         yield load_module(name, runner.settings.folder, "service module")
-    for point in sorted(entry_points(group=GROUP), key=lambda each: each.name):
+    for point in offered_services():
         try:
             yield point.load()
         except Exception as error:

@@ -404,11 +404,11 @@ class Session:
     @contextmanager
     def _duplicates_told(self) -> Iterator[None]:
         """A context in which a natural id that is taken is told with the aggregate it belongs to."""
-        from spiffcli.services.errors import DuplicateStart
-
         try:
             yield
         except DuplicateError as error:
+            from spiffcli.services.errors import DuplicateStart
+
             case = self.running.case
             if case is None or isinstance(error, DuplicateStart):
                 raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -59,6 +58,8 @@ def invoke(method: Method, service: Any, call: Call) -> Any:
 
 
 def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    import asyncio  # it takes long to import, and few methods are coroutines
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
