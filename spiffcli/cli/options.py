@@ -41,6 +41,10 @@ class Invocation:
             from spiffcli.config import load_settings
 
             self._settings = load_settings(self.flags)
+        if running:
+            from spiffcli.prints import to_stderr
+
+            to_stderr.set(True)
         return self._settings.for_running() if running else self._settings
 
 

@@ -12,7 +12,7 @@ from spiffcli.services.checking_methods import method_faults, registry_faults
 from spiffcli.services.errors import ServiceError
 from spiffcli.services.faults import Fault, fault_at
 from spiffcli.services.levels import Levels
-from spiffcli.services.names import function_name, method_name, task_definition
+from spiffcli.services.names import function_name, method_name, parameter_name, task_definition
 from spiffcli.services.registry import Method, Registry
 from spiffcli.services.versions import VersionRange
 from spiffcli.services.wiring import Match, Subject, Wiring, bind, is_covered, matches
@@ -118,7 +118,7 @@ def _unwired(registry: Registry, subject: Subject, wiring: Wiring) -> Iterator[F
                 node,
                 "no method is wired to it",
                 f"Add to {owner or 'the service'}: {_decoration(node)} def {_function_name(node)}(self, "
-                f"{wiring.aggregate.name.lower()}: {wiring.aggregate.name}) -> None",
+                f"{parameter_name(wiring.aggregate.name)}: {wiring.aggregate.name}) -> None",
             )
 
 

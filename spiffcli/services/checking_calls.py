@@ -7,7 +7,7 @@ from typing import Any
 
 from spiffcli.model.elements import Node
 from spiffcli.services.faults import Fault, fault_at
-from spiffcli.services.names import method_name
+from spiffcli.services.names import method_name, parameter_name
 from spiffcli.services.registry import Method, Registry
 from spiffcli.services.signatures import type_name
 from spiffcli.services.wiring import Subject, Wiring
@@ -43,7 +43,7 @@ def _mode_faults(subject: Subject, node: Node, wiring: Wiring, child: type[Any])
             "creator-missing", subject, node,
             f"'{called}' has an aggregate of its own, {child.__name__}, and no method makes it",
             f'Add @workflow_task(id="{node.id}") def {method_name(node)}(self, '
-            f"{own.__name__.lower()}: {own.__name__}) -> {child.__name__}",
+            f"{parameter_name(own.__name__)}: {own.__name__}) -> {child.__name__}",
         )  # fmt: skip
     elif not _returns(creator, child):
         yield fault_at(

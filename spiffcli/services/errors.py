@@ -36,7 +36,7 @@ class DuplicateStart(DuplicateError):  # noqa: N818 - the name that its users kn
     def __init__(self, process: str, natural_id: str, instance: str) -> None:
         super().__init__(
             f"There is an instance of '{process}' with the natural id '{natural_id}' already: {instance}.",
-            hint=f"Continue it with: runner run -w {instance}",
+            hint=f"Look at it with: runner show -w {instance}",
             instance=instance,
             process=process,
             natural_id=natural_id,

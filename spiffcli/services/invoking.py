@@ -9,6 +9,7 @@ from typing import Any
 
 from spiffcli.engine.business import Level, Place, TaskHappening
 from spiffcli.errors import InputError
+from spiffcli.prints import kept_apart
 from spiffcli.services.markers import MultiInstance, TaskEvent, TaskId
 from spiffcli.services.registry import Method
 from spiffcli.services.signatures import Wanted
@@ -53,8 +54,9 @@ def invoke(method: Method, service: Any, call: Call) -> Any:
             named[wanted.name] = value
         else:
             positional.append(value)
-    result = method.function(*positional, **named)
-    return _awaited(result) if inspect.iscoroutine(result) else result
+    with kept_apart():
+        result = method.function(*positional, **named)
+        return _awaited(result) if inspect.iscoroutine(result) else result
 
 
 def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -100,6 +100,12 @@ def method_name(node: Node) -> str:
     return _in_python_style(name if name.isascii() else node.id)
 
 
+def parameter_name(cls: str) -> str:
+    """A name for a parameter of a type: `ClearanceRequest` -> `clearance_request`."""
+    words = "".join(f"_{letter}" if letter.isupper() else letter for letter in cls)
+    return _in_python_style(words)
+
+
 def _in_python_style(text: str) -> str:
     words = "".join(letter.lower() if letter.isalnum() else "_" for letter in text).strip("_")
     name = "_".join(filter(None, words.split("_")))

@@ -11,7 +11,7 @@ from spiffcli.model.snapshot import Model
 from spiffcli.services.checking import needs_method
 from spiffcli.services.checking_expressions import expressions
 from spiffcli.services.levels import Levels
-from spiffcli.services.names import free_names, function_name, method_name, task_definition
+from spiffcli.services.names import free_names, function_name, method_name, parameter_name, task_definition
 from spiffcli.services.wiring import Subject
 
 
@@ -150,11 +150,6 @@ def _module(process: str, subjects: list[Subject], name: str, fields: list[str],
             yield f"    def {stub.name}(self) -> {name}:"
         else:
             more = ", index: Annotated[int, Index()]" if stub.repeated else ""
-            yield f"    def {stub.name}(self, {_argument(name)}: {name}{more}) -> None:"
+            yield f"    def {stub.name}(self, {parameter_name(name)}: {name}{more}) -> None:"
         yield f'        """{stub.about}"""'.replace("\\", "/")
         yield "        raise NotImplementedError"
-
-
-def _argument(name: str) -> str:
-    argument = function_name(name).lower()
-    return argument if argument.isidentifier() else "aggregate"

@@ -236,6 +236,17 @@ def test_an_instance_with_an_aggregate_does_not_move_without_its_services(shop: 
 
 
 @pytest.mark.one_store
+def test_what_business_code_prints_does_not_mix_with_results(shop: Cli) -> None:
+    code = (shop.folder / "vacation.py").read_text()
+    shop.write("vacation.py", code.replace("approval.mails.append(", "print('mail sent'); approval.mails.append("))
+    shop.ok(*WITH, "add", "-b", V1)
+    shop.document(*WITH, "run", "-s", PROCESS, "-a", "--data", ADA)
+    words = ("complete", "-w", "V-1", "-t", "Activity_Decide", "--data", '{"approved": true}', "--format", "json")
+    completed = shop.ok(*WITH, *words)
+    assert (completed.json()["state"], "mail sent" in completed.stderr) == ("completed", True)
+
+
+@pytest.mark.one_store
 def test_services_are_found_in_engine_modules_settings_and_packages(shop: Cli) -> None:
     shop.write("mine.py", "from spiffcli.engine import EngineConfig\nfrom vacation import services\n"
                           "engine = EngineConfig.spiff().extended(name='mine', services=services)\n")  # fmt: skip
