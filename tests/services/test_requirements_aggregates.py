@@ -328,7 +328,13 @@ def test_r32_natural_ids_versions_and_roots_hold_for_child_aggregates_too(make: 
     env.start(Parcel("2-1"), process_id="ship")
     with pytest.raises(IncidentError, match="'ship' with the natural id '2-1' already"):
         env.start(Order("2"))
-    assert env.workflow("2").aggregate.log == []
+    second = env.workflow("2")
+    assert (second.state, second.aggregate.log) == ("error", [])
+    # Once the id is free the call is made again, from the start.
+    env.runner.delete_instance("2-1")
+    second.retry()
+    assert (second.waiting_at, second.aggregate.log) == (["V"], ["packed"])
+    assert env.runner.service(Parcel).instance("2-1").id == second.id
 
 
 def test_r33_reuse_needs_no_collapsed_pool_and_may_be_nested(make: Make) -> None:
