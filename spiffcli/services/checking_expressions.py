@@ -75,6 +75,7 @@ def expression_faults(
 ) -> Iterator[Fault]:
     """What is wrong with the expressions of a process."""
     yield from _offered_twice(registry, subject, wiring)
+    yield from _ignored(subject)
     known = {*wiring.fields, *wiring.values}
     for expression in expressions(subject):
         items = {each.loop.input_item for way in levels.around(subject, expression.node) for each in way}
@@ -106,6 +107,18 @@ def _faults(
                 f"'{name}' is neither a field or property of {wiring.aggregate.name} nor a @workflow_value",
                 f"{nearest(name, known)}Correct it, or add it to {wiring.aggregate.name} or as a @workflow_value.",
             )
+
+
+def _ignored(subject: Subject) -> Iterator[Fault]:
+    """Conditions that the engine does not look at: it follows the only flow that leaves a task whatever it says."""
+    for flow in subject.process.flows.values():
+        source = subject.process.nodes.get(flow.source or "")
+        if source is not None and flow.condition and "Gateway" not in source.type:
+            yield Fault(
+                "condition-ignored", subject.key, subject.version, source.id, f"{node_label(source)}, flow '{flow.id}'",
+                f"nobody looks at its condition '{flow.condition.strip()}', since only gateways decide",
+                "Put an exclusive gateway in front of it.", subject.process.file, flow.line,
+            )  # fmt: skip
 
 
 def _offered_twice(registry: Registry, subject: Subject, wiring: Wiring) -> Iterator[Fault]:

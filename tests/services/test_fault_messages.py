@@ -124,6 +124,10 @@ HANDLER = (
     '<subProcess id="Handler" triggeredByEvent="true"><startEvent id="H_start"><errorEventDefinition/></startEvent>'
     "</subProcess>"
 )
+IGNORED = (
+    '<userTask id="V"/><userTask id="W"/><sequenceFlow id="only" sourceRef="V" targetRef="W">'
+    "<conditionExpression>paid</conditionExpression></sequenceFlow>"
+)
 CYCLE = '<timerEventDefinition><timeCycle>"R/PT1H"</timeCycle></timerEventDefinition>'
 
 CASES: dict[str, tuple[list[str], list[Any]]] = {
@@ -169,6 +173,7 @@ CASES: dict[str, tuple[list[str], list[Any]]] = {
     "results of a loop": ([process("p", OUTPUT)], [serving(a=task(a, id="A"))]),
     "an ad-hoc sub-process": ([process("p", AD_HOC)], [serving()]),
     "an event sub-process for an error": ([process("p", user("U"), extra=HANDLER)], [serving()]),
+    "a condition that nobody looks at": ([process("p", user("U"), extra=IGNORED)], [serving()]),
     "correlation by process data": ([process("p", CORRELATED)], [serving()]),
     "a call of what nobody serves": ([process("p", call("C", "q")), process("q", user("U"))], [serving()]),
     "a call without a creator": ([process("p", call("C", "q"))], [serving(), serving(Parcel, "q")]),
