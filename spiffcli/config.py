@@ -10,10 +10,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from spiffcli.errors import ConfigError
 from spiffcli.records import record
+
+if TYPE_CHECKING:
+    from spiffcli.git_config import GitSettings
 
 ScriptMode = Literal["restricted", "trusted", "off"]
 
@@ -53,6 +56,8 @@ class Settings:
         answers: File of answers for human tasks, or None.
         severity: How serious differences between models are to this project, by rule, where it sees them in
             another way than the catalogue does.
+        read_only: Whether every change of models is refused.
+        git: What the file says about models in Git, as it is written there; see `load_git_settings`.
         folder: Where engine and service modules are looked up: the folder of the file, else the current one.
         file: The configuration file, or None.
         origins: Where each setting that is not a default came from, in words.
@@ -72,6 +77,8 @@ class Settings:
     default_tenants: Mapping[str, str] = field(default_factory=dict)
     answers: str | None = None
     severity: Mapping[str, Severity] = field(default_factory=dict)
+    read_only: bool = False
+    git: Mapping[str, Any] = field(default_factory=dict)
     file: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     file_code: Mapping[str, Any] = field(default_factory=dict)
@@ -152,6 +159,35 @@ def load_settings(
     return Settings(folder=file.parent if file else cwd, file=file, origins=origins, file_code=file_code, **values)
 
 
+def load_git_settings(
+    settings: Settings, flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+) -> GitSettings:
+    """Decide the settings about models in Git, which only commands about them need.
+
+    Args:
+        flags: Values from the command line by name of the setting; None means not given.
+        environ: Environment variables (default: those of the process); an empty one counts as not set.
+
+    Raises:
+        ConfigError: A value cannot be used, or the table `[git]` of the file has a key nobody knows.
+    """
+    from spiffcli.git_config import read_git_settings
+
+    return read_git_settings(flags or {}, os.environ if environ is None else environ, settings.git, settings.file)
+
+
+def child_environment(
+    more: Mapping[str, str], leave_out: Callable[[str], bool] = lambda _name: False
+) -> dict[str, str]:
+    """The environment for a program that this one starts.
+
+    Args:
+        more: Further variables.
+        leave_out: Tells of a variable of this process that the program is not to see it.
+    """
+    return {name: value for name, value in os.environ.items() if not leave_out(name)} | dict(more)
+
+
 _VARIABLES: Mapping[str, str] = {
     "engine": "RUNNER_ENGINE",
     "store": "RUNNER_STORE",
@@ -163,6 +199,7 @@ _VARIABLES: Mapping[str, str] = {
     "fallback_default_tenant": "RUNNER_FALLBACK_DEFAULT_TENANT",
     "default_tenant": "RUNNER_DEFAULT_TENANT",
     "answers": "RUNNER_ANSWERS",
+    "read_only": "RUNNER_READ_ONLY",
 }
 
 
@@ -216,6 +253,12 @@ def _severities(value: Any) -> dict[str, Severity]:
     return dict(value)
 
 
+def _table(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError("a table")
+    return dict(value)
+
+
 def _tenants(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping) or not all(isinstance(tenant, str) for tenant in value.values()):
         raise TypeError("a table of keys with their tenants")
@@ -235,6 +278,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "default_tenants": _tenants,
     "answers": _word,
     "severity": _severities,
+    "read_only": _switch,
+    "git": _table,
 }
 
 

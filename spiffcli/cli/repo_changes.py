@@ -1,0 +1,78 @@
+"""Commands that bring models to the remote and back: save, push."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spiffcli.cli.options import Invocation, format_option, pass_invocation
+from spiffcli.cli.output import emit_json, emit_text
+
+
+@click.command(epilog="Example: runner repo save finance/invoice -m 'Ask for the cost centre'")
+@click.argument("paths", metavar="[PATH|MODEL]...", nargs=-1)
+@click.option("-m", "--message", required=True, help="Why it was changed.")
+@click.option("--base", metavar="REV", help="Where the files were edited; refused if they changed since then.")
+@click.option("--no-push", is_flag=True, help="Leave the commit here.")
+@click.option("--no-check", is_flag=True, help="Commit also what cannot be read, and processes that there are twice.")
+@format_option()
+@pass_invocation
+@click.pass_context
+def save(
+    ctx: click.Context,
+    invocation: Invocation,
+    /,
+    paths: tuple[str, ...],
+    message: str,
+    base: str | None,
+    no_push: bool,
+    no_check: bool,
+    format: str,
+) -> None:
+    """Commit what changed in the files, folders or models that are named (default: all models), and push it.
+
+    Nothing else is committed, whatever has changed. Author is the user, committer the service account, where one is
+    set. Where others have pushed meanwhile, the commit is put on top of theirs. Where the push fails, the commit stays
+    here, the exit code is 1, and the next save pushes it too.
+    """
+    from spiffcli.app.repository import open_repository, refuse_read_only
+    from spiffcli.repo.saving import named_paths
+    from spiffcli.repo.saving import save as commit
+    from spiffcli.report.repository import saved_json, saved_sentences
+
+    settings = invocation.settings()
+    refuse_read_only(settings)
+    repository = open_repository(settings)
+    named = named_paths(repository, paths, Path.cwd())
+    saved = commit(repository, named, message, push=not no_push, check=not no_check, base=base)
+    if format == "json":
+        emit_json(saved_json(saved))
+    else:
+        emit_text("\n".join(saved_sentences(saved)))
+    if saved.pushed is not None and saved.pushed.outcome == "failed":
+        ctx.exit(1)
+
+
+@click.command(epilog="Example: runner repo push")
+@format_option()
+@pass_invocation
+@click.pass_context
+def push(ctx: click.Context, invocation: Invocation, /, format: str) -> None:
+    """Push the commits that no push has brought to the remote (see: runner repo status)."""
+    from spiffcli.app.repository import open_repository, refuse_read_only
+    from spiffcli.repo.saving import push_all
+    from spiffcli.report.repository import pushed_json, pushed_sentences
+
+    settings = invocation.settings()
+    refuse_read_only(settings)
+    pushed = push_all(open_repository(settings))
+    if format == "json":
+        emit_json(pushed_json(pushed))
+    else:
+        emit_text("\n".join(pushed_sentences(pushed)))
+    if pushed.outcome == "failed":
+        ctx.exit(1)
+
+
+COMMANDS = (save, push)

@@ -1,0 +1,267 @@
+"""What the files of a model repository define and refer to, and everything that one model needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Literal, TypeAlias
+
+from spiffcli.errors import ModelError
+from spiffcli.records import record
+from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, is_hidden, owner
+from spiffcli.repo.snapshots import Snapshot
+from spiffcli.values import Resource, ResourceKind
+
+Kind = Literal["process", "decision"]
+
+#: A process or decision: kind and id.
+Name: TypeAlias = tuple[str, str]
+
+_KINDS: Mapping[str, ResourceKind] = {".bpmn": "bpmn", ".dmn": "dmn"}
+
+#: Names of the folders beside a model in which forms are looked up, nearest first.
+_FORM_FOLDERS = ("forms", "")
+
+
+@record
+class Facts:
+    """What one BPMN or DMN file says, as far as other files are concerned.
+
+    Attributes:
+        defines: Processes and decisions in it.
+        calls: Processes and decisions it refers to, and does not define itself.
+        forms: Names of the forms it refers to.
+        problem: Why it cannot be read, or None.
+    """
+
+    defines: tuple[Name, ...] = ()
+    calls: tuple[Name, ...] = ()
+    forms: tuple[str, ...] = ()
+    problem: str | None = None
+
+    def to_json(self) -> list[object]:
+        """The facts as JSON values."""
+        return [list(map(list, self.defines)), list(map(list, self.calls)), list(self.forms), self.problem]
+
+    @classmethod
+    def from_json(cls, value: Sequence[object]) -> Facts:
+        """What `to_json` gave."""
+        defines, calls, forms, problem = value
+        return cls(
+            tuple((each[0], each[1]) for each in defines),  # type: ignore[attr-defined]
+            tuple((each[0], each[1]) for each in calls),  # type: ignore[attr-defined]
+            tuple(forms),  # type: ignore[arg-type]
+            problem,  # type: ignore[arg-type]
+        )
+
+
+def is_model_file(path: str) -> bool:
+    """Whether a file is BPMN or DMN."""
+    return PurePosixPath(path).suffix.lower() in _KINDS and not is_hidden(path)
+
+
+def read_facts(path: str, content: bytes) -> Facts:
+    """What a file says; one that cannot be read says why."""
+    from spiffcli.model import load
+
+    try:
+        model = load([Resource(path, _KINDS[PurePosixPath(path).suffix.lower()], content)])
+    except ModelError as error:
+        where = f"{error.where()}: " if error.file is not None else ""
+        return Facts(problem=f"{where}{error.message}")
+    defines: list[Name] = [("process", id) for id in model.processes]
+    defines += [("decision", id) for id in model.decisions]
+    references = [each for process in model.processes.values() for each in process.references]
+    calls = [(each.kind, each.key) for each in references if each.kind in ("process", "decision")]
+    calls += [("decision", key) for decision in model.decisions.values() for key in decision.requires]
+    forms = [each.key for each in references if each.kind == "form"]
+    inner = set(defines)
+    return Facts(
+        tuple(dict.fromkeys(defines)),
+        tuple(dict.fromkeys(call for call in calls if call not in inner)),
+        tuple(dict.fromkeys(forms)),
+    )
+
+
+class Contents:
+    """Everything the models of one snapshot define and refer to.
+
+    Attributes:
+        facts: Of every BPMN and DMN file, by path.
+    """
+
+    def __init__(self, snapshot: Snapshot, known: Mapping[str, Facts] | None = None) -> None:
+        """Read the snapshot.
+
+        Args:
+            known: Facts that were read before, by the id of the content.
+        """
+        self.snapshot = snapshot
+        self.layout = snapshot.layout
+        entries = snapshot.entries
+        paths = [path for path, entry in entries.items() if is_model_file(path) and entry.is_file]
+        known = known or {}
+        new = snapshot.read(path for path in paths if entries[path].blob not in known)
+        self.facts = {
+            path: known[entries[path].blob] if path not in new else read_facts(path, new[path]) for path in paths
+        }
+        self._places: dict[Name, list[str]] = {}
+        for path, facts in self.facts.items():
+            for name in facts.defines:
+                self._places.setdefault(name, []).append(path)
+
+    def owner(self, path: str) -> str | None:
+        """Id of the model a file belongs to, or None."""
+        return owner(self.layout.models, path)
+
+    def files_of(self, model: str) -> list[str]:
+        """Paths of the BPMN and DMN files of a model."""
+        return [path for path in self.facts if self.owner(path) == model]
+
+    def places(self, name: Name) -> list[str]:
+        """Paths of the files that define a process or decision."""
+        return self._places.get(name, [])
+
+    def duplicates(self) -> Iterator[tuple[Name, list[str]]]:
+        """Processes that several files of models define, with these files; ids of processes are unique."""
+        for name, paths in self._places.items():
+            inside = [path for path in paths if self.owner(path) is not None]
+            if name[0] == "process" and len(inside) > 1:
+                yield name, inside
+
+    def links(self, model: str) -> list[str]:
+        """Paths of links in the folder of a model."""
+        return [
+            path for path, entry in self.snapshot.entries.items() if not entry.is_file and self._inside(path, model)
+        ]
+
+    def _inside(self, path: str, model: str) -> bool:
+        return self.owner(path) == model and not is_hidden(path)
+
+    def neighbours(self, model: str) -> set[str]:
+        """Ids of the models that one calls directly."""
+        found: set[str] = set()
+        for path in self.files_of(model):
+            for name in self.facts[path].calls:
+                found.update(filter(None, (self.owner(place) for place in self.places(name))))
+        return found - {model}
+
+    def closure(self, model: str) -> Closure:
+        """Everything a model needs, from this snapshot alone.
+
+        Raises:
+            ModelError: The model cannot be read, holds a link, or calls something that several models define.
+        """
+        return _Gathering(self, model).closure()
+
+
+@record
+class Closure:
+    """A model with everything it needs.
+
+    Attributes:
+        model: Its id.
+        resources: Its files and those of what it calls, by path from the folder of the models.
+        models: Ids of the other models that some of them belong to, in order.
+        missing: What is called and is nowhere in the snapshot, in words.
+        process: Id of the process that is meant, or None.
+    """
+
+    model: str
+    resources: tuple[Resource, ...]
+    models: tuple[str, ...]
+    missing: tuple[str, ...]
+    process: str | None
+
+
+class _Gathering:
+    def __init__(self, contents: Contents, model: str) -> None:
+        self.contents = contents
+        self.model = model
+        self.paths: dict[str, ResourceKind] = {}
+        self.missing: list[str] = []
+
+    def closure(self) -> Closure:
+        contents, folder = self.contents, self.contents.layout.models[self.model]
+        if folder.problem is not None:
+            raise ModelError(folder.problem, file=f"{self.model}/{MODEL_FILE}")
+        for link in contents.links(self.model):
+            raise ModelError(f"{link} is a link, and links are not followed.", file=link)
+        pending = contents.files_of(self.model)
+        if not pending:
+            raise ModelError(f"The model {self.model} holds no BPMN or DMN file.")
+        while pending:
+            path = pending.pop(0)
+            if path not in self.paths:
+                pending += self._take(path)
+        content = contents.snapshot.read(self.paths)
+        resources = tuple(Resource(path, kind, content[path]) for path, kind in self.paths.items())
+        owners = dict.fromkeys(contents.owner(path) for path in self.paths)
+        others = tuple(owner for owner in owners if owner is not None and owner != self.model)
+        return Closure(self.model, _distinct(resources), others, tuple(self.missing), self._process())
+
+    def _take(self, path: str) -> list[str]:
+        facts = self.contents.facts[path]
+        if facts.problem is not None:
+            raise ModelError(facts.problem, file=path)
+        self.paths[path] = _KINDS[PurePosixPath(path).suffix.lower()]
+        for form in facts.forms:
+            place = self._form(path, form)
+            if place is not None:
+                self.paths[place] = "form"
+        return [place for name in facts.calls if (place := self._called(path, name)) is not None]
+
+    def _called(self, path: str, name: Name) -> str | None:
+        """The file that defines what `path` calls: of its own model, or the only other one."""
+        places = self.contents.places(name)
+        own = [place for place in places if self.contents.owner(place) == self.contents.owner(path)]
+        if len(own or places) > 1:
+            raise ModelError(
+                f"{path} calls the {name[0]} '{name[1]}', which {' and '.join(own or places)} define.",
+                hint="Give one of them another id.",
+                file=path,
+            )
+        if not places:
+            self.missing.append(f"{name[0]} '{name[1]}', which {path} calls")
+        return next(iter(own or places), None)
+
+    def _form(self, path: str, name: str) -> str | None:
+        """The file of a form: beside the model, in a folder `forms` there, or the only one of the repository."""
+        entries = self.contents.snapshot.entries
+        for folder in (PurePosixPath(path).parent, PurePosixPath(self.contents.owner(path) or ".")):
+            for beside in _FORM_FOLDERS:
+                place = str(folder / beside / name)
+                if place in entries and entries[place].is_file:
+                    return place
+        anywhere = [each for each in entries if PurePosixPath(each).name == name and entries[each].is_file]
+        if len(anywhere) > 1:
+            raise ModelError(
+                f"{path} needs the form '{name}', which is not beside it and of which there are several: "
+                f"{', '.join(anywhere[:3])}.",
+                hint="Put the one you mean beside the model.",
+                file=path,
+            )
+        return anywhere[0] if anywhere else None
+
+    def _process(self) -> str | None:
+        folder = self.contents.layout.models[self.model]
+        own = [name[1] for path in self.contents.files_of(self.model) for name in self.contents.facts[path].defines]
+        return folder.primary_process if folder.primary_process in own else None
+
+
+def _distinct(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Forms that are the same under the same name once: their names are all that models know of them."""
+    found: dict[tuple[str, str], Resource] = {}
+    for resource in resources:
+        name = PurePosixPath(resource.name).name if resource.kind == "form" else resource.name
+        found.setdefault((name, resource.hash), resource)
+    return tuple(found.values())
+
+
+def is_of_interest(path: str) -> bool:
+    """Whether a change of a file can change what a model does."""
+    name = PurePosixPath(path).name
+    return not is_hidden(path) and (name not in (GROUP_FILE,)) and PurePosixPath(name).suffix.lower() in _READ
+
+
+_READ = frozenset({*_KINDS, ".json", ".form"})

@@ -1,0 +1,466 @@
+"""A model repository: where it is, which branch counts, who may change it now, and how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from spiffcli.errors import ConfigError, InputError, NotFoundError, StateError
+from spiffcli.git_config import GitSettings
+from spiffcli.records import record
+from spiffcli.repo.layout import ModelFolder, check_id
+from spiffcli.repo.program import Git
+from spiffcli.repo.snapshots import AtCommit, Snapshot, WorkTree
+from spiffcli.repo.urls import shown
+
+#: Seconds to wait for the repository while another command changes it.
+PATIENCE = 60.0
+
+_NOBODY = "unknown"
+
+#: What a rebase or merge that a person began leaves behind in the folder of Git.
+_UNDER_WAY = ("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
+
+
+@record
+class Person:
+    """Somebody as Git names them."""
+
+    name: str
+    email: str
+
+
+@record
+class Change:
+    """A file that differs from the last commit.
+
+    Attributes:
+        path: From the root of the repository.
+        what: `changed`, `added`, `deleted`, `untracked` or `conflict`.
+    """
+
+    path: str
+    what: Literal["changed", "added", "deleted", "untracked", "conflict"]
+
+
+@record
+class Commit:
+    """A commit in a list.
+
+    Attributes:
+        date: When it was written, ISO 8601 in UTC.
+    """
+
+    id: str
+    date: str
+    author: str
+    committer: str
+    subject: str
+
+
+@record
+class Status:
+    """How a repository stands.
+
+    Attributes:
+        commit: Full id; None before the first one.
+        branch: That is checked out; None where none is.
+        remote: Address of the remote without secrets, or None.
+        upstream: Branch of the remote that is compared with, as `origin/main`, or None where it has none.
+        behind: Commits of the remote, as it was last seen, that are missing here.
+        stranded: Commits that no push has brought to the remote, newest first.
+        changes: Files below the folder of the models that differ from the last commit.
+        under_way: A rebase or merge that somebody began and has not ended.
+    """
+
+    folder: Path
+    commit: str | None
+    branch: str | None
+    remote: str | None
+    upstream: str | None
+    behind: int
+    stranded: tuple[Commit, ...]
+    changes: tuple[Change, ...]
+    under_way: bool
+
+    @property
+    def ahead(self) -> int:
+        """Commits that the remote lacks."""
+        return len(self.stranded)
+
+
+class Repository:
+    """The repository of the models, open.
+
+    Attributes:
+        git: Git, at its top.
+        bare: Whether it has no work tree.
+        prefix: Folder of the models below its top, with a slash at its end, or empty.
+        common: The folder of Git that all its work trees share.
+        chosen: Whether somebody said who works.
+    """
+
+    def __init__(
+        self, git: Git, *, bare: bool, prefix: str, git_dir: Path, common: Path, user: str, chosen: bool = True
+    ) -> None:
+        self.git = git
+        self.settings = git.settings
+        self.bare = bare
+        self.prefix = prefix
+        self.git_dir = git_dir
+        self.common = common
+        self.chosen = chosen
+        self._user = user
+
+    @classmethod
+    def open(cls, settings: GitSettings, user: str, cwd: Path | None = None, *, chosen: bool = True) -> Repository:
+        """The repository that the settings name, or the one around `cwd` (default: the current folder).
+
+        Args:
+            user: Who works.
+            chosen: Whether that was said; else whom Git knows goes before.
+
+        Raises:
+            InputError: There is none, or its folder of models is not there.
+        """
+        folder = (settings.models or cwd or Path.cwd()).resolve()
+        if not folder.is_dir():
+            raise InputError(f"There is no folder {folder}.", hint="It is set by RUNNER_GIT_MODELS or [git] models.")
+        asked = ("--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-prefix")
+        answer = Git(folder, settings).ask("rev-parse", *asked)
+        if answer.code != 0:
+            raise _no_repository(folder, answer.error)
+        lines = answer.text.split("\n")
+        bare, git_dir, common = lines[0] == "true", Path(lines[1]), (folder / lines[2]).resolve()
+        here = "" if bare or len(lines) < 4 else lines[3]
+        top = git_dir if bare else folder
+        for _ in here.strip("/").split("/") if here else ():
+            top = top.parent
+        # Without a setting the whole work tree is looked at, wherever in it somebody stands.
+        prefix = here if settings.models is not None else ""
+        subdir = f"{settings.subdir}/" if settings.subdir else ""
+        if subdir and not f"/{prefix}".endswith(f"/{subdir}"):
+            prefix += subdir
+        if not bare and not (top / prefix).is_dir():
+            raise InputError(f"There is no folder {top / prefix}.", hint="It is set by RUNNER_GIT_SUBDIR.")
+        git = Git(top, settings)
+        return cls(git, bare=bare, prefix=prefix, git_dir=git_dir, common=common, user=user, chosen=chosen)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the models."""
+        return self.git.folder / self.prefix
+
+    # Commits
+
+    def resolve(self, revision: str) -> str:
+        """Full id of the commit that `revision` names.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        name = f"{revision}^{{commit}}"
+        answer = self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+        if answer.code != 0 or not revision:
+            raise NotFoundError(
+                f"The repository has no revision '{revision}'.",
+                hint="Name a commit, branch or tag that git log shows. "
+                "Was the history rewritten, or is the clone shallow?",
+                candidates=[],
+            )
+        return answer.text
+
+    def head(self) -> tuple[str | None, str | None]:
+        """The commit and the branch that count: those checked out; in a bare repository those of the source branch."""
+        if self.bare and self.settings.source_branch is not None:
+            return self.tip(self.settings.source_branch), self.settings.source_branch
+        branch = self.git.ask("symbolic-ref", "--quiet", "--short", "HEAD")
+        commit = self.git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        return commit.text or None if commit.code == 0 else None, branch.text if branch.code == 0 else None
+
+    def tip(self, branch: str) -> str | None:
+        """The commit of a branch here; None where there is no such branch."""
+        return self.ref(f"refs/heads/{branch}")
+
+    def ref(self, name: str) -> str | None:
+        """The commit a full name of a reference stands for, or None."""
+        answer = self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        return answer.text if answer.code == 0 else None
+
+    def is_ancestor(self, one: str, other: str) -> bool:
+        """Whether the history of `other` has the commit `one`."""
+        return self.git.ask("merge-base", "--is-ancestor", one, other).code == 0
+
+    def snapshot(self, revision: str | None = None) -> AtCommit:
+        """The files at a revision (default: the last commit).
+
+        Raises:
+            NotFoundError: There is no such revision.
+            StateError: Nothing was committed yet.
+        """
+        if revision is not None:
+            return AtCommit(self.git, self.resolve(revision), self.prefix)
+        commit, _ = self.head()
+        if commit is None:
+            raise StateError(
+                "Nothing has been committed yet.",
+                hint="Commit the models (runner repo save -m MESSAGE), or take them as they lie there (--work-tree).",
+            )
+        return AtCommit(self.git, commit, self.prefix)
+
+    def work_tree(self) -> WorkTree:
+        """The files as they are now, committed or not.
+
+        Raises:
+            InputError: The repository is bare.
+        """
+        if self.bare:
+            raise InputError(f"{self.git.folder} is a bare repository: it has no work tree.")
+        return WorkTree(self.folder)
+
+    def log(self, paths: Sequence[str], *, revision: str | None = None, limit: int | None = None) -> list[Commit]:
+        """Commits that changed one of `paths` (from the folder of the models; all of it where none are named)."""
+        below = [f"{self.prefix}{path}" for path in paths] or ([self.prefix] if self.prefix else [])
+        start = self.resolve(revision) if revision is not None else self.head()[0]
+        if start is None:
+            return []
+        return self.commits(start, limit=limit, paths=below)
+
+    def commits(self, *revisions: str, limit: int | None = None, paths: Sequence[str] = ()) -> list[Commit]:
+        """Commits of a range, newest first."""
+        form = "--format=%H%x00%cd%x00%an%x00%cn%x00%s%x00"
+        most = [f"--max-count={limit}"] if limit is not None else []
+        names = ["--", *paths] if paths else ["--"]
+        dates = "--date=format-local:%Y-%m-%dT%H:%M:%SZ"
+        git = self.git.with_variables({"TZ": "UTC"})
+        output = git.run("log", form, dates, *most, *revisions, *names).output.decode("utf-8", "replace")
+        parts = [part.removeprefix("\n") for part in output.split("\0")]
+        return [Commit(*parts[place : place + 5]) for place in range(0, len(parts) - 4, 5)]
+
+    # Remote and branch
+
+    @cached_property
+    def remote_url(self) -> str | None:
+        """Address of the remote, which may hold a secret; None where there is no remote."""
+        answer = self.git.ask("config", "--get", f"remote.{self.settings.remote}.url")
+        return answer.text if answer.code == 0 and answer.text else None
+
+    def require_remote(self) -> str:
+        """Address of the remote.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        if self.remote_url is None:
+            raise ConfigError(
+                f"The repository {self.git.folder} has no remote '{self.settings.remote}'.",
+                hint=f"Add it: git remote add {self.settings.remote} URL",
+            )
+        return self.remote_url
+
+    def source_branch(self) -> str:
+        """The branch that is committed to, pushed and pulled.
+
+        Raises:
+            StateError: No branch is checked out, or another one than the settings name.
+        """
+        _, branch = self.head()
+        wanted = self.settings.source_branch
+        if self.bare and wanted is not None:
+            return wanted
+        if branch is None:
+            raise StateError(
+                f"No branch is checked out in {self.git.folder}.",
+                hint=f"Check one out: git switch {wanted or 'main'}",
+            )
+        if wanted is not None and branch != wanted:
+            raise StateError(
+                f"The branch '{branch}' is checked out, and the source branch is '{wanted}'.",
+                hint=f"Check it out: git switch {wanted}",
+            )
+        return branch
+
+    def tracking(self, branch: str) -> str:
+        """Where it is noted what the remote's branch was when it was last seen."""
+        return f"refs/remotes/{self.settings.remote}/{branch}"
+
+    def check_branch(self, branch: str) -> str:
+        """`branch`, if it can be the name of one.
+
+        Raises:
+            InputError: It cannot.
+        """
+        if branch.startswith("-") or self.git.ask("check-ref-format", "--branch", branch).text != branch:
+            raise InputError(f"'{branch}' cannot be the name of a branch.")
+        return branch
+
+    # People
+
+    @cached_property
+    def user(self) -> str:
+        """Who works."""
+        known = "" if self.chosen else self._configured("user.name")
+        return known or self._user or _NOBODY
+
+    def _configured(self, name: str) -> str:
+        answer = self.git.ask("config", "--get", name)
+        return answer.text if answer.code == 0 else ""
+
+    def author(self) -> Person:
+        """Whoever works: the user, with the address that is set for them or that their Git has."""
+        email = self.settings.author_email or self._configured("user.email")
+        return _person(self.user, email or _address(self.user))
+
+    def committer(self) -> Person:
+        """Who commits: the service account, or the author where none is set."""
+        name = self.settings.username
+        if name is None:
+            return self.author()
+        return _person(name, self.settings.user_email or _address(name))
+
+    def identities(self) -> dict[str, str]:
+        """The variables that tell Git who wrote a commit and who made it."""
+        author, committer = self.author(), self.committer()
+        return {
+            "GIT_AUTHOR_NAME": author.name,
+            "GIT_AUTHOR_EMAIL": author.email,
+            "GIT_COMMITTER_NAME": committer.name,
+            "GIT_COMMITTER_EMAIL": committer.email,
+        }
+
+    # Changing it
+
+    @contextmanager
+    def locked(self, doing: str) -> Iterator[None]:
+        """Be the only one who changes the repository.
+
+        Raises:
+            BusyError: Another command has been changing it for too long.
+            StateError: A person's rebase or merge is under way.
+        """
+        from spiffcli.store.locking import Holder, hold_file, plain_errors
+
+        path = self.common / "runner.lock"
+        subject = f"The repository {self.git.folder} is"
+        with plain_errors(path), hold_file(path, Holder("repository", doing), wait=PATIENCE, subject=subject):
+            if self.under_way():
+                raise StateError(
+                    f"A rebase or merge is under way in {self.git.folder}; nothing was changed.",
+                    hint="End it first (git status says how), or give it up: git rebase --abort, git merge --abort",
+                )
+            yield
+
+    def under_way(self) -> bool:
+        """Whether a person's rebase or merge has not ended."""
+        return any((self.git_dir / name).exists() for name in _UNDER_WAY)
+
+    # How it stands
+
+    def status(self) -> Status:
+        """How it stands, with the remote as it was last seen."""
+        commit, branch = self.head()
+        counted = self.settings.source_branch or branch
+        upstream = self.ref(self.tracking(counted)) if counted is not None else None
+        behind = 0
+        stranded: tuple[Commit, ...] = ()
+        if commit is not None and upstream is not None:
+            behind = int(self.git.text("rev-list", "--count", f"{commit}..{upstream}"))
+            stranded = tuple(self.commits(f"{upstream}..{commit}"))
+        elif commit is not None and self.remote_url is not None:  # the remote does not have the branch yet
+            stranded = tuple(self.commits(commit, "--not", f"--remotes={self.settings.remote}"))
+        return Status(
+            folder=self.folder,
+            commit=commit,
+            branch=branch,
+            remote=shown(self.remote_url) if self.remote_url is not None else None,
+            upstream=f"{self.settings.remote}/{counted}" if upstream is not None else None,
+            behind=behind,
+            stranded=stranded,
+            changes=tuple(self.changes()),
+            under_way=self.under_way(),
+        )
+
+    def look_at_remote(self) -> None:
+        """Note how the remote's branch stands now.
+
+        Raises:
+            ConfigError: There is no remote.
+            GitError: It cannot be reached.
+        """
+        from spiffcli.repo.moving import fetch
+
+        branch = self.settings.source_branch or self.head()[1]
+        if branch is not None:
+            with self.git.reaching(self.require_remote()) as git:
+                fetch(self, git, branch)
+
+    def changes(self) -> list[Change]:
+        """Files below the folder of the models that differ from the last commit, in order."""
+        if self.bare:
+            return []
+        below = ["--", self.prefix] if self.prefix else []
+        command = ("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
+        output = self.git.run(*command, *below).output.decode("utf-8", "surrogateescape")
+        return sorted((_change(line) for line in output.split("\0") if line), key=lambda each: each.path)
+
+
+def find_model(snapshot: Snapshot, id: str) -> ModelFolder:
+    """The model with this id.
+
+    Raises:
+        InputError: `id` is not one.
+        NotFoundError: There is no such model; `data["candidates"]` has near ones.
+    """
+    id = check_id(id)
+    models = snapshot.layout.models
+    if id in models:
+        return models[id]
+    from difflib import get_close_matches
+
+    same = [each for each in models if each.rpartition("/")[2] == id.rpartition("/")[2]]
+    near = same[:3] or get_close_matches(id, models, 3)
+    when = f" in commit {snapshot.commit[:12]}" if snapshot.commit is not None else ""
+    hint = f"Did you mean {near[0]}?" if near else "runner repo ls lists the models."
+    if id in snapshot.layout.groups:
+        hint = f"{id} is a group. {hint}"
+    raise NotFoundError(f"There is no model '{id}'{when}.", hint=hint, candidates=near)
+
+
+def _change(line: str) -> Change:
+    state, path = line[:2], line[3:]
+    if state == "??":
+        return Change(path, "untracked")
+    if "U" in state or state in ("AA", "DD"):
+        return Change(path, "conflict")
+    if "D" in state:
+        return Change(path, "deleted")
+    return Change(path, "added" if "A" in state else "changed")
+
+
+def _person(name: str, email: str) -> Person:
+    # Git takes neither line ends nor angle brackets here.
+    strip = str.maketrans("", "", "<>\n\r\0")
+    return Person(
+        name.translate(strip).strip(" .,;:'\"\\") or _NOBODY, email.translate(strip).strip() or "unknown@localhost"
+    )
+
+
+def _address(name: str) -> str:
+    word = "".join(character for character in name if character.isalnum() or character in "-_.+") or _NOBODY
+    return f"{word}@users.noreply.github.com" if word != _NOBODY else "unknown@example.org"
+
+
+def _no_repository(folder: Path, said: str) -> InputError:
+    if "dubious ownership" in said:
+        return InputError(
+            f"Git does not trust {folder}: it belongs to another user.",
+            hint=f"git config --global --add safe.directory {folder}",
+        )
+    return InputError(
+        f"{folder} lies in no Git repository.",
+        hint="Make one here (runner repo init), fetch one (runner repo clone URL), "
+        "or name its folder with RUNNER_GIT_MODELS.",
+    )

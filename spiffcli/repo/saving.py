@@ -1,0 +1,272 @@
+"""Committing what was changed, and bringing it to the remote."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from spiffcli.errors import ConflictError, InputError, RunnerError, StateError
+from spiffcli.records import record
+from spiffcli.repo.git import Answer
+from spiffcli.repo.moving import check_free, fetch, move, rebased
+from spiffcli.repo.program import Git
+from spiffcli.repo.repository import Repository
+from spiffcli.repo.vetting import vet
+
+#: How often a push is tried, where others push at the same time.
+_ATTEMPTS = 8
+
+#: What remotes say where a push came second.
+_SECOND = (
+    "[rejected]",
+    "fetch first",
+    "non-fast-forward",
+    "cannot lock ref",
+    "failed to update ref",
+    "incorrect old value",
+)
+
+_NONE = "0" * 40
+
+
+@record
+class Pushed:
+    """What became of the commits that the remote lacks.
+
+    Attributes:
+        outcome: `pushed`; `nothing`, where the remote has all; `no-remote`; or `failed`.
+        commit: Where the branch stands now.
+        commits: How many were pushed, or still wait.
+        rebased: Whether they were put on top of what others had pushed.
+        reason: Why it failed.
+        hint: The way out.
+    """
+
+    outcome: Literal["pushed", "nothing", "no-remote", "failed"]
+    branch: str
+    commit: str | None
+    commits: int = 0
+    rebased: bool = False
+    reason: str | None = None
+    hint: str | None = None
+
+
+@record
+class Saved:
+    """What `save` did.
+
+    Attributes:
+        commit: The new commit, as it is called now; None where nothing had changed.
+        files: What it changed, from the root of the repository.
+        pushed: What became of it; None where nothing was to be pushed.
+    """
+
+    commit: str | None
+    branch: str
+    files: tuple[str, ...]
+    pushed: Pushed | None
+
+
+def save(
+    repository: Repository,
+    paths: Sequence[str],
+    message: str,
+    *,
+    push: bool = True,
+    check: bool = True,
+    base: str | None = None,
+) -> Saved:
+    """Commit what changed in `paths`, and nothing else, and push it.
+
+    Args:
+        paths: From the root of the repository; the folder of the models where there are none.
+        push: Bring it to the remote, with whatever a push did not bring there before.
+        check: Refuse models that cannot be read, and processes that there are twice.
+        base: The revision the paths were edited at; refused where they have changed since then.
+
+    Raises:
+        InputError: The message is empty, or there is nothing at one of the paths.
+        ModelError: A model in it cannot be read (with `check`).
+        ConflictError: The paths have changed since `base`.
+        StateError: No branch is checked out, or not the source branch.
+        BusyError: Another command has been changing the repository for too long.
+    """
+    if not message.strip():
+        raise InputError("A commit needs a message.", hint="runner repo save -m 'why it was changed'")
+    with repository.locked("save"):
+        branch = repository.source_branch()
+        if base is not None:
+            _check_unchanged(repository, paths, base)
+        commit, files = commit_paths(repository, branch, paths, message, check=check)
+        pushed = push_branch(repository, branch) if push else None
+        if pushed is not None and pushed.rebased and commit is not None:
+            commit = pushed.commit
+    return Saved(commit, branch, files, pushed)
+
+
+def push_all(repository: Repository) -> Pushed:
+    """Push the commits that no push has brought to the remote.
+
+    Raises:
+        ConfigError: There is no remote.
+        StateError: No branch is checked out, or not the source branch.
+        BusyError: Another command has been changing the repository for too long.
+    """
+    repository.require_remote()
+    with repository.locked("push"):
+        return push_branch(repository, repository.source_branch())
+
+
+def named_paths(repository: Repository, names: Iterable[str], cwd: Path) -> list[str]:
+    """Paths from the root of the repository of what a user names: files and folders from here, or models by id.
+
+    Raises:
+        InputError: One lies outside of the folder of the models, or is nothing.
+    """
+    return [_named_path(repository, name, cwd) for name in names]
+
+
+def _named_path(repository: Repository, name: str, cwd: Path) -> str:
+    top, folder = repository.git.folder, repository.folder
+    for place in (cwd / name, folder / name):
+        whole = place.parent.resolve() / place.name if place.name not in ("", "..") else place.resolve()
+        if not whole.is_relative_to(folder):
+            continue
+        path = whole.relative_to(top).as_posix()
+        if whole.exists() or whole.is_symlink() or repository.git.ask("ls-files", "--", path).output:
+            return path
+    if not (cwd / name).exists():
+        raise InputError(f"There is nothing at {name}.", hint="runner repo status lists what changed.", file=name)
+    raise InputError(f"{name} lies outside of the models, which are in {folder}.", file=name)
+
+
+def _check_unchanged(repository: Repository, paths: Sequence[str], base: str) -> None:
+    head, _ = repository.head()
+    if head is None:
+        return
+    below = ["--", *paths] if paths else []
+    command = ("diff-tree", "-r", "--name-only", "-z", repository.resolve(base), head)
+    changed = [name for name in repository.git.run(*command, *below).text.split("\0") if name]
+    if changed:
+        raise ConflictError(
+            f"Since {base} somebody else changed {', '.join(changed)}. Nothing was committed.",
+            hint="Look at what changed (git diff), bring the two together, and save again with the newer --base.",
+            files=changed,
+        )
+
+
+def commit_paths(
+    repository: Repository, branch: str, paths: Sequence[str], message: str, *, check: bool = True
+) -> tuple[str | None, tuple[str, ...]]:
+    """Commit what changed in `paths` on the branch that is checked out. For whoever holds the lock.
+
+    The index of the user is left alone but for these paths: it may hold what they have prepared.
+
+    Returns:
+        The new commit and what it changed; None and nothing where nothing had changed.
+    """
+    repository.work_tree()  # a bare repository has none
+    below = list(paths) or [repository.prefix or "."]
+    parent = repository.tip(branch)
+    with tempfile.TemporaryDirectory(prefix="runner-index-") as folder:
+        git = repository.git.with_variables({"GIT_INDEX_FILE": str(Path(folder) / "index")})
+        git.run("read-tree", parent if parent is not None else "--empty")
+        git.run("add", "--all", "--", *below)
+        tree = git.text("write-tree")
+    changed = _changed(repository, parent, tree)
+    if not changed:
+        return None, ()
+    if check:
+        vet(repository, parent, tree, changed)
+    commit = commit_tree(repository, tree, [parent] if parent is not None else [], message)
+    _advance(repository, branch, parent, commit, message)
+    repository.git.run("reset", "--quiet", "--", *below)
+    return commit, tuple(changed)
+
+
+def _changed(repository: Repository, parent: str | None, tree: str) -> list[str]:
+    if parent is None:
+        output = repository.git.run("ls-tree", "-r", "--name-only", "-z", "--full-tree", tree).output
+    else:
+        output = repository.git.run("diff-tree", "-r", "--name-only", "-z", parent, tree).output
+    return [name for name in output.decode("utf-8", "surrogateescape").split("\0") if name]
+
+
+def commit_tree(repository: Repository, tree: str, parents: Sequence[str], message: str) -> str:
+    """A new commit of a tree, by the user, committed by the service account."""
+    git = repository.git.with_variables(repository.identities())
+    named = [word for parent in parents for word in ("-p", parent)]
+    return git.run("commit-tree", tree, *named, input=message.strip().encode("utf-8", "surrogateescape") + b"\n").text
+
+
+def _advance(repository: Repository, branch: str, old: str | None, new: str, message: str) -> None:
+    subject = message.strip().splitlines()[0]
+    answer = repository.git.ask("update-ref", "-m", f"commit: {subject}", f"refs/heads/{branch}", new, old or _NONE)
+    if answer.code != 0:
+        raise ConflictError(
+            f"Somebody else moved the branch '{branch}' meanwhile. Nothing was committed.", hint="Try again."
+        )
+
+
+# Pushing
+
+
+def push_branch(repository: Repository, branch: str) -> Pushed:
+    """Bring a branch to the remote; whatever prevents it is told, and leaves everything here as it was.
+
+    For whoever holds the lock.
+    """
+    url, local = repository.remote_url, repository.tip(branch)
+    if url is None:
+        return Pushed("no-remote", branch, local)
+    if local is None or local == repository.ref(repository.tracking(branch)):
+        return Pushed("nothing", branch, local)
+    try:
+        with repository.git.reaching(url) as git:
+            return _push(repository, git, branch, local)
+    except RunnerError as error:
+        waiting = len(repository.status().stranded)
+        return Pushed("failed", branch, local, waiting, reason=error.message, hint=error.hint)
+
+
+def _push(repository: Repository, git: Git, branch: str, local: str) -> Pushed:
+    tip, count = local, _lacking(repository, branch, local)
+    for _ in range(_ATTEMPTS):
+        answer = push_commit(repository, git, branch, tip)
+        if answer.code == 0:
+            repository.git.run("update-ref", repository.tracking(branch), tip)
+            if tip != local:
+                move(repository, branch, local, tip, "runner: rebase on what came from the remote")
+            return Pushed("pushed", branch, tip, count, rebased=tip != local)
+        if not came_second(answer):
+            raise git.failed(answer, "The push")
+        remote = fetch(repository, git, branch)
+        if remote is None:
+            continue
+        tip = local if repository.is_ancestor(remote, local) else rebased(repository, local, remote)
+        count = _lacking(repository, branch, tip)
+        check_free(repository, local, tip)
+        if tip == remote:  # the remote has it all, under other ids
+            move(repository, branch, local, tip, "runner: rebase on what came from the remote")
+            return Pushed("nothing", branch, tip, rebased=True)
+    raise StateError("Others pushed all the time, so that this push came second again and again.", hint="Try again.")
+
+
+def push_commit(repository: Repository, git: Git, branch: str, commit: str, *, to: str | None = None) -> Answer:
+    """Ask the remote (or the repository `to`) to move a branch forward to `commit`; it is never forced."""
+    where = to or repository.settings.remote
+    return git.ask("push", "--porcelain", "--no-verify", "--end-of-options", where, f"{commit}:refs/heads/{branch}")
+
+
+def came_second(answer: Answer) -> bool:
+    """Whether a push was refused because somebody else had moved the branch."""
+    said = answer.output.decode("utf-8", "replace") + answer.error
+    return any(words in said for words in _SECOND)
+
+
+def _lacking(repository: Repository, branch: str, commit: str) -> int:
+    tracking = repository.tracking(branch)
+    known = [f"^{tracking}"] if repository.ref(tracking) is not None else []
+    return int(repository.git.text("rev-list", "--count", commit, *known, "--"))

@@ -1,0 +1,199 @@
+"""The files of a model repository at one moment: at a commit, or as they lie in the work tree."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from spiffcli.errors import InputError, ModelError, NotFoundError
+from spiffcli.records import record
+from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, Layout, is_hidden, read_layout
+from spiffcli.repo.program import Git
+
+_FILE = ("100644", "100755")
+
+
+@record
+class Entry:
+    """A file.
+
+    Attributes:
+        blob: Id of its content, as Git computes it.
+        mode: As Git writes it; a symbolic link has 120000.
+    """
+
+    blob: str
+    mode: str
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is an ordinary file, and neither a link nor another repository."""
+        return self.mode in _FILE
+
+
+class Snapshot(Protocol):
+    """Files, by their paths below the folder of the models."""
+
+    @property
+    def commit(self) -> str | None:
+        """Full id of the commit; None for the work tree."""
+        ...
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """Every file."""
+        ...
+
+    @property
+    def layout(self) -> Layout:
+        """Groups and models."""
+        ...
+
+    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        """What these files hold, byte for byte.
+
+        Raises:
+            NotFoundError: There is no such file.
+            InputError: One of them is a link.
+        """
+        ...
+
+
+class _Base:
+    entries: Mapping[str, Entry]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Groups and models."""
+        described = [
+            path
+            for path, entry in self.entries.items()
+            if PurePosixPath(path).name in (MODEL_FILE, GROUP_FILE) and entry.is_file and not is_hidden(path)
+        ]
+        files = [path for path, entry in self.entries.items() if entry.is_file]
+        return read_layout(files, self.read(described))
+
+    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        raise NotImplementedError
+
+    def _entry(self, path: str) -> Entry:
+        entry = self.entries.get(path)
+        if entry is None:
+            raise NotFoundError(f"There is no file {path} {self.where}.", candidates=[])
+        if not entry.is_file:
+            raise InputError(f"{path} is a link, and links are not followed.", file=path)
+        return entry
+
+    @property
+    def where(self) -> str:
+        """At which moment, for a sentence."""
+        return "in the work tree"
+
+
+class AtCommit(_Base):
+    """The files of one commit."""
+
+    def __init__(self, git: Git, commit: str, prefix: str = "") -> None:
+        """Look at `commit`.
+
+        Args:
+            prefix: Folder of the models below the root, with a slash at its end, or empty.
+        """
+        self.commit: str | None = commit
+        self._git = git
+        self._prefix = prefix
+        self._known: dict[str, bytes] = {}
+
+    @cached_property
+    def entries(self) -> Mapping[str, Entry]:  # type: ignore[override]
+        """Every file."""
+        below = ["--", self._prefix] if self._prefix else []
+        output = self._git.run("ls-tree", "-r", "-z", "--full-tree", str(self.commit), *below).output
+        found: dict[str, Entry] = {}
+        for line in output.decode("utf-8", "surrogateescape").split("\0"):
+            if line:
+                about, _, path = line.partition("\t")
+                mode, _, blob = about.split(" ")
+                found[path[len(self._prefix) :]] = Entry(blob, mode)
+        return found
+
+    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        """What these files hold, byte for byte."""
+        wanted = {path: self._entry(path).blob for path in paths}
+        missing = list(dict.fromkeys(blob for blob in wanted.values() if blob not in self._known))
+        if missing:
+            self._known |= read_blobs(self._git, missing)
+        return {path: self._known[blob] for path, blob in wanted.items()}
+
+    @property
+    def where(self) -> str:
+        """At which moment, for a sentence."""
+        return f"in commit {str(self.commit)[:12]}"
+
+
+def read_blobs(git: Git, blobs: Iterable[str]) -> dict[str, bytes]:
+    """Contents by their ids, in one go.
+
+    Raises:
+        NotFoundError: Git does not have one of them.
+    """
+    asked = list(blobs)
+    output = git.run("cat-file", "--batch", input="".join(f"{blob}\n" for blob in asked).encode()).output
+    found: dict[str, bytes] = {}
+    place = 0
+    for blob in asked:
+        end = output.index(b"\n", place)
+        about = output[place:end].split(b" ")
+        if len(about) < 3:
+            raise NotFoundError(f"The repository lacks the object {blob}.", hint="git fsck says more.", candidates=[])
+        size = int(about[2])
+        found[blob] = output[end + 1 : end + 1 + size]
+        place = end + size + 2
+    return found
+
+
+class WorkTree(_Base):
+    """The files as they lie in a folder, committed or not; what Git is told to ignore is there too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.commit: str | None = None
+        self.folder = folder
+
+    @cached_property
+    def entries(self) -> Mapping[str, Entry]:  # type: ignore[override]
+        """Every file."""
+        found: dict[str, Entry] = {}
+        for at, folders, names in os.walk(self.folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            here = Path(at)
+            links = [name for name in folders if (here / name).is_symlink()]
+            for name in (*names, *links):
+                if not name.startswith("."):
+                    file = here / name
+                    path = file.relative_to(self.folder).as_posix()
+                    found[path] = Entry("", "120000") if file.is_symlink() else Entry(_blob(file), "100644")
+        return dict(sorted(found.items()))
+
+    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        """What these files hold, byte for byte."""
+        found = {}
+        for path in paths:
+            self._entry(path)
+            try:
+                found[path] = (self.folder / path).read_bytes()
+            except OSError as fault:
+                raise ModelError(f"{path} cannot be read: {fault.strerror}.", file=path) from fault
+        return found
+
+
+def _blob(file: Path) -> str:
+    """The id Git would give to the content."""
+    try:
+        content = file.read_bytes()
+    except OSError:  # said when it is read
+        return ""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
