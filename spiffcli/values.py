@@ -53,12 +53,14 @@ class Source:
         commit: Full id of the Git commit the files belong to, or None outside a repository.
         branch: Branch that was checked out, or None (detached, no repository).
         dirty: Whether one of the files differed from the commit; None outside a repository.
+        path: Folder that holds them all, from the root of the repository (`.` for the root), or None.
     """
 
     files: tuple[str, ...] = ()
     commit: str | None = None
     branch: str | None = None
     dirty: bool | None = None
+    path: str | None = None
 
 
 @record

@@ -22,19 +22,22 @@ def find_instances(
     states: Sequence[InstanceState] = (),
     waiting_at: str | None = None,
     older_than: int | None = None,
+    commit: str | None = None,
 ) -> list[Instance]:
     """Instances, oldest first.
 
     Args:
         ref: A key (all its versions), or anything else that names one definition.
         waiting_at: BPMN id or name of a task they wait at.
+        older_than: Only versions below this one.
+        commit: Beginning of the commit that their model came from.
 
     Raises:
         NotFoundError: Nothing has this name.
         AmbiguousError: Several definitions have ids that begin so.
     """
     key, definitions = _of(catalog, ref)
-    filter = Filter(key, definitions, tuple(states) or None, waiting_at, older_than)
+    filter = Filter(key, definitions, tuple(states) or None, waiting_at, older_than, commit=commit)
     return catalog.instances(filter) or _at_named_task(catalog, filter)
 
 

@@ -9,7 +9,7 @@ from spiffcli.app.files import kind_of, read_resource
 from spiffcli.catalog.references import looks_like_path, looks_like_revision, split_path
 from spiffcli.errors import InputError
 from spiffcli.records import record
-from spiffcli.values import Resource
+from spiffcli.values import Resource, Source
 
 #: What standard input is called.
 STDIN = "-"
@@ -28,11 +28,13 @@ class Files:
         resources: Their contents.
         process: What stands behind a `#`, or None.
         beside: Finds further files by their name, such as forms; for standard input there are none.
+        needed: For a model of a repository, what it calls in other models, at the same commit.
     """
 
     resources: tuple[Resource, ...]
     process: str | None = None
     beside: Lookup = lambda _name: None
+    needed: tuple[Resource, ...] = ()
 
 
 def names_files(ref: str) -> bool:
@@ -63,6 +65,28 @@ def read_files(ref: str) -> Files:
     if Path(path).is_dir():
         return Files(tuple(_in_folder(Path(path))), process, _beside_on_disk)
     return Files((read_resource(path),), process, _beside_on_disk)
+
+
+def files_to_add(names: Sequence[str]) -> tuple[tuple[Resource, ...], Source]:
+    """The files to deploy, with the forms beside them, and where they come from.
+
+    Raises:
+        InputError: One cannot be read, or they come from several revisions.
+        NotFoundError: There is no such revision, or no such file in it.
+    """
+    from spiffcli.app import files
+    from spiffcli.app.models import files_at
+    from spiffcli.repo.source import source_of
+
+    if any(map(at_revision, names)):
+        return files_at(names)
+    resources = files.with_forms(files.read_resources(names))
+    return resources, source_of([resource.name for resource in resources])
+
+
+def at_revision(ref: str) -> bool:
+    """Whether a reference names a file at a revision: `REV:PATH`."""
+    return _is_revision(ref) and not Path(ref).exists()
 
 
 def _is_revision(ref: str) -> bool:
@@ -116,13 +140,29 @@ def _at_revision(ref: str, process: str | None) -> Files:
     names = [name for name in commit.files(full) if PurePosixPath(name).suffix.lower() in _MODELS]
     if not names:
         raise missing(commit, path)
-    found = (lookup(f"{revision}:{name}") for name in names)
-    return Files(tuple(each for each in found if each is not None), process, lookup)
+    found = tuple(each for name in names if (each := lookup(f"{revision}:{name}")) is not None)
+    return Files(found, process, lookup, _needed(revision, full, found))
 
 
-def distinct(files: Sequence[Files]) -> tuple[Resource, ...]:
-    """All their resources, each once: a file may be named beside its folder."""
-    return tuple({resource.name: resource for each in files for resource in each.resources}.values())
+def _needed(revision: str, folder: str, found: Sequence[Resource]) -> tuple[Resource, ...]:
+    """What a model calls in others; nothing where the folder is no model, or what is staged for a commit."""
+    from spiffcli.app.models import model_at
+
+    closure = model_at(revision, folder) if revision else None
+    have = {each.name for each in found}
+    every = closure.resources if closure is not None else ()
+    named = (Resource(f"{revision}:{each.name}", each.kind, each.content) for each in every)
+    return tuple(each for each in named if each.name not in have)
+
+
+def distinct(files: Sequence[Files], *, needed: bool = False) -> tuple[Resource, ...]:
+    """All their resources, each once: a file may be named beside its folder.
+
+    Args:
+        needed: Also what they call in other models.
+    """
+    every = (one for each in files for one in (*each.resources, *(each.needed if needed else ())))
+    return tuple({resource.name: resource for resource in every}.values())
 
 
 def with_forms(files: Sequence[Files]) -> tuple[Resource, ...]:
@@ -133,7 +173,7 @@ def with_forms(files: Sequence[Files]) -> tuple[Resource, ...]:
     """
     from spiffcli.model import load
 
-    resources = distinct(files)
+    resources = distinct(files, needed=True)
     have = {PurePosixPath(resource.name).name for resource in resources}
     found: dict[str, Resource] = {}
     for process in load(resources).processes.values():
@@ -148,7 +188,7 @@ def with_forms(files: Sequence[Files]) -> tuple[Resource, ...]:
 def _form(files: Sequence[Files], model: PurePosixPath, key: str) -> Resource | None:
     for folder in (model.parent / "forms", model.parent):
         for each in files:
-            if any(resource.name == str(model) for resource in each.resources):
+            if any(resource.name == str(model) for resource in (*each.resources, *each.needed)):
                 form = each.beside(str(folder / key))
                 if form is not None:
                     return form

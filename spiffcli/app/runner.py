@@ -226,7 +226,7 @@ class Runner:
         force_new: bool = False,
         dry_run: bool = False,
     ) -> Added:
-        """Deploy files: BPMN models, decisions and forms.
+        """Deploy files, in the work tree or at a revision (`HEAD~1:order.bpmn`): BPMN models, decisions and forms.
 
         Forms that the models name and that are not among `files` are taken from beside them, or from a folder
         `forms` beside them. The store is created if it is not there, but not before all is known to be well.
@@ -246,13 +246,12 @@ class Runner:
             ModelError: A model cannot be read or executed; nothing was stored.
         """
         from spiffcli.app.bindings import Bindings, read_bindings
-        from spiffcli.app.files import read_resources, with_forms
+        from spiffcli.app.inputs import files_to_add
         from spiffcli.catalog import Deploy
-        from spiffcli.repo.source import source_of
 
         if process is not None and collaboration is not None:
             raise InputError("Give a process or a collaboration, not both.")
-        resources = with_forms(read_resources(files))
+        resources, source = files_to_add([str(file) for file in files])
         _refuse_others(resources)
         said = Bindings() if bindings is None else read_bindings(bindings)
         request = Deploy(
@@ -267,9 +266,9 @@ class Runner:
             bindings=said.bindings,
             fallbacks=said.fallbacks,
             force_new=force_new,
-            source=source_of([resource.name for resource in resources]),
+            source=source,
         )
-        return self._deploy(request, dry_run=dry_run)
+        return self.deploy(request, dry_run=dry_run)
 
     def add_again(
         self,
@@ -299,9 +298,15 @@ class Runner:
             move_tag=move_tag,
             force_new=force_new,
         )
-        return self._deploy(wish, dry_run=dry_run)
+        return self.deploy(wish, dry_run=dry_run)
 
-    def _deploy(self, request: Deploy, *, dry_run: bool) -> Added:
+    def deploy(self, request: Deploy, *, dry_run: bool = False) -> Added:
+        """Deploy what `request` names; see `add` for files.
+
+        Raises:
+            InputError: The request contradicts itself.
+            ModelError: A model cannot be read or executed; nothing was stored.
+        """
         from spiffcli.app.adding import add
         from spiffcli.engine.scripting import ScriptMode
 

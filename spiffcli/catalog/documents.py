@@ -307,6 +307,7 @@ def _source_fields(source: Source) -> dict[str, Any]:
         "commit": source.commit,
         "branch": source.branch,
         "dirty": source.dirty,
+        "path": source.path,
         "files": list(source.files),
     }
 
@@ -317,6 +318,7 @@ def _source_from(fields: Mapping[str, Any]) -> Source:
         commit=fields.get("commit"),
         branch=fields.get("branch"),
         dirty=fields.get("dirty"),
+        path=fields.get("path"),
     )
 
 

@@ -57,7 +57,7 @@ def entry(id: str, fields: Mapping[str, Any]) -> Entry:
         "suspended": fields.get("suspended", False),
         "created": fields["created"],
         "user": fields.get("user", ""),
-        "source": {name: fields.get(name) for name in ("commit", "branch", "dirty")},
+        "source": {name: fields.get(name) for name in ("commit", "branch", "dirty", "path")},
     }
 
 

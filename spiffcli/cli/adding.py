@@ -14,13 +14,14 @@ from spiffcli.cli.parsing import ManyCommand
 from spiffcli.cli.suggesting import complete_specs
 
 if TYPE_CHECKING:
+    from spiffcli.app import Runner
     from spiffcli.app.adding import Added
     from spiffcli.catalog import Note, PlannedDefinition
 
 _FILE = click.Path()
 
 #: Options that say what --from says already.
-_NOT_WITH_FROM = ("process", "collaboration", "binding", "bindings")
+_NOT_WITH_FROM = ("process", "collaboration", "binding", "bindings", "model", "rev", "work_tree")
 
 #: Notes that the list of definitions says already.
 _SAID = frozenset({"unchanged"})
@@ -42,6 +43,9 @@ _SAID = frozenset({"unchanged"})
     help="Which version calls mean: 'deployment' (the one of these files, the default), 'latest', version:N or tag:T.",
 )
 @click.option("--bindings", metavar="FILE", type=_FILE, help="Bindings of single elements, as JSON: {ELEMENT: BINDING}")
+@click.option("--model", metavar="GROUP/MODEL", help="A model of the repository with all it calls, from one commit.")
+@click.option("--rev", metavar="REV", help="With --model: that commit, branch or tag instead of the last commit.")
+@click.option("--work-tree", is_flag=True, help="With --model: as the files lie there, committed or not.")
 @click.option("--from", "ref", metavar="REF", shell_complete=complete_specs, help="A stored version again, no files.")
 @click.option("--force-new", is_flag=True, help="Make new versions even of what has not changed.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and store nothing.")
@@ -59,9 +63,14 @@ def add(
     dry_run: bool,
     format: str,
     ref: str | None,
+    model: str | None,
+    rev: str | None,
+    work_tree: bool,
     **wish: Any,
 ) -> None:
     """Add models, decisions and forms as one deployment.
+
+    FILE can be a file of a commit (HEAD~1:order.bpmn); forms are then taken from that commit too.
 
     Every process, decision and form in the files becomes a new version, unless it does exactly what its latest
     version does. If anything is wrong with any file, nothing is stored.
@@ -73,8 +82,11 @@ def add(
     files = [*bpmn, *dmn, *form]
     if ref is not None:
         _refuse_beside_from(ctx, files)
+    _check_model(ctx, files, model, rev, work_tree=work_tree, collaboration=wish["collaboration"])
     with Runner(invocation.settings(running=True)) as runner:
-        if ref is None:
+        if model is not None:
+            added = _add_model(runner, model, rev, work_tree=work_tree, move_tag=move, dry_run=dry_run, wish=wish)
+        elif ref is None:
             added = runner.add(files, move_tag=move, dry_run=dry_run, **wish)
         else:
             kept = {name: wish[name] for name in ("name", "tag", "force_new")}
@@ -83,6 +95,36 @@ def add(
         emit_json(added_json(added))
     else:
         _show(added, runner.settings.scripts, verbose=invocation.verbosity > 0)
+
+
+def _check_model(
+    ctx: click.Context,
+    files: list[str],
+    model: str | None,
+    rev: str | None,
+    *,
+    work_tree: bool,
+    collaboration: str | None,
+) -> None:
+    if model is None and (rev is not None or work_tree):
+        raise click.UsageError("--rev and --work-tree say where --model is taken from; name a model.", ctx)
+    if model is not None and (files or collaboration is not None):
+        raise click.UsageError("--model brings its files along; leave files and --collaboration out.", ctx)
+
+
+def _add_model(
+    runner: Runner, model: str, rev: str | None, *, work_tree: bool, wish: dict[str, Any], **options: Any
+) -> Added:
+    from spiffcli.app.models import add_model
+
+    kept = {name: value for name, value in wish.items() if name != "collaboration"}
+    added, found = add_model(runner, model, revision=rev, work_tree=work_tree, **kept, **options)
+    if found.changed:
+        warn(
+            f"{', '.join(found.changed)} changed since the last commit, and that is not part of this. Commit it first "
+            "(runner repo save), or take the files as they are (--work-tree)."
+        )
+    return added
 
 
 def _refuse_beside_from(ctx: click.Context, files: list[str]) -> None:

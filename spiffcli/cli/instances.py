@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from spiffcli.cli.options import Invocation, format_option, pass_invocation
-from spiffcli.cli.output import emit_json, emit_lines, emit_text, talk
+from spiffcli.cli.output import emit_json, emit_lines, emit_text, talk, warn
 from spiffcli.cli.suggesting import complete_instances, complete_specs
 from spiffcli.values import InstanceState
 
 if TYPE_CHECKING:
+    from spiffcli.config import Settings
     from spiffcli.values import Instance
 
 _workflow = click.option(
@@ -26,7 +27,10 @@ _workflow = click.option(
     "--state", "states", multiple=True, type=click.Choice(get_args(InstanceState)), help="Only in this state."
 )
 @click.option("--waiting-at", metavar="TASK", help="Only those that wait at this task (BPMN id or name).")
-@click.option("--older-than", metavar="VERSION", type=click.IntRange(1), help="Only on versions below this one.")
+@click.option("--rev", metavar="REV", help="Only those whose model came from this commit, branch or tag.")
+@click.option(
+    "--older-than", metavar="VERSION|REV", help="Only on versions below this one, or from commits before this one."
+)
 @format_option()
 @pass_invocation
 def list_instances(
@@ -35,25 +39,59 @@ def list_instances(
     ref: str | None,
     states: tuple[InstanceState, ...],
     waiting_at: str | None,
-    older_than: int | None,
+    rev: str | None,
+    older_than: str | None,
     format: str,
 ) -> None:
-    """List instances, oldest first: id, KEY@VERSION, created, updated, state, and where each waits.
+    """List instances, oldest first: id, KEY@VERSION, created, updated, state, where each waits, commit of its model.
 
-    REF is a key (all its versions) or one spec. Times are in UTC.
+    REF is a key (all its versions) or one spec. Times are in UTC. A number after --older-than is a version; anything
+    else is a revision of the model repository.
     """
     from spiffcli.app import Runner
     from spiffcli.app.finding import find_instances
     from spiffcli.report.instances import instance_cells, instances_json
 
-    with Runner(invocation.settings()) as runner:
-        found = find_instances(runner.catalog, ref, states=states, waiting_at=waiting_at, older_than=older_than)
+    version = _version(older_than)
+    settings = invocation.settings()
+    commit = None if rev is None else _commit(settings, rev)
+    with Runner(settings) as runner:
+        found = find_instances(
+            runner.catalog, ref, states=states, waiting_at=waiting_at, older_than=version, commit=commit
+        )
+    if older_than is not None and version is None:
+        found = _older(settings, found, older_than)
     if format == "json":
         emit_json(instances_json(found))
     elif found:
         emit_lines(instance_cells(found))
     else:
         talk("There are no such instances.")
+
+
+def _version(older_than: str | None) -> int | None:
+    """The number of a version, where it is one; digits that are longer belong to a commit."""
+    if older_than is None or not (older_than.isascii() and older_than.isdigit() and len(older_than) < 7):
+        return None
+    if int(older_than) < 1:
+        raise click.BadParameter("versions are numbered from 1.", param_hint="'--older-than'")
+    return int(older_than)
+
+
+def _commit(settings: Settings, rev: str) -> str:
+    from spiffcli.app.revisions import commit_named
+
+    return commit_named(settings, rev)
+
+
+def _older(settings: Settings, found: list[Instance], revision: str) -> list[Instance]:
+    from spiffcli.app.revisions import older
+
+    rows, unknown = older(settings, found, revision)
+    if unknown:
+        instances = "1 instance comes" if unknown == 1 else f"{unknown} instances come"
+        warn(f"{instances} from commits that the repository does not have any more; they count as older.")
+    return rows
 
 
 @click.command(epilog="Example: runner show -w 4af0")

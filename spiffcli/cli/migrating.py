@@ -26,6 +26,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _spec = click.option(
     "-s", "--spec", metavar="REF", shell_complete=complete_specs, help="The version they are to go to."
 )
+_rev = click.option("--rev", metavar="REV", help="With the KEY of -s: the version the model repository had there.")
 _instances = many_option(
     "-w", "--workflow", "workflows", metavar="WF", shell_complete=complete_instances, help="An instance, or several."
 )
@@ -71,6 +72,7 @@ def _policies(command: Decorated) -> Decorated:
     "Exit code 0: judged, and nothing at or above --fail-on; 1: something is, or an instance cannot be judged.",
 )
 @_spec
+@_rev
 @_instances
 @_from
 @where_options
@@ -118,6 +120,7 @@ def diff_workflow(ctx: click.Context, invocation: Invocation, /, **options: Any)
     "Exit code 0: every instance was moved, or runs there already; 1: one was refused or failed, and is as it was.",
 )
 @_spec
+@_rev
 @_instances
 @_from
 @where_options
@@ -223,7 +226,17 @@ def _target(runner: Runner, ctx: click.Context, options: dict[str, Any], *, forc
         data=data,
         script=script,
     )
-    return runner.target(options["spec"], policies=policies, allow=_allowed(options["allow"]), force=force)
+    return runner.target(_target_ref(runner, options), policies=policies, allow=_allowed(options["allow"]), force=force)
+
+
+def _target_ref(runner: Runner, options: dict[str, Any]) -> str:
+    """What names the version to go to: as it is given, or the one the repository had at a revision."""
+    spec: str = options["spec"]
+    if options["rev"] is None:
+        return spec
+    from spiffcli.app.models import version_at
+
+    return version_at(runner, spec, options["rev"]).id
 
 
 def _mapping(ctx: click.Context, maps: Iterable[str]) -> dict[str, str]:

@@ -62,7 +62,7 @@ def _block(rows: Sequence[Sequence[object]]) -> str:
 
 def _facts(shown: Description) -> Iterator[list[str]]:
     from spiffcli.report.deployments import scheduled_in_words
-    from spiffcli.report.instances import moment, when
+    from spiffcli.report.instances import moment, source_in_words, when
 
     definition, deployment, source = shown.definition, shown.deployment, shown.definition.source
     named = f" '{deployment.name}'" if deployment.name else ""
@@ -71,8 +71,7 @@ def _facts(shown: Description) -> Iterator[list[str]]:
     yield ["file", definition.file]
     yield ["added", f"{definition.created} by {definition.user or 'unknown'}, deployment {deployment.id}{named}"]
     if source.commit:
-        changed = ", with changes" if source.dirty else ""
-        yield ["commit", f"{source.commit} on {source.branch or 'no branch'}{changed}"]
+        yield ["commit", source_in_words(source)]
     if definition.tags:
         yield ["tags", " ".join(f"#{tag}" for tag in definition.tags)]
     if definition.suspended:

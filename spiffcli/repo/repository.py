@@ -194,6 +194,15 @@ class Repository:
         """Whether the history of `other` has the commit `one`."""
         return self.git.ask("merge-base", "--is-ancestor", one, other).code == 0
 
+    def branch_named(self, revision: str) -> str | None:
+        """The branch that `revision` is the name of, or None."""
+        name = self.git.ask("rev-parse", "--symbolic-full-name", "--end-of-options", revision)
+        found = name.text.splitlines()[-1] if name.code == 0 and name.text else ""
+        for start in ("refs/heads/", "refs/remotes/"):
+            if found.startswith(start):
+                return found.removeprefix(start)
+        return None
+
     def snapshot(self, revision: str | None = None) -> AtCommit:
         """The files at a revision (default: the last commit).
 

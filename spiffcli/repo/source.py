@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,7 +36,14 @@ def source_of(files: Sequence[str]) -> Source:
         commit=commit.text,
         branch=branch.text if branch.code == 0 else None,
         dirty=bool(changed.output.strip()) or changed.code != 0,
+        path=_folder(files, root),
     )
+
+
+def _folder(files: Sequence[str], root: Path) -> str:
+    """The folder that holds all files, from the root."""
+    folders = [str(Path(file).resolve().parent) for file in files]
+    return Path(os.path.commonpath(folders)).relative_to(root.resolve()).as_posix()
 
 
 def _common_root(files: Sequence[str]) -> Path | None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from spiffcli.report.instances import moment, when
+from spiffcli.report.instances import commit_in_words, moment, source_in_words, when
 from spiffcli.text import one_line
 from spiffcli.values import Definition, Deployment, JsonObject, Source
 
 if TYPE_CHECKING:
     from spiffcli.catalog.rebinding import Rebound
     from spiffcli.catalog.suspending import Scheduled
-
-#: Digits of a commit that people read.
-_COMMIT = 12
 
 #: Labels in one line.
 _MOST = 8
@@ -61,6 +58,7 @@ def _source_json(source: Source) -> JsonObject:
         "commit": source.commit,
         "branch": source.branch,
         "dirty": source.dirty,
+        "path": source.path,
     }
 
 
@@ -91,13 +89,6 @@ def _made(made: Sequence[Definition]) -> str:
     return ", ".join(labels[:_MOST]) + more
 
 
-def commit_in_words(source: Source) -> str:
-    """The beginning of the commit, and whether files differed from it; empty outside of a repository."""
-    if source.commit is None:
-        return ""
-    return f"{source.commit[:_COMMIT]}{' with changes' if source.dirty else ''}"
-
-
 def deployment_facts(deployment: Deployment) -> Iterator[list[str]]:
     """What is known of a deployment without its files, fact by fact."""
     yield ["id", deployment.id]
@@ -107,9 +98,7 @@ def deployment_facts(deployment: Deployment) -> Iterator[list[str]]:
     if deployment.tenant:
         yield ["tenant", one_line(deployment.tenant)]
     if deployment.source.commit is not None:
-        branch = deployment.source.branch or "no branch"
-        changed = ", with changes" if deployment.source.dirty else ""
-        yield ["commit", f"{deployment.source.commit} on {one_line(branch)}{changed}"]
+        yield ["commit", source_in_words(deployment.source)]
 
 
 def definition_cells(deployment: Deployment) -> list[list[str]]:

@@ -10,7 +10,10 @@ from typing import Any
 
 from spiffcli.report.lines import listed
 from spiffcli.text import one_line, shorten
-from spiffcli.values import ActiveTask, HistoryEntry, Instance, JsonObject
+from spiffcli.values import ActiveTask, HistoryEntry, Instance, JsonObject, Source
+
+#: Digits of a commit that people read.
+_COMMIT = 12
 
 #: Characters of a value inside a line.
 _WIDEST = 200
@@ -40,7 +43,12 @@ def instance_json(row: Instance) -> JsonObject:
         "revision": row.revision,
         "incident": row.incident,
         "due": row.due,
-        "source": {"commit": row.source.commit, "branch": row.source.branch, "dirty": row.source.dirty},
+        "source": {
+            "commit": row.source.commit,
+            "branch": row.source.branch,
+            "dirty": row.source.dirty,
+            "path": row.source.path,
+        },
     }
 
 
@@ -49,11 +57,33 @@ def _active_json(task: ActiveTask) -> JsonObject:
 
 
 def instance_cells(rows: Iterable[Instance]) -> list[list[str]]:
-    """Id, label, created, updated, state, and where each instance waits."""
+    """Id, label, created, updated, state, where each instance waits, and the commit of its model."""
     return [
-        [row.id, label(row), when(row.created), when(row.updated), state_in_words(row), _waiting_at(row)]
+        [
+            row.id,
+            label(row),
+            when(row.created),
+            when(row.updated),
+            state_in_words(row),
+            _waiting_at(row),
+            commit_in_words(row.source),
+        ]
         for row in rows
     ]
+
+
+def commit_in_words(source: Source) -> str:
+    """The beginning of the commit, and whether files differed from it; empty outside of a repository."""
+    if source.commit is None:
+        return ""
+    return f"{source.commit[:_COMMIT]}{' with changes' if source.dirty else ''}"
+
+
+def source_in_words(source: Source) -> str:
+    """The whole commit with its branch, where the files lie in it, and whether they differed from it."""
+    changed = ", with changes" if source.dirty else ""
+    place = f", {one_line(source.path)}" if source.path not in (None, ".") else ""
+    return f"{source.commit} on {one_line(source.branch or 'no branch')}{place}{changed}"
 
 
 def label(row: Instance) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from spiffcli.report.instances import instance_json, label, moment, state_in_words, when
+from spiffcli.report.instances import instance_json, label, moment, source_in_words, state_in_words, when
 from spiffcli.report.lines import EMPTY, Line, fold, line
 from spiffcli.report.outcomes import data_rows, kind_in_words, section, subscription_in_words, task_json
 from spiffcli.text import one_line
@@ -142,8 +142,7 @@ def _facts(row: Instance) -> Iterator[list[str]]:
     if row.natural_id:
         yield ["natural id", one_line(row.natural_id)]
     if row.source.commit:
-        changed = ", with changes" if row.source.dirty else ""
-        yield ["commit", f"{row.source.commit} on {row.source.branch or 'no branch'}{changed}"]
+        yield ["commit", source_in_words(row.source)]
 
 
 def _incident(incident: Incident) -> Iterator[Line]:

@@ -185,7 +185,7 @@ def test_the_commit_of_the_files_is_recorded(cli: Cli) -> None:
     commit = git("rev-parse", "HEAD")
     cli.ok("add", "-b", "one.bpmn", "--force-new")
     before, changed, clean = (each["source"] for each in cli.specs())
-    assert before == {"commit": None, "branch": None, "dirty": None}
+    assert before == {"commit": None, "branch": None, "dirty": None, "path": None}
     assert (changed["commit"], changed["branch"], changed["dirty"]) == (git("rev-parse", "HEAD~1"), "trunk", True)
     assert (clean["commit"], clean["dirty"]) == (commit, False)
     assert cli.ok("list_deployments").lines()[2].endswith(f"one@3  {commit[:12]}")

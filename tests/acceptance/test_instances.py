@@ -14,6 +14,9 @@ from .commands import Cli
 
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"
 
+#: The commit of the sample models, where the tests run in a checkout.
+COMMIT = "( +[0-9a-f]{12}( with changes)?)?"
+
 
 @pytest.fixture
 def shop(cli: Cli) -> Cli:
@@ -39,9 +42,9 @@ def test_instances_are_listed_oldest_first_with_where_they_wait(shop: Cli) -> No
     open_one, done = start(shop), finished(shop)
     first, second = shop.ok("list_instances").lines()
     assert re.fullmatch(
-        f"{open_one}  order_product@1  {TIME}  {TIME}  running    Select Product and Quantity", first
+        f"{open_one}  order_product@1  {TIME}  {TIME}  running    Select Product and Quantity{COMMIT}", first
     ), first
-    assert re.fullmatch(f"{done}  order_product@1  {TIME}  {TIME}  completed", second), second
+    assert re.fullmatch(f"{done}  order_product@1  {TIME}  {TIME}  completed\\s+{COMMIT}", second), second
     assert shop.document("list-instances")["instances"][1]["ended"] is not None
 
 
