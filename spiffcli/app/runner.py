@@ -310,9 +310,9 @@ class Runner:
         from spiffcli.app.adding import add
         from spiffcli.engine.scripting import ScriptMode
 
-        into = None if dry_run else self._created_catalog
+        into = None if dry_run else self.created_catalog
         mode = ScriptMode(self.settings.scripts)
-        added = add(self._catalog_or_empty(), self.engine, mode, request, into=into, faults=self._planned_faults)
+        added = add(self.catalog_or_empty(), self.engine, mode, request, into=into, faults=self._planned_faults)
         if added.deployment is not None:
             self._compare_with_before(added)
         return added
@@ -333,7 +333,7 @@ class Runner:
 
         return planned_faults(self, plan)
 
-    def _catalog_or_empty(self) -> Catalog:
+    def catalog_or_empty(self) -> Catalog:
         """The catalog; one in memory where there is no store yet."""
         from spiffcli.catalog import Catalog
         from spiffcli.store import open_store
@@ -343,7 +343,8 @@ class Runner:
         except NoStoreError:
             return Catalog(open_store("memory:"), tenant=self.settings.tenant)
 
-    def _created_catalog(self) -> Catalog:
+    def created_catalog(self) -> Catalog:
+        """The catalog; its store is made where there is none yet."""
         self.init()
         return self.catalog
 

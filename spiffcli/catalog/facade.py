@@ -26,6 +26,7 @@ from spiffcli.values import (
 
 if TYPE_CHECKING:
     from spiffcli.catalog.deleting import Deletion
+    from spiffcli.catalog.following import Followed
     from spiffcli.catalog.plans import Deploy, DeploymentPlan, SpecBytes, SpecSource
     from spiffcli.catalog.rebinding import Rebound
     from spiffcli.catalog.resolving import Resolution
@@ -430,6 +431,25 @@ class Catalog:
 
         with self._write() as tx:
             put_timer(tx, self.tenant, timer)
+
+    # Models in Git
+
+    def followed(self) -> Followed:
+        """What was taken over last from a model repository."""
+        from spiffcli.catalog.following import followed
+
+        return followed(self.reader, self.tenant)
+
+    def put_followed(self, found: Followed) -> None:
+        """Store what was taken over from a model repository.
+
+        Raises:
+            ConflictError: Somebody else did so since it was read.
+        """
+        from spiffcli.catalog.following import put_followed
+
+        with self._write() as tx:
+            put_followed(tx, self.tenant, found)
 
     # Instances
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from spiffcli.cli.options import Invocation, format_option, pass_invocation
-from spiffcli.cli.output import emit_json, emit_text
+from spiffcli.cli.output import emit_json, emit_text, talk
 
 
 @click.command(epilog="Example: runner repo save finance/invoice -m 'Ask for the cost centre'")
@@ -75,4 +76,53 @@ def push(ctx: click.Context, invocation: Invocation, /, format: str) -> None:
         ctx.exit(1)
 
 
-COMMANDS = (save, push)
+@click.command(epilog="Example: runner repo pull")
+@click.option("--no-deploy", is_flag=True, help="Leave the catalog as it is.")
+@format_option()
+@pass_invocation
+@click.pass_context
+def pull(ctx: click.Context, invocation: Invocation, /, no_deploy: bool, format: str) -> None:
+    """Take over what the remote has, then deploy the models that changed.
+
+    Local commits are put on top of those of the remote; files that are not committed stay as they are. Where that is
+    not possible, nothing is changed. Models are deployed all together or not at all; one that is broken is named and
+    skipped, and the exit code is 1.
+    """
+    _sync(ctx, invocation, format, deploy=not no_deploy)
+
+
+@click.command(epilog="Example: runner repo sync --remote-wins")
+@click.option("--remote-wins", is_flag=True, help="Make everything as the remote has it; what was done here is kept.")
+@click.option("--no-deploy", is_flag=True, help="Leave the catalog as it is.")
+@format_option()
+@pass_invocation
+@click.pass_context
+def sync(ctx: click.Context, invocation: Invocation, /, remote_wins: bool, no_deploy: bool, format: str) -> None:
+    """Take over what the remote has, push what it lacks, then deploy the models that changed.
+
+    With --remote-wins nothing is pushed: what is not committed goes into a stash, and commits that the remote lacks
+    into a branch named runner-sync-backup-..., before everything is made as the remote has it.
+    """
+    _sync(ctx, invocation, format, push=not remote_wins, remote_wins=remote_wins, deploy=not no_deploy)
+
+
+def _sync(ctx: click.Context, invocation: Invocation, format: str, **options: Any) -> None:
+    from spiffcli.app import Runner
+    from spiffcli.app.syncing import sync as take_over
+    from spiffcli.app.telling import synced_json, synced_sentences
+
+    with Runner(invocation.settings(running=True)) as runner:
+        synced = take_over(runner, on_progress=_told if format == "text" else None, **options)
+    if format == "json":
+        emit_json(synced_json(synced))
+    else:
+        emit_text("\n".join(synced_sentences(synced)))
+    if synced.failed:
+        ctx.exit(1)
+
+
+def _told(model: str, place: int, count: int) -> None:
+    talk(f"Looking at {model} ({place + 1} of {count})", level=1)
+
+
+COMMANDS = (save, push, pull, sync)

@@ -106,7 +106,11 @@ class Contents:
             path: known[entries[path].blob] if path not in new else read_facts(path, new[path]) for path in paths
         }
         self._places: dict[Name, list[str]] = {}
+        self._files: dict[str, list[str]] = {}
         for path, facts in self.facts.items():
+            model = self.owner(path)
+            if model is not None:
+                self._files.setdefault(model, []).append(path)
             for name in facts.defines:
                 self._places.setdefault(name, []).append(path)
 
@@ -116,7 +120,7 @@ class Contents:
 
     def files_of(self, model: str) -> list[str]:
         """Paths of the BPMN and DMN files of a model."""
-        return [path for path in self.facts if self.owner(path) == model]
+        return self._files.get(model, [])
 
     def places(self, name: Name) -> list[str]:
         """Paths of the files that define a process or decision."""

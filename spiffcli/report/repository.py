@@ -187,16 +187,17 @@ def _saved_json(saved: Saved) -> JsonObject:
         "commit": saved.commit,
         "branch": saved.branch,
         "files": list(saved.files),
-        "pushed": None if saved.pushed is None else _pushed_json(saved.pushed),
+        "pushed": None if saved.pushed is None else pushed_part(saved.pushed),
     }
 
 
 def pushed_json(pushed: Pushed) -> JsonObject:
     """A `runner/pushed/1` document."""
-    return {"schema": "runner/pushed/1", **_pushed_json(pushed)}
+    return {"schema": "runner/pushed/1", **pushed_part(pushed)}
 
 
-def _pushed_json(pushed: Pushed) -> JsonObject:
+def pushed_part(pushed: Pushed) -> JsonObject:
+    """The key `pushed` of documents that have more to tell."""
     return {
         "outcome": pushed.outcome,
         "branch": pushed.branch,
