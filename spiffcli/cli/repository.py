@@ -224,9 +224,9 @@ def status(invocation: Invocation, /, fetch: bool, format: str) -> None:
 
 
 def _add_others() -> None:
-    from spiffcli.cli.repo_changes import COMMANDS
+    from spiffcli.cli import repo_changes, repo_publishing
 
-    for command in COMMANDS:
+    for command in (*repo_changes.COMMANDS, *repo_publishing.COMMANDS):
         repo.add_command(command)
 
 

@@ -120,7 +120,7 @@ class Contents:
 
     def files_of(self, model: str) -> list[str]:
         """Paths of the BPMN and DMN files of a model."""
-        return self._files.get(model, [])
+        return list(self._files.get(model, ()))
 
     def places(self, name: Name) -> list[str]:
         """Paths of the files that define a process or decision."""

@@ -12,6 +12,8 @@ from spiffcli.values import JsonObject
 if TYPE_CHECKING:
     from spiffcli.repo.layout import Group, Layout, ModelFolder
     from spiffcli.repo.making import Made
+    from spiffcli.repo.promoting import Merge
+    from spiffcli.repo.publishing import Published
     from spiffcli.repo.repository import Commit, Status
     from spiffcli.repo.saving import Pushed, Saved
     from spiffcli.repo.viewing import ModelView
@@ -235,3 +237,71 @@ def pushed_sentences(pushed: Pushed) -> list[str]:
     if pushed.outcome == "no-remote":
         return ["There is no remote, so nothing was pushed."]
     return ["The remote has it all already."]
+
+
+# From branch to branch
+
+
+def published_json(done: Published) -> JsonObject:
+    """A `runner/published/1` document."""
+    return {
+        "schema": "runner/published/1",
+        "outcome": done.outcome,
+        "base": done.base,
+        "branch": done.branch,
+        "commit": done.commit,
+        "source": done.source,
+        "models": list(done.models),
+        "files": list(done.files),
+        "groups": list(done.groups),
+        "url": done.url,
+        "remote": done.remote,
+        "updated": done.updated,
+    }
+
+
+def published_sentences(done: Published) -> Iterator[str]:
+    """What publishing did, in sentences."""
+    if done.outcome == "nothing":
+        yield f"Nothing to publish: {done.base} has it all."
+    else:
+        made = "Would publish" if done.outcome == "planned" else "Published"
+        branch = f"{done.branch}, which was there" if done.updated else f"{done.branch}"
+        files = "1 file differs" if len(done.files) == 1 else f"{len(done.files)} files differ"
+        yield f"{made} {', '.join(done.models)} to {branch}; {files} from {done.base}."
+    for path in done.groups:
+        yield f"{path} differs too, and was left as {done.base} has it."
+    if done.url is not None:
+        yield f"Merge it at: {done.url}"
+    elif done.outcome == "published":
+        yield f"Merge that branch into {done.base} of {done.remote}."
+
+
+def promoted_json(merge: Merge, models: Sequence[JsonObject], *, merged: bool) -> JsonObject:
+    """A `runner/promoted/1` document."""
+    return {
+        "schema": "runner/promoted/1",
+        "from": merge.source,
+        "to": merge.target,
+        "outcome": _outcome(merge, merged=merged),
+        "old": merge.old,
+        "new": merge.new,
+        "commit": merge.merge if merged else None,
+        "models": list(models),
+    }
+
+
+def _outcome(merge: Merge, *, merged: bool) -> str:
+    return "merged" if merged else "nothing" if merge.outcome == "nothing" else "not-merged"
+
+
+def promoted_sentences(merge: Merge, *, merged: bool) -> Iterator[str]:
+    """What promoting did, in sentences."""
+    if merge.outcome == "nothing":
+        yield f"Nothing to merge: {merge.target} has all of {merge.source}."
+        return
+    models = "1 model changes" if len(merge.models) == 1 else f"{len(merge.models)} models change"
+    if merged:
+        yield f"Merged {merge.source} into {merge.target} as {short(merge.merge)}; {models}."
+    else:
+        yield f"Nothing was merged; {models} if {merge.source} is merged into {merge.target}."
