@@ -70,6 +70,7 @@ SECTIONS: Sections = {
         "repo": Entry("spiffcli.cli.repository:repo", "Work with models in a Git repository."),
         "git_diff": Entry("spiffcli.cli.git_drivers:git_diff", "Compare models, called by git diff."),
         "git_textconv": Entry("spiffcli.cli.git_drivers:git_textconv", "Write a model as text, called by git log."),
+        "serve": Entry("spiffcli.cli.serving:serve", "Take over pushes that a forge tells of."),
     },
     "Store and tool": {
         "init": Entry("spiffcli.cli.stores:init", "Create a store in the current folder."),

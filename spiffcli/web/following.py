@@ -1,0 +1,117 @@
+"""What the server follows: one branch of one repository, and the catalog behind it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from spiffcli.app import Runner
+from spiffcli.app.repository import open_repository
+from spiffcli.app.syncing import sync
+from spiffcli.app.telling import synced_sentences
+from spiffcli.config import Settings
+from spiffcli.errors import RunnerError
+from spiffcli.repo.repository import Repository
+from spiffcli.web.deliveries import Answer, Delivery, judge
+
+
+class Follower:
+    """A branch of the model repository, kept as the remote has it.
+
+    Attributes:
+        repository: The repository.
+        branch: The branch that is followed.
+        remote: Its remote's address, which may hold a secret.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        remote_wins: bool = False,
+        say: Callable[[str], object],
+        report: Callable[[Exception], str] = repr,
+    ) -> None:
+        """Look at the repository.
+
+        Args:
+            say: Is told how a sync ended.
+            report: Is given what must not happen, and puts it in a sentence.
+
+        Raises:
+            InputError: There is none.
+            StateError: The source branch is not checked out.
+            ConfigError: There is no remote.
+        """
+        self.settings = settings
+        self.repository = open_repository(settings)
+        self.branch = self.repository.source_branch()
+        self.remote = self.repository.require_remote()
+        self._remote_wins = remote_wins
+        self._say = say
+        self._report = report
+        self._revision = Revision(self.repository, self.repository.settings.revision_ttl)
+
+    def answer(self, delivery: Delivery) -> Answer:
+        """What a delivery comes to. Nothing is changed.
+
+        Raises:
+            Refusal: It is about another repository.
+        """
+        answer = judge(delivery, self.remote, self.branch)
+        if answer.needed and self.settings.read_only:
+            return Answer(False, "read-only", False)
+        if answer.needed and delivery.after == self.repository.tip(self.branch):
+            return Answer(True, "current", False)
+        return answer
+
+    def sync(self) -> tuple[str, str]:
+        """Take over what the remote has; how it ended, in one word and in a sentence."""
+        try:
+            with Runner(self.settings.for_running()) as runner:
+                synced = sync(runner, remote_wins=self._remote_wins, repository=open_repository(self.settings))
+        except RunnerError as error:
+            return self._ended("failed", " ".join(filter(None, (error.message, error.hint))))
+        except Exception as error:  # a bug; the server goes on
+            return self._ended("failed", self._report(error))
+        return self._ended("broken" if synced.failed else "done", " ".join(synced_sentences(synced)))
+
+    def _ended(self, outcome: str, message: str) -> tuple[str, str]:
+        self._revision.forget()
+        self._say(message)
+        return outcome, message
+
+    @property
+    def commit(self) -> str | None:
+        """The commit of the branch, not older than the settings allow."""
+        return self._revision.commit(self.branch)
+
+
+class Revision:
+    """The commit of a branch, asked for again only after a while."""
+
+    def __init__(self, repository: Repository, ttl: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Prepare to look.
+
+        Args:
+            ttl: Seconds for which an answer is given again; 0 asks every time.
+        """
+        self._repository = repository
+        self._ttl = ttl
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: tuple[float, str | None] | None = None
+
+    def commit(self, branch: str) -> str | None:
+        """The commit of `branch`."""
+        with self._lock:
+            now = self._clock()
+            if self._known is None or now - self._known[0] >= self._ttl:
+                self._known = (now, self._repository.tip(branch))
+            return self._known[1]
+
+    def forget(self) -> None:
+        """Ask again next time."""
+        with self._lock:
+            self._known = None
