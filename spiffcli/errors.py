@@ -124,6 +124,16 @@ class StateError(RunnerError):
     exit_code = 1
 
 
+class ReadOnlyError(StateError):
+    """Models cannot be changed, because the installation is set so."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Models cannot be changed here: this installation is read-only.",
+            hint="That is set by --read-only, RUNNER_READ_ONLY or read_only in the configuration file.",
+        )
+
+
 class BusyError(RunnerError):
     """Another command holds the lock. `data["holder"]` says which."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spiffcli.app.models import Found, request_of, source_of
@@ -140,5 +141,6 @@ class _Rehearsal:
 
             memory = open_store("memory:")
             copy_store(store, memory)
-            self._copy = Runner(self._runner.settings, store=memory)
+            settings = replace(self._runner.settings, read_only=False)  # of a copy that nobody keeps
+            self._copy = Runner(settings, store=memory)
         return self._copy

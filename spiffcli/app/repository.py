@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spiffcli.config import Settings, load_git_settings
-from spiffcli.errors import InputError, StateError
+from spiffcli.errors import InputError, ReadOnlyError
 from spiffcli.repo.making import Made, new
 from spiffcli.repo.repository import Repository
 from spiffcli.repo.saving import Saved, save
@@ -29,13 +29,10 @@ def refuse_read_only(settings: Settings) -> None:
     """Refuse what changes models, where that is set.
 
     Raises:
-        StateError: It is.
+        ReadOnlyError: It is.
     """
     if settings.read_only:
-        origin = settings.origins.get("read_only", "a setting")
-        raise StateError(
-            "Models cannot be changed here: this installation is read-only.", hint=f"That is set by {origin}."
-        )
+        raise ReadOnlyError
 
 
 def make(settings: Settings, id: str, *, name: str | None = None, group: bool = False) -> tuple[Made, Saved | None]:

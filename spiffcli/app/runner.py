@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from spiffcli.config import Settings, load_settings, load_surroundings
-from spiffcli.errors import InputError, NoStoreError
+from spiffcli.errors import InputError, NoStoreError, ReadOnlyError
 from spiffcli.values import Definition, HistoryEntry, Instance, Resource, TaskView
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ class Runner:
             fallback=self.settings.fallback_default_tenant,
             default_tenant=self.settings.default_tenant,
             default_tenants=self.settings.default_tenants,
+            read_only=self.settings.read_only,
             **options,
         )
 
@@ -344,7 +345,13 @@ class Runner:
             return Catalog(open_store("memory:"), tenant=self.settings.tenant)
 
     def created_catalog(self) -> Catalog:
-        """The catalog; its store is made where there is none yet."""
+        """The catalog; its store is made where there is none yet.
+
+        Raises:
+            ReadOnlyError: The installation is read-only, so nothing is to be made.
+        """
+        if self.settings.read_only:
+            raise ReadOnlyError
         self.init()
         return self.catalog
 

@@ -11,6 +11,7 @@ from spiffcli.catalog.clock import Clock, iso, system_clock
 from spiffcli.catalog.definitions import KINDS, Counts
 from spiffcli.catalog.instances import Filter, Situation, Standing
 from spiffcli.catalog.scope import Scope
+from spiffcli.errors import ReadOnlyError
 from spiffcli.store.protocol import DocumentStore, Reader, Transaction
 from spiffcli.values import (
     DEFAULT_TENANT,
@@ -51,6 +52,7 @@ class Catalog:
         default_tenant: str = DEFAULT_TENANT,
         default_tenants: Mapping[str, str] | None = None,
         clock: Clock = system_clock,
+        read_only: bool = False,
     ) -> None:
         """Look at `store` as `tenant`.
 
@@ -59,9 +61,11 @@ class Catalog:
             default_tenant: That tenant.
             default_tenants: Default tenants of single keys, where they differ.
             clock: Time of everything that is written, in seconds since the epoch.
+            read_only: Refuse every change of definitions; instances can be written all the same.
         """
         self.store = store
         self.clock = clock
+        self.read_only = read_only
         self.scope = Scope(tenant, fallback, default_tenant, dict(default_tenants or {}))
         self._tx: Transaction | None = None
 
@@ -142,7 +146,7 @@ class Catalog:
 
         more = specs if callable(specs) else None
         ready = specs(plan) if callable(specs) else specs or {}
-        with self._write() as tx:
+        with self._write_models() as tx:
             return deploy(tx, self.scope.for_tenant(plan.tenant), plan, ready, more)
 
     def deploy_again(self, ref: str) -> Deploy:
@@ -254,7 +258,7 @@ class Catalog:
             InputError: It cannot be a tag.
             NotFoundError: The tenant itself has no such definition.
         """
-        with self._write() as tx:
+        with self._write_models() as tx:
             return definitions.tag(tx, self._own(tx, ref), name, move=move)
 
     def untag(self, ref: str, name: str) -> Definition:
@@ -263,7 +267,7 @@ class Catalog:
         Raises:
             NotFoundError: The tenant itself has no such definition, or it has no such tag.
         """
-        with self._write() as tx:
+        with self._write_models() as tx:
             return definitions.untag(tx, self._own(tx, ref), name)
 
     def suspend(self, ref: str, *, whole_key: bool = False, instances: bool = False, user: str = "") -> Suspended:
@@ -370,7 +374,7 @@ class Catalog:
         """
         from spiffcli.catalog.deleting import delete
 
-        with self._write() as tx:
+        with self._write_models() as tx:
             return delete(tx, self.tenant, deletion, cascade=cascade)
 
     # References
@@ -448,7 +452,7 @@ class Catalog:
         """
         from spiffcli.catalog.following import put_followed
 
-        with self._write() as tx:
+        with self._write_models() as tx:
             put_followed(tx, self.tenant, found)
 
     # Instances
@@ -581,8 +585,15 @@ class Catalog:
             with self.store.transaction() as tx:
                 yield tx
 
+    @contextmanager
+    def _write_models(self) -> Iterator[Transaction]:
+        if self.read_only:
+            raise ReadOnlyError
+        with self._write() as tx:
+            yield tx
+
     def _copy(self, scope: Scope, tx: Transaction | None) -> Catalog:
-        copy = Catalog(self.store, clock=self.clock)
+        copy = Catalog(self.store, clock=self.clock, read_only=self.read_only)
         copy.scope, copy._tx = scope, tx
         return copy
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
@@ -13,6 +14,8 @@ from spiffcli.records import record
 from spiffcli.repo.urls import same_repository
 
 _NOTHING = "0"
+
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 #: Names of events that tell of new commits, by the header that carries them.
 _PUSHES = {
@@ -120,6 +123,8 @@ def read(headers: Mapping[str, str], body: bytes) -> Delivery:
     ref, after = document.get("ref"), document.get("after")
     if not isinstance(ref, str) or not isinstance(after, str):
         raise Refusal(400, "invalid_delivery", "The delivery does not say what was moved where.")
+    if not _COMMIT.fullmatch(after):
+        raise Refusal(400, "invalid_delivery", "What the delivery names as a commit is none.")
     urls = tuple(_urls(document))
     if not urls:
         raise Refusal(400, "invalid_delivery", "The delivery names no repository.")

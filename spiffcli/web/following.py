@@ -62,9 +62,16 @@ class Follower:
         answer = judge(delivery, self.remote, self.branch)
         if answer.needed and self.settings.read_only:
             return Answer(False, "read-only", False)
-        if answer.needed and delivery.after == self.repository.tip(self.branch):
+        if answer.needed and self._has(delivery.after or ""):
             return Answer(True, "current", False)
         return answer
+
+    def _has(self, commit: str) -> bool:
+        """Whether a commit is here already, so that a delivery that comes again has nothing to do."""
+        tip = self.repository.tip(self.branch)
+        if tip is None or self._remote_wins:  # the remote may have gone back to an earlier commit
+            return tip == commit
+        return tip == commit or self.repository.is_ancestor(commit, tip)
 
     def sync(self) -> tuple[str, str]:
         """Take over what the remote has; how it ended, in one word and in a sentence."""
