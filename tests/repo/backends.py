@@ -39,10 +39,10 @@ def over_http(repository: Path, *, token: str | None = None, slow: float = 0.0) 
     seen: list[str | None] = []
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             self.answer(b"")
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             self.answer(self.body())
 
         def body(self) -> bytes:
@@ -81,7 +81,9 @@ def over_http(repository: Path, *, token: str | None = None, slow: float = 0.0) 
                 "REMOTE_USER": "ada",
                 "REMOTE_ADDR": "127.0.0.1",
             }
-            done = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=False)
+            done = subprocess.run(
+                ["git", "http-backend"], input=body, env=environment, capture_output=True, check=False
+            )
             head, _, content = done.stdout.partition(b"\r\n\r\n")
             fields = [line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line]
             status = next((int(value.split()[0]) for name, value in fields if name == "Status"), 200)
@@ -96,7 +98,11 @@ def over_http(repository: Path, *, token: str | None = None, slow: float = 0.0) 
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            return  # whoever asked went away
+
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

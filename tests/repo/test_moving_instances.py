@@ -1,0 +1,100 @@
+"""Instances and models in Git: what a new commit means for them, and how they get there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from spiffcli.app.migrating import fleet_document
+from spiffcli.app.runner import Runner
+from spiffcli.app.syncing import sync
+from spiffcli.errors import StateError
+from spiffcli.migrate.applying import planned
+
+from .places import Desk
+
+
+@pytest.fixture
+def asking(desk: Desk) -> Iterator[tuple[Desk, Runner]]:
+    """A model that asks, deployed, with a runner."""
+    desk.model("shop/ask", forms=("ask.json",))
+    desk.write("shop/ask/ask.json", "{}")
+    desk.commit("ask")
+    with desk.runner() as runner:
+        sync(runner, repository=desk.repository())
+        yield desk, runner
+
+
+def begun(runner: Runner, key: str = "ask") -> str:
+    with runner.start(key) as session:
+        session.advance()
+        return session.instance.id
+
+
+def new_commit(desk: Desk, runner: Runner) -> None:
+    desk.commit("a change")
+    sync(runner, repository=desk.repository())
+
+
+def test_n16_a_change_of_nothing_but_a_form_is_told_and_can_be_moved_to(asking: tuple[Desk, Runner]) -> None:
+    desk, runner = asking
+    instance = begun(runner)
+    desk.write("shop/ask/ask.json", json.dumps({"title": "New", "properties": {"a": {"type": "string"}}}))
+    new_commit(desk, runner)
+    diff = runner.diff_spec("ask@1", "ask@2", dependencies=True)
+    assert diff.dependencies["form:ask.json"].status == "changed"
+    (plan,) = runner.diff_workflow(runner.target("ask@2"), [instance])
+    assert plan.verdict == "migratable"
+    assert runner.migrate(runner.target("ask@2"), instance).outcome == "migrated"
+
+
+def test_n16_a_change_of_the_process_alone_is_told_and_can_be_moved_to(asking: tuple[Desk, Runner]) -> None:
+    desk, runner = asking
+    instance = begun(runner)
+    file = desk.folder / "shop/ask/ask.bpmn"
+    file.write_text(file.read_text().replace('name="The ask"', 'name="Another name"'))
+    new_commit(desk, runner)
+    diff = runner.diff_spec("ask@1", "ask@2")
+    assert [each.element.id for each in diff.changes] == ["ask"]
+    (plan,) = runner.diff_workflow(runner.target("ask@2"), [instance])
+    assert plan.verdict == "migratable"
+
+
+def test_n17_a_refusal_names_task_rule_and_way_out(asking: tuple[Desk, Runner]) -> None:
+    desk, runner = asking
+    instance = begun(runner)
+    file = desk.folder / "shop/ask/ask.bpmn"
+    file.write_text(file.read_text().replace("userTask", "manualTask"))
+    new_commit(desk, runner)
+    (plan,) = runner.diff_workflow(runner.target("ask@2"), [instance])
+    told = plan.to_json()
+    assert told["verdict"] in ("blocked", "needs-mapping")
+    for reason in told["blockers"]:
+        assert reason["rule"]
+        assert reason["reason"]
+    assert {task["id"] for task in told["tasks"]} >= {"ask_asks_ask"}
+    assert {task["state"] for task in told["tasks"]} <= {"READY", "WAITING", "STARTED", "COMPLETED", "FUTURE"}
+
+
+def test_n18_many_are_judged_without_a_change(asking: tuple[Desk, Runner]) -> None:
+    desk, runner = asking
+    ids = {begun(runner) for _ in range(5)}
+    desk.write("shop/ask/ask.json", '{"title": "New"}')
+    new_commit(desk, runner)
+    target = runner.target("ask@2")
+    before = [row.revision for row in runner.instances()]
+    document = fleet_document(runner, target, runner.catalog.standings())
+    assert {each["id"] for each in document["instances"]} == ids
+    assert document["totals"]["migratable"] == 5
+    assert {planned(plan).outcome for plan in runner.diff_workflow(target, sorted(ids))} == {"planned"}
+    assert [row.revision for row in runner.instances()] == before
+
+
+def test_n20_an_instance_is_not_moved_to_another_model(asking: tuple[Desk, Runner]) -> None:
+    _, runner = asking
+    instance = begun(runner)
+    with pytest.raises(StateError, match="runs"):
+        runner.migrate(runner.target("tax"), instance)
+    assert runner.catalog.instance(instance).key == "ask"
