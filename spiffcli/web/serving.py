@@ -54,7 +54,7 @@ def serve_webhook(
 
     follower = Follower(settings, remote_wins=remote_wins, say=say, report=report)
     app = application(follower, secret, most_bytes=MOST_BYTES if most_bytes is None else most_bytes)
-    with _listening(host, port) as bound:
+    with listening(host, port) as bound:
         place = bound.getsockname()
         name = f"[{place[0]}]" if ":" in place[0] else place[0]
         say(f"Listening at http://{name}:{place[1]}{PATH} for pushes to {follower.branch}. Ctrl-C ends it.")
@@ -62,12 +62,18 @@ def serve_webhook(
         uvicorn.Server(config).run(sockets=[bound])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket at an address; port 0 takes one that is free.
+
+    Raises:
+        InputError: The address cannot be listened at.
+    """
     import socket
 
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
+        # The protocol is named, since asyncio sends small answers at once only for sockets that say TCP.
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
     except OSError as fault:
