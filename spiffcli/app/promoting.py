@@ -50,7 +50,7 @@ def previews(runner: Runner, repository: Repository, merge: Merge) -> Iterator[P
 
 
 def _preview(before: Contents, after: Contents, model: str, rehearsal: _Rehearsal) -> Preview:
-    from spiffcli.diff.compare import compare
+    from spiffcli.diff import compare
 
     gone = model not in after.layout.models
     try:
