@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import commands, diff, engine, migration, versions
+from benchmarks import commands, diff, engine, migration, models, versions
 
-MODULES = (commands, versions, diff, engine, migration)
+MODULES = (commands, versions, diff, engine, migration, models)
 
 
 def main(names: list[str]) -> int:
