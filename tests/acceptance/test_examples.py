@@ -48,7 +48,7 @@ def files(folder: Path) -> set[Path]:
 
 def test_the_answers_complete_every_instance_they_are_for(cli: Cli) -> None:
     output = run(cli, ROOT / "examples" / "answers" / "run.sh")
-    listed = [line.split()[1] for line in output.splitlines() if line.endswith("  completed")]
+    listed = [line.split()[1] for line in output.splitlines() if "  completed" in line]
     assert listed == [
         "order_product@1",
         "order_product@2",
