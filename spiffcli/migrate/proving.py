@@ -25,6 +25,8 @@ from spiffcli.values import Instance, Subscription, digest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from spiffcli.engine.retarget.values import Subscribed
+
 #: What tells the events apart that one instance waits for: task, kind, name, and the place among those.
 _Source: TypeAlias = tuple[str, str, str, int]
 
@@ -205,11 +207,23 @@ def _plan_of(instance: Instance, state: bytes, proof: Proof, numbers: Sequence[s
         blockers=_renamed(plan.blockers, names),
         overridden=_renamed(plan.overridden, names),
         moves=tuple((names[task], old, new) for task, old, new in plan.moves),
-        subscriptions=tuple(replace(each, task=names[each.task]) for each in plan.subscriptions),
+        subscriptions=tuple(_with_own_deadlines(plan.subscriptions, names, instance)),
         state=b"",
         specs=(),
         shared=plan.applicable,
     )
+
+
+def _with_own_deadlines(
+    told: Sequence[Subscribed], names: Mapping[str, str], instance: Instance
+) -> Iterator[Subscribed]:
+    """What is told of armed events, with the ids and the kept deadlines of another instance."""
+    dues = {each.task: each.due for each in instance.subscriptions if each.kind == "timer"}
+    for each in told:
+        own = replace(each, task=names[each.task])
+        if own.kind == "timer":
+            own = replace(own, before=dues.get(own.task), after=dues.get(own.task))
+        yield own
 
 
 def _renamed(told: tuple[_Told, ...], names: Mapping[str, str]) -> tuple[_Told, ...]:

@@ -54,6 +54,14 @@ def test_a_timer_keeps_its_deadline_by_default(timers: World) -> None:
     assert due(timers.migrated(running, "v2")) == due(running)
 
 
+def test_a_kept_deadline_is_told_where_the_new_version_sets_another(timers: World, tmp_path: Path) -> None:
+    running = timers.start("v1")
+    (told,) = timers.migrate(running, "v2").subscribed
+    assert (told.kind, told.element, told.before, told.after) == ("timer", "wait", due(running), due(running))
+    timers.deploy("v3", process(tmp_path, "three", timer("PT1H"), "start>wait wait>end"))
+    assert timers.migrate(running, "v3").subscribed == []
+
+
 def test_a_timer_can_start_anew_by_the_new_expression(timers: World) -> None:
     running = timers.start("v1")
     timers.clock.advance(60)
@@ -113,6 +121,19 @@ def test_a_reset_task_is_entered_again(world: World, tmp_path: Path) -> None:
     assert result.reset == ["a"]
     assert world.log == [1, 1, 1]
     assert moved.human_tasks()[0].data == {"seen": 1}
+
+
+def test_a_task_that_is_not_open_is_not_reset(world: World, tmp_path: Path) -> None:
+    nodes = '<userTask id="a"/><userTask id="b"/>'
+    world.deploy("v1", process(tmp_path, "one", nodes, "start>a a>b b>end"))
+    world.deploy("v2", process(tmp_path, "two", nodes, "start>a a>b b>end"))
+    result = world.migrate(world.start("v1"), "v2", reset=frozenset({"a", "b", "nobody"}))
+    assert result.snapshot is None
+    assert [(fault.rule, fault.element) for fault in result.faults] == [
+        ("reset-not-possible", "b"),
+        ("reset-not-possible", "nobody"),
+    ]
+    assert all("--reset" in fault.fix for fault in result.faults)
 
 
 def test_one_item_of_a_repetition_is_not_reset(world: World, migration_models: Path) -> None:

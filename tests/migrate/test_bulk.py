@@ -111,6 +111,21 @@ def test_every_instance_moved_by_a_patch_keeps_its_own_data_deadlines_and_subscr
     assert Counter(bench.log)["n"] == 4
 
 
+def test_a_plan_that_is_shared_tells_of_each_instance_its_own_deadline(bench: Bench) -> None:
+    def late(time: str) -> str:
+        return process(U, B, boundary("late", "u", duration(time)), flows="start>u u>b b>end")
+
+    bench.versions(late("PT1H"), late("PT5H"))
+    ids = started(bench, 3)
+    runner = bench.runner()
+    plans = runner.diff_workflow(runner.target("p@2"), ids)
+    assert [plan.shared for plan in plans] == [False, True, True]
+    assert [(plan.subscriptions[0].before, plan.subscriptions[0].after) for plan in plans] == [
+        (bench.row(id).due, bench.row(id).due) for id in ids
+    ]
+    assert len({bench.row(id).due for id in ids}) == 3
+
+
 def test_l2_an_empty_selection_ends_at_once(bench: Bench) -> None:
     bench.versions(OLD, NEW)
     assert outcomes(bench, []) == {}

@@ -153,9 +153,11 @@ def _with_more(time: str) -> str:
 def test_b7_a_changed_duration_is_kept_or_started_anew(bench: Bench, policy: str, hours: int) -> None:
     bench.versions(with_boundary(duration("PT1H")), with_boundary(duration("PT5H")))
     id = bench.start()
+    started = bench.clock.now()
     plan = bench.moved(id, timers=policy)
     assert bench.row(id).due == bench.clock.now() + hours * HOUR
-    assert [each.kind for each in plan.subscriptions] == (["timer"] if policy == "restart" else [])
+    (told,) = plan.subscriptions
+    assert (told.kind, told.before, told.after) == ("timer", started + HOUR, bench.row(id).due)
 
 
 @pytest.mark.parametrize(("policy", "name"), [("keep", "paid"), ("update", "settled")])

@@ -28,6 +28,7 @@ class Rewriting:
         extra: Specs that no definition has, by hash: those with nodes for history only.
         changed_paths: New names of nodes behind which the path differs.
         cut: Ids of tasks behind which predicted tasks were taken out.
+        other_timers: Ids of tasks whose timer the new version sets to another time.
     """
 
     def __init__(self, source: SpecSource, document: dict[str, Any], target: str, policies: Policies) -> None:
@@ -40,6 +41,7 @@ class Rewriting:
         self.extra: dict[str, bytes] = {}
         self.changed_paths: set[str] = set()
         self.cut: set[str] = set()
+        self.other_timers: set[str] = set()
         specs = source.specs(target)
         self._main, self._hashes = specs.main, specs.hashes
         self._old_specs: dict[str, Spec] = {}
@@ -153,7 +155,11 @@ class Rewriting:
 
     def _subscribe(self, task_id: str, element: str, name: str, names: Names) -> None:
         for before, after in names.definitions(name):
-            if before.get("typename") != after.get("typename") or not subscribes_differently(before, after):
+            if before.get("typename") != after.get("typename"):
+                continue
+            if before.get("expression") != after.get("expression") and "EventBased" not in names.node(name)["typename"]:
+                self.other_timers.add(task_id)
+            if not subscribes_differently(before, after):
                 continue
             wanted = after.get("name")
             if self.policies.events == "keep":

@@ -107,8 +107,10 @@ class _Settling:
             if self.policies.timers == "restart":
                 task.internal_data.pop("event_value", None)
                 task.task_spec._update(task)
-                after = deadline(task, definition)
-                self.result.subscribed.append(Subscribed(str(task.id), bpmn_id(task.task_spec), "timer", before, after))
+            elif str(task.id) not in self.rewriting.other_timers:
+                continue
+            after = deadline(task, definition)
+            self.result.subscribed.append(Subscribed(str(task.id), bpmn_id(task.task_spec), "timer", before, after))
 
     def _start_branches(self, workflow: Any) -> None:
         for task in list(workflow.tasks.values()):
@@ -124,13 +126,19 @@ class _Settling:
 
     def _reset(self) -> None:
         top = self.running.workflow
+        asked: set[str] = set()
         for workflow in top.all_workflows():
             if workflow.definition != self.rewriting.new:
                 continue
             for task in list(workflow.tasks.values()):
                 live = not task.has_state(PREDICTED | HISTORY)
                 if live and task.id in workflow.tasks and bpmn_id(task.task_spec) in self.policies.reset:
+                    asked.add(bpmn_id(task.task_spec))
                     self._reset_task(top, task)
+        for id in sorted(self.policies.reset - asked):
+            reason = f"--reset {id}: no open task of this instance stands on '{id}' in the new version."
+            fix = f"Leave out --reset {id}, or choose instances that wait there with --waiting-at {id}."
+            self.result.faults.append(Fault("reset-not-possible", "", id, None, "", reason, fix))
 
     def _reset_task(self, top: Any, task: Task) -> None:
         if task.triggered and isinstance(task.parent.task_spec, LoopTask):
