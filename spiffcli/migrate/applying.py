@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from spiffcli.catalog.rebinding import Rebound
@@ -128,7 +128,8 @@ def migrate_one(context: Context, instance: Instance, target: Target, *, expecte
 def planned(plan: Plan) -> Result:
     """What would become of the instance, had the plan been applied now."""
     if plan.source == plan.target:
-        return _result(plan, "unchanged", plan.revision, "It runs on this version already.")
+        told = replace(plan, blockers=(), overridden=(), proposals=(), subscriptions=(), reset=())
+        return _result(told, "unchanged", plan.revision, "It runs on this version already; nothing was done.")
     if not plan.applicable:
         fixes = dict.fromkeys(blocker.fix for blocker in plan.blockers)
         reason = " ".join(dict.fromkeys(blocker.reason for blocker in plan.blockers))
@@ -224,6 +225,13 @@ def rollback(context: Context, instance: Instance) -> Result:
     with Session.open(context, instance.id, "rollback") as session:
         entry = _last_migration(context, session.instance)
         details = entry.details
+        if session.instance.ended is not None:
+            raise StateError(
+                f"Instance {instance.id} is {session.instance.state} since {session.instance.ended}; "
+                "going back would lose what was done since.",
+                instance=instance.id,
+                state=session.instance.state,
+            )
         if details["revision"] != session.instance.revision:
             raise StateError(
                 f"Instance {instance.id} has moved on since it was migrated to {details['to']} at {entry.at}; "

@@ -131,7 +131,9 @@ def _tried(
     if not branches:
         return found, _without_vain_hopes(checks), ahead
     started = replace(request.policies, start=request.policies.start | branches)
-    return _moved(engine, source, request, before, started)
+    found, after, ahead = _moved(engine, source, request, before, started)
+    # What was allowed is told, though it holds no longer; a join that still waits in vain comes first and counts.
+    return found, [*after, *(check for check in checks if check.rule == "join-never-satisfied")], ahead
 
 
 def _moved(

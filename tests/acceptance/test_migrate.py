@@ -58,6 +58,22 @@ def test_a_rollback_is_refused_once_the_instance_moved_on(moving: Moving) -> Non
     assert "runner migrate -s proc@1" in refused["fix"]
     assert moving.row()["version"] == 2
     assert moving.drive() == "completed"
+    refused = moving.cli.document("rollback", "-w", moving.instance, code=1)["results"][0]
+    assert "is completed since" in refused["reason"]
+    assert refused["fix"] is None
+
+
+def test_moving_to_the_version_it_runs_on_does_nothing_and_says_so(moving: Moving) -> None:
+    moving.start("insert_task_after_ready_u")
+    moving.migrate()
+    revision = moving.row()["revision"]
+    moving.cli.write("broken.py", "x = 1 / 0")
+    words = ("migrate", "-s", "proc@2", "-w", moving.instance)
+    for options in (("--data", "broken.py"), ("--reset", "nobody"), ("--data", '{"x": 1}')):
+        (result,) = moving.cli.document(*words, *options)["results"]
+        assert (result["outcome"], result["blockers"]) == ("unchanged", [])
+        assert result["reason"] == "It runs on this version already; nothing was done."
+    assert moving.row()["revision"] == revision
 
 
 def test_a_rollback_is_not_repeated(moving: Moving) -> None:

@@ -136,6 +136,14 @@ def test_a_task_that_is_not_open_is_not_reset(world: World, tmp_path: Path) -> N
     assert all("--reset" in fault.fix for fault in result.faults)
 
 
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_renamed_task_is_reset_by_its_old_or_new_name(world: World, tmp_path: Path, name: str) -> None:
+    for version, node in (("v1", "a"), ("v2", "b")):
+        world.deploy(version, process(tmp_path, version, f'<userTask id="{node}"/>', f"start>{node} {node}>end"))
+    result = world.migrate(world.start("v1"), "v2", mapping={"a": "b"}, reset=frozenset({name}))
+    assert (result.faults, result.reset) == ([], ["b"])
+
+
 def test_one_item_of_a_repetition_is_not_reset(world: World, migration_models: Path) -> None:
     file = migration_models / "noop_parallel_mi_1_of_3_done.v1.bpmn"
     world.deploy("v1", file)

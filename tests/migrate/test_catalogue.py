@@ -277,10 +277,31 @@ def test_e8_a_branch_added_while_another_waits_at_the_join(bench: Bench) -> None
     id = bench.start()
     bench.complete(id, "u")
     assert {rule for rule, _ in bench.refused(id)} == {"join-never-satisfied", "node-added-before-token"}
-    assert bench.moved(id, force=True).started == ("w",)
+    plan = bench.moved(id, force=True)
+    assert (plan.started, [(each.rule, each.element) for each in plan.overridden]) == (
+        ("w",),
+        [("join-never-satisfied", "g2")],
+    )
+    assert [each["rule"] for each in bench.runner().history(id)[-1].details["overridden"]] == ["join-never-satisfied"]
     assert bench.drive(id) == "completed"
     assert sorted(bench.log[1:3]) == ["U:v", "U:w"]
     assert bench.log[-1] == "b"
+
+
+def test_e8_no_second_token_starts_what_was_inserted_before_the_fork(bench: Bench) -> None:
+    def fork(first: str, *names: str) -> str:
+        flows = " ".join(f"g1>{name} {name}>g2" for name in names)
+        nodes = [A, *([N] if first == "n" else []), gateway("parallel", "g1"), *map(user, names)]
+        way = "start>a a>n n>g1" if first == "n" else "start>a a>g1"
+        return process(*nodes, gateway("parallel", "g2"), B, flows=f"{way} {flows} g2>b b>end")
+
+    bench.versions(fork("a", "u", "v"), fork("n", "u", "v", "w"))
+    id = bench.start()
+    bench.complete(id, "u")
+    plan = bench.moved(id, force=True)
+    assert (plan.started, plan.skipped) == (("w",), ("n",))
+    assert bench.drive(id) == "completed"
+    assert (sorted(bench.log[:-1]), bench.log[-1]) == (["U:u", "U:v", "U:w", "a"], "b")
 
 
 def test_e9_m3_a_task_added_behind_a_running_repetition(bench: Bench) -> None:

@@ -117,6 +117,8 @@ class _Settling:
             if task.state != TaskState.COMPLETED or isinstance(task.task_spec, MultiChoice):
                 continue
             present = {child.task_spec for child in task.children}
+            if present.isdisjoint(task.task_spec.outputs):
+                continue  # its token went on to what follows, and a second one would do all of that again
             for output in task.task_spec.outputs:
                 if bpmn_id(output) in self.policies.start and output not in present:
                     child = task._add_child(output, TaskState.FUTURE)
@@ -126,16 +128,17 @@ class _Settling:
 
     def _reset(self) -> None:
         top = self.running.workflow
-        asked: set[str] = set()
+        named = {id: self.policies.mapping.get(id, id) for id in self.policies.reset}
+        found: set[str] = set()
         for workflow in top.all_workflows():
             if workflow.definition != self.rewriting.new:
                 continue
             for task in list(workflow.tasks.values()):
                 live = not task.has_state(PREDICTED | HISTORY)
-                if live and task.id in workflow.tasks and bpmn_id(task.task_spec) in self.policies.reset:
-                    asked.add(bpmn_id(task.task_spec))
+                if live and task.id in workflow.tasks and bpmn_id(task.task_spec) in named.values():
+                    found.add(bpmn_id(task.task_spec))
                     self._reset_task(top, task)
-        for id in sorted(self.policies.reset - asked):
+        for id in sorted(id for id, new in named.items() if new not in found):
             reason = f"--reset {id}: no open task of this instance stands on '{id}' in the new version."
             fix = f"Leave out --reset {id}, or choose instances that wait there with --waiting-at {id}."
             self.result.faults.append(Fault("reset-not-possible", "", id, None, "", reason, fix))

@@ -18,7 +18,7 @@ class Policies:
         timers: Whether running timers keep their deadline, or start anew by the new version's expression.
         events: Whether armed messages and signals keep the name they wait for, or wait for the new one.
         start: Ids of nodes that begin a branch which is new at a gateway the instance has passed: they are started.
-        reset: Ids of nodes whose live tasks are entered again, from the data of the task before.
+        reset: Ids of nodes, old or new, whose live tasks are entered again, from the data of the task before.
         data: Values merged into the data of the live tasks.
         script: Run on the data of each live task, as a script of a model would be.
     """
