@@ -253,9 +253,16 @@ def _mapping(ctx: click.Context, maps: Iterable[str]) -> dict[str, str]:
 
 def _allowed(allow: Iterable[str]) -> list[str]:
     from spiffcli.cli.rules import find_rule
+    from spiffcli.errors import InputError
+    from spiffcli.migrate.plans import ALLOWABLE
 
     for text in allow:
-        find_rule(text.partition(":")[0])
+        rule = find_rule(text.partition(":")[0]).id
+        if rule not in ALLOWABLE:
+            raise InputError(
+                f"'{rule}' is not a rule that can be allowed: an instance moved against it would not be whole.",
+                hint=f"These can be: {', '.join(ALLOWABLE)}.",
+            )
     return list(allow)
 
 
@@ -369,11 +376,11 @@ def _end(done: Sequence[Result], label: str, asked: int, format: str, *, dry_run
         from spiffcli.app.migrating import migration_document
 
         emit_json(migration_document(label, done, dry_run=dry_run))
-    elif asked > 1:
+    elif asked > 1 and done:
         emit_report([(), line(totals_sentence(totals))])
         if asked > _MANY and totals.get("refused"):
-            talk("Reasons and ways out: runner diff_workflow with the same options.")
-    unfinished = unfinished_sentence(totals, asked)
+            talk(f"Reasons and ways out of one of them: runner diff_workflow -s {label} -w ID")
+    unfinished = unfinished_sentence(totals, asked, dry_run=dry_run)
     if unfinished is None:
         return 0
     talk(unfinished)

@@ -106,7 +106,9 @@ def _read_json(value: str, what: str) -> Any:
 
     if value.startswith("@"):
         return read_json(_read_source(value[1:]), file=value[1:], what=f"file of {what}", error=InputError)
-    return read_json(value.encode("utf-8", "surrogateescape"), file="the command line", what=what, error=InputError)
+    return read_json(
+        value.encode("utf-8", "surrogateescape"), file="the command line", what=f"{what} on", error=InputError
+    )
 
 
 def _read_source(name: str) -> bytes:

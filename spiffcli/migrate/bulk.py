@@ -117,9 +117,22 @@ _worker: list[Prover] = []
 
 def _open(order: Order, opener: Opener) -> None:
     import signal
+    from threading import Thread
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who began the processes ends them
+    Thread(target=_end_with_parent, daemon=True).start()
     _open_here(order, opener)
+
+
+def _end_with_parent() -> None:
+    """End this process once the one that began it is gone, even killed: nobody would give it work any more."""
+    import os
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _open_here(order: Order, opener: Opener) -> None:

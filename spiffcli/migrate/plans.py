@@ -98,6 +98,18 @@ class TaskImpact:
         }
 
 
+#: Rules that may be allowed: after a move against them the instance is whole, but has left something out, or does it
+#: again. The last two are those of boundary events and event sub-processes that were renamed, and begin again.
+ALLOWABLE = (
+    "node-added-before-token",
+    "node-repeated",
+    "entry-not-repeated",
+    "join-never-satisfied",
+    "node-id-changed",
+    "subprocess-id-changed",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Waivers:
     """What the user allows: rules, rules at single elements, or everything that may be waived.

@@ -69,17 +69,23 @@ def totals_sentence(totals: Mapping[str, int]) -> str:
     return f"{', '.join(parts)}." if parts else "There was no instance to move."
 
 
-def unfinished_sentence(totals: Mapping[str, int], asked: int) -> str | None:
+def unfinished_sentence(totals: Mapping[str, int], asked: int, *, dry_run: bool = False) -> str | None:
     """What did not happen, or None where all did.
+
+    Of those without a result, some may have been moved by another process just before that was interrupted.
 
     Args:
         asked: Number of instances that were to be moved.
     """
     bad = sum(totals.get(outcome, 0) for outcome in NOT_DONE)
     left = asked - sum(totals.values())
+    was, were = ("would not be", "would not be") if dry_run else ("was not", "were not")
     if asked == 1:
-        return "The instance was not moved." if bad else "The instance was not looked at." if left else None
-    parts = [f"{bad} of {count(asked, 'instance')} {'was' if bad == 1 else 'were'} not moved."] if bad else []
+        return f"The instance {was} moved." if bad else "The instance has no result." if left else None
+    parts = [f"{bad} of {count(asked, 'instance')} {was if bad == 1 else were} moved."] if bad else []
     if left:
-        parts.append(f"{left} of {count(asked, 'instance')} {'was' if left == 1 else 'were'} not looked at.")
+        parts.append(
+            f"{left} of {count(asked, 'instance')} {'has' if left == 1 else 'have'} no result; the same command goes "
+            "on, and leaves out what was moved."
+        )
     return " ".join(parts) or None

@@ -129,6 +129,7 @@ def test_an_instance_of_another_process_is_refused(moving: Moving) -> None:
         (("-s", "proc@2", "-w", "WF", "--map", "u"), "--map takes OLD=NEW"),
         (("-s", "proc@2", "-w", "WF", "--map", "u=a", "--map", "u=b"), "--map says of 'u' that it is 'a' and"),
         (("-s", "proc@2", "-w", "WF", "--allow", "node-remvoed"), "Did you mean node-removed"),
+        (("-s", "proc@2", "-w", "WF", "--allow", "node-removed"), "is not a rule that can be allowed"),
         (("-s", "proc@2", "-w", "WF", "--save-plan", "p"), "give both"),
         (("--plan", "p", "-w", "WF"), "goes with no other option"),
         (("--plan", "p"), "There is no file: p"),

@@ -118,7 +118,7 @@ def test_of_many_only_those_that_were_not_moved_are_listed(cli: Cli, tmp_path: P
     assert lines[-1] == "20 migrated, 1 refused."
     assert len([line for line in lines if line]) == 2
     assert "1 of 21 instances was not moved." in result.stderr
-    assert "Reasons and ways out: runner diff_workflow" in result.stderr
+    assert "Reasons and ways out of one of them: runner diff_workflow -s p@2 -w ID" in result.stderr
     text = cli.ok("diff_workflow", "-s", "p@2", "--from", "p@1").stdout
     assert text.count("Way out: ") == 1
     everything = cli.document("diff_workflow", "-s", "p@1", "--from", "p@2")

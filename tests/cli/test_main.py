@@ -312,7 +312,7 @@ def test_json_is_read_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{a: 1}", "--data the command line is not valid JSON"),
+        ("{a: 1}", "--data on the command line is not valid JSON"),
         ("[1]", "--data must be a JSON object"),
         ("@nowhere.json", "Cannot read nowhere.json: No such file or directory"),
     ],

@@ -311,3 +311,52 @@ def test_x6_l7_killed_in_between_each_instance_is_old_or_new_and_the_rest_follow
         assert again["unchanged"] == sum(version == 2 for version in versions.values()) >= told
         assert again["migrated"] == 30 - again["unchanged"]
         assert runner.store.check() == []
+
+
+SHARED = """
+import sys
+from multiprocessing import active_children
+from pathlib import Path
+from spiffcli.app import Runner
+from spiffcli.app.moving import open_order
+from spiffcli.config import load_settings
+from spiffcli.engine.retarget import Policies
+from spiffcli.migrate.bulk import Order, migrate_with_processes
+
+url, folder = sys.argv[1:]
+with Runner(load_settings({"store": url}, environ={}, cwd=Path(folder))) as runner:
+    ids = [each.id for each in runner.catalog.standings()]
+    order = Order(runner.settings, runner.catalog.find("p@2").id, Policies())
+    runner.store.close()
+    results = migrate_with_processes(order, ids, 2, open_order, chunk=2)
+    next(results), next(results)
+    print(*(child.pid for child in active_children()), flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc who is alive")
+def test_x6_no_process_outlives_the_killed_one_that_began_it(shared: str, tmp_path: Path) -> None:
+    filled(shared, tmp_path, 8)
+    with subprocess.Popen(
+        [sys.executable, "-c", SHARED, shared, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    ) as victim:
+        children = [int(pid) for line in _lines(victim, 1) for pid in line.split()]
+        victim.send_signal(signal.SIGKILL)
+    assert children
+    patience = time.monotonic() + 30
+    while any(map(_is_alive, children)) and time.monotonic() < patience:
+        time.sleep(0.05)
+    assert not any(map(_is_alive, children))
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits to be noticed does not."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except OSError:
+        return False

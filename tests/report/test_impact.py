@@ -188,8 +188,15 @@ def test_one_that_could_not_be_looked_at_tells_why() -> None:
         ({}, 0, None),
         ({"refused": 1}, 1, "The instance was not moved."),
         ({"migrated": 1, "refused": 1}, 2, "1 of 2 instances was not moved."),
-        ({"failed": 1, "refused": 1}, 3, "2 of 3 instances were not moved. 1 of 3 instances was not looked at."),
-        ({}, 1, "The instance was not looked at."),
+        (
+            {"failed": 1, "refused": 1},
+            3,
+            (
+                "2 of 3 instances were not moved. "
+                "1 of 3 instances has no result; the same command goes on, and leaves out what was moved."
+            ),
+        ),
+        ({}, 1, "The instance has no result."),
     ],
 )
 def test_what_did_not_happen_is_never_passed_over(totals: dict[str, int], asked: int, sentence: str | None) -> None:
