@@ -99,7 +99,8 @@ class TaskImpact:
 
 
 #: Rules that may be allowed: after a move against them the instance is whole, but has left something out, or does it
-#: again. The last two are those of boundary events and event sub-processes that were renamed, and begin again.
+#: again. Two are those of boundary events and event sub-processes that were renamed, and begin again; the last one is
+#: about business code that can still be brought.
 ALLOWABLE = (
     "node-added-before-token",
     "node-repeated",
@@ -107,6 +108,7 @@ ALLOWABLE = (
     "join-never-satisfied",
     "node-id-changed",
     "subprocess-id-changed",
+    "service-missing",
 )
 
 
