@@ -119,6 +119,8 @@ def history_cells(entries: Iterable[HistoryEntry]) -> list[list[str]]:
 def _told(entry: HistoryEntry) -> str:
     if entry.what == "resolved":
         return _resolved(entry.details)
+    if entry.what == "migrated":
+        return _migrated(entry.details)
     if entry.what == "started" and entry.details.get("fallback"):
         own = {name: value for name, value in entry.details.items() if name not in ("fallback", "tenant")}
         return f"{_details(own)}, {_of(entry.details['tenant'])}"
@@ -130,6 +132,20 @@ def _resolved(found: Mapping[str, Any]) -> str:
     how = "bound when it was added" if found["pinned"] else found["binding"]
     where = f", {_of(found['tenant'])}" if found["fallback"] else ""
     return one_line(f"{found['element']}: {found['kind']} {found['key']}@{found['version']} ({how}{where})")
+
+
+def _migrated(found: Mapping[str, Any]) -> str:
+    """From where to where, what was asked for and what was allowed; JSON has the tasks and hashes too."""
+    policies = found.get("policies", {})
+    told = {
+        "allowed": [f"{each['rule']}:{each['element']}" for each in found.get("overridden", ())],
+        "moved": [f"{old} to {new}" for _, old, new in found.get("moves", ()) if old != new],
+        **{name: found.get(name) for name in ("skipped", "armed", "disarmed", "started", "reset")},
+        **{name: policies.get(name) for name in ("timers", "events", "data", "script")},
+        "changed what is meant by": [each["element"] for each in found.get("rebound", ())],
+        "plan": found.get("plan"),
+    }
+    return ", ".join(filter(None, (one_line(f"{found['from']} to {found['to']}"), _details(told))))
 
 
 def _of(tenant: str) -> str:

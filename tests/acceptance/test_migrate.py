@@ -343,6 +343,9 @@ def test_force_overrides_what_may_be_overridden_and_records_it(moving: Moving) -
     assert [(b["rule"], b["element"]) for b in moved["overridden"]] == [("node-added-before-token", "n")]
     migrated = [e for e in moving.cli.document("history", "-w", moving.instance)["entries"] if e["what"] == "migrated"]
     assert [b["element"] for b in migrated[0]["details"]["overridden"]] == ["n"]
+    told = next(line for line in moving.cli.ok("history", "-w", moving.instance).lines() if " migrated " in line)
+    plan = migrated[0]["details"]["plan"]
+    assert told.endswith(f"proc@1 to proc@2, allowed node-added-before-token:n, skipped n, plan {plan}")
 
 
 @one_store
