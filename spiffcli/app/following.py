@@ -88,10 +88,15 @@ class _Ready:
     specs: Mapping[Defined, Mapping[str, bytes]]
 
 
-def follow(runner: Runner, repository: Repository, commit: str, on_progress: Progress | None = None) -> Following:
+def follow(
+    runner: Runner, repository: Repository, branch: str, commit: str, on_progress: Progress | None = None
+) -> Following:
     """Deploy the models that changed since the commit that was followed, and those that call them.
 
     For whoever holds the lock of the repository.
+
+    Args:
+        branch: The branch that is at `commit`.
 
     Raises:
         StateError: The installation is read-only.
@@ -111,7 +116,7 @@ def follow(runner: Runner, repository: Repository, commit: str, on_progress: Pro
             on_progress(model, place, len(touched))
         if model not in broken:
             try:
-                found = _prepared(runner, catalog, repository, contents, model)
+                found = _prepared(runner, catalog, repository, contents, branch, model)
             except (ModelError, InputError, NotFoundError) as error:
                 broken[model] = _reason(error)
                 continue
@@ -119,7 +124,7 @@ def follow(runner: Runner, repository: Repository, commit: str, on_progress: Pro
                 ready.append(found)
             else:
                 unchanged.append(model)
-    removed = tuple(sorted(known.models - contents.layout.models.keys()))
+    removed = tuple(sorted(known.models - contents.models))
     state = _written(contents, broken)
     deployed = _store(runner, last, Followed(commit, state, last.revision), ready, broken)
     return Following(last.commit, commit, deployed, tuple(unchanged), broken, removed)
@@ -134,12 +139,12 @@ def _touched(contents: Contents, known: _Known) -> list[str]:
     now = {path: entry.blob for path, entry in entries.items() if is_of_interest(path)}
     changed = {path for path in now.keys() | known.files.keys() if now.get(path) != known.files.get(path)}
     models = {owner for path in changed if (owner := contents.owner(path)) is not None}
-    models |= known.broken & contents.layout.models.keys()
+    models |= known.broken & contents.models
     if not models:
         return []
     callers: dict[str, set[str]] = {}
     called: dict[str, set[str]] = {}
-    for model in contents.layout.models:
+    for model in contents.models:
         called[model] = contents.neighbours(model)
         for other in called[model]:
             callers.setdefault(other, set()).add(model)
@@ -177,9 +182,11 @@ def _twins(contents: Contents) -> dict[str, str]:
     return found
 
 
-def _prepared(runner: Runner, catalog: Catalog, repository: Repository, contents: Contents, model: str) -> _Ready:
+def _prepared(
+    runner: Runner, catalog: Catalog, repository: Repository, contents: Contents, branch: str, model: str
+) -> _Ready:
     closure = contents.closure(model)
-    source = source_of(repository, contents.snapshot, closure, None)
+    source = source_of(repository, closure, contents.snapshot.commit, branch)
     request = request_of(
         Found(closure, source), repository.prefix, user=runner.settings.user, main=closure.process, name=None
     )
@@ -250,7 +257,7 @@ def _written(contents: Contents, broken: Mapping[str, str]) -> bytes:
         "format": _FORMAT,
         "files": files,
         "facts": facts,
-        "models": sorted(contents.layout.models),
+        "models": sorted(contents.models),
         "broken": sorted(broken),
     }
     return orjson.dumps(document)

@@ -51,24 +51,30 @@ def find(repository: Repository, ref: str, revision: str | None = None, *, work_
     closure = Contents(snapshot).closure(model.id)
     files = [f"{repository.prefix}{each.name}" for each in closure.resources]
     changed = _changed(repository, files)
-    source = source_of(repository, snapshot, closure, revision, dirty=bool(changed) if work_tree else False)
+    commit, branch = _whence(repository, snapshot, revision)
+    source = source_of(repository, closure, commit, branch, dirty=bool(changed) and work_tree)
     return Found(closure, source, () if work_tree or revision is not None else changed)
 
 
 def source_of(
-    repository: Repository, snapshot: Snapshot, closure: Closure, revision: str | None, *, dirty: bool = False
+    repository: Repository, closure: Closure, commit: str | None, branch: str | None, *, dirty: bool = False
 ) -> Source:
     """Where the files of a model come from."""
-    commit, branch = repository.head()
-    if snapshot.commit is not None and revision is not None:
-        commit, branch = snapshot.commit, repository.branch_named(revision)
     return Source(
         files=tuple(f"{repository.prefix}{each.name}" for each in closure.resources),
-        commit=snapshot.commit or commit,
+        commit=commit,
         branch=branch,
-        dirty=dirty if snapshot.commit or commit else None,
+        dirty=dirty if commit is not None else None,
         path=str(PurePosixPath(repository.prefix) / closure.model),
     )
+
+
+def _whence(repository: Repository, snapshot: Snapshot, revision: str | None) -> tuple[str | None, str | None]:
+    """The commit and the branch of a snapshot; of the work tree those that are checked out."""
+    if snapshot.commit is not None and revision is not None:
+        return snapshot.commit, repository.branch_named(revision)
+    commit, branch = repository.head()
+    return snapshot.commit or commit, branch
 
 
 def _changed(repository: Repository, files: Sequence[str]) -> tuple[str, ...]:
@@ -180,7 +186,7 @@ def version_at(runner: Runner, key: str, revision: str) -> Definition:
         )
     (model,) = (owner for owner in owners if owner is not None)
     closure = contents.closure(model)
-    found = Found(closure, source_of(repository, snapshot, closure, revision))
+    found = Found(closure, source_of(repository, closure, snapshot.commit, None))
     plan = runner.catalog.plan_deployment(request_of(found, repository.prefix, user=runner.settings.user))
     planned = next(each for each in plan.definitions if each.name == ("process", key))
     version = planned.same_as if planned.new else planned.version
@@ -201,4 +207,4 @@ def model_at(revision: str, path: str) -> Closure | None:
     """
     repository = Repository.open(_plain(), "")
     snapshot = AtCommit(repository.git, repository.resolve(revision))
-    return Contents(snapshot).closure(path) if path in snapshot.layout.models else None
+    return Contents(snapshot).closure(path) if path in snapshot.model_ids else None

@@ -52,7 +52,7 @@ def previews(runner: Runner, repository: Repository, merge: Merge) -> Iterator[P
 def _preview(before: Contents, after: Contents, model: str, rehearsal: _Rehearsal) -> Preview:
     from spiffcli.diff import compare
 
-    gone = model not in after.layout.models
+    gone = model not in after.models
     try:
         diff = compare(_model(before, model), _model(after, model), old_label=f"{model} now", new_label=f"{model} then")
     except ModelError as error:
@@ -65,14 +65,14 @@ def _preview(before: Contents, after: Contents, model: str, rehearsal: _Rehearsa
         impact = tuple(rehearsal.impact(model))
     except RunnerError as error:
         problem = _reason(error)
-    change = "added" if model not in before.layout.models else "changed" if diff.changes else "unchanged"
+    change = "added" if model not in before.models else "changed" if diff.changes else "unchanged"
     return Preview(model, change, diff, problem, impact)
 
 
 def _model(contents: Contents, model: str) -> Model:
     from spiffcli.model import Model, load
 
-    if model not in contents.layout.models:
+    if model not in contents.models:
         return Model()
     own = set(contents.files_of(model))
     closure = contents.closure(model)
@@ -113,7 +113,7 @@ class _Rehearsal:
         if copy is None:
             return
         closure = self._contents.closure(model)
-        source = source_of(self._repository, self._contents.snapshot, closure, None)
+        source = source_of(self._repository, closure, self._contents.snapshot.commit, None)
         request = request_of(Found(closure, source), self._repository.prefix, main=closure.process)
         added = copy.deploy(request)
         for planned in added.plan.definitions:

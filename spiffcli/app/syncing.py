@@ -64,6 +64,6 @@ def sync(
     with repository.locked("sync"):
         pulled = take_remote(repository) if remote_wins else pull(repository)
         pushed = push_branch(repository, pulled.branch) if push else None
-        commit = repository.tip(pulled.branch) or pulled.after
-        following = follow(runner, repository, commit, on_progress) if deploy else None
+        commit = pulled.after if pushed is None else pushed.commit or pulled.after
+        following = follow(runner, repository, pulled.branch, commit, on_progress) if deploy else None
     return Synced(pulled, pushed, following)

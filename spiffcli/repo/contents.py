@@ -57,7 +57,13 @@ class Facts:
 
 def is_model_file(path: str) -> bool:
     """Whether a file is BPMN or DMN."""
-    return PurePosixPath(path).suffix.lower() in _KINDS and not is_hidden(path)
+    return _suffix(path) in _KINDS and not is_hidden(path)
+
+
+def _suffix(path: str) -> str:
+    """The ending of a file, in small letters, with its dot."""
+    name = path.rpartition("/")[2]
+    return f".{name.rpartition('.')[2].lower()}" if "." in name else ""
 
 
 def read_facts(path: str, content: bytes) -> Facts:
@@ -65,7 +71,7 @@ def read_facts(path: str, content: bytes) -> Facts:
     from spiffcli.model import load
 
     try:
-        model = load([Resource(path, _KINDS[PurePosixPath(path).suffix.lower()], content)])
+        model = load([Resource(path, _KINDS[_suffix(path)], content)])
     except ModelError as error:
         where = f"{error.where()}: " if error.file is not None else ""
         return Facts(problem=f"{where}{error.message}")
@@ -97,7 +103,7 @@ class Contents:
             known: Facts that were read before, by the id of the content.
         """
         self.snapshot = snapshot
-        self.layout = snapshot.layout
+        self.models = snapshot.model_ids
         entries = snapshot.entries
         paths = [path for path, entry in entries.items() if is_model_file(path) and entry.is_file]
         known = known or {}
@@ -116,7 +122,7 @@ class Contents:
 
     def owner(self, path: str) -> str | None:
         """Id of the model a file belongs to, or None."""
-        return owner(self.layout.models, path)
+        return owner(self.models, path)
 
     def files_of(self, model: str) -> list[str]:
         """Paths of the BPMN and DMN files of a model."""
@@ -186,7 +192,7 @@ class _Gathering:
         self.missing: list[str] = []
 
     def closure(self) -> Closure:
-        contents, folder = self.contents, self.contents.layout.models[self.model]
+        contents, folder = self.contents, self.contents.snapshot.model(self.model)
         if folder.problem is not None:
             raise ModelError(folder.problem, file=f"{self.model}/{MODEL_FILE}")
         for link in contents.links(self.model):
@@ -208,7 +214,7 @@ class _Gathering:
         facts = self.contents.facts[path]
         if facts.problem is not None:
             raise ModelError(facts.problem, file=path)
-        self.paths[path] = _KINDS[PurePosixPath(path).suffix.lower()]
+        self.paths[path] = _KINDS[_suffix(path)]
         for form in facts.forms:
             place = self._form(path, form)
             if place is not None:
@@ -248,7 +254,7 @@ class _Gathering:
         return anywhere[0] if anywhere else None
 
     def _process(self) -> str | None:
-        folder = self.contents.layout.models[self.model]
+        folder = self.contents.snapshot.model(self.model)
         own = [name[1] for path in self.contents.files_of(self.model) for name in self.contents.facts[path].defines]
         return folder.primary_process if folder.primary_process in own else None
 
@@ -264,8 +270,7 @@ def _distinct(resources: Iterable[Resource]) -> tuple[Resource, ...]:
 
 def is_of_interest(path: str) -> bool:
     """Whether a change of a file can change what a model does."""
-    name = PurePosixPath(path).name
-    return not is_hidden(path) and (name not in (GROUP_FILE,)) and PurePosixPath(name).suffix.lower() in _READ
+    return _suffix(path) in _READ and not is_hidden(path) and path.rpartition("/")[2] != GROUP_FILE
 
 
 _READ = frozenset({*_KINDS, ".json", ".form"})

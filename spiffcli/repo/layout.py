@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -92,16 +92,25 @@ class Layout:
 
 def owner(models: Iterable[str] | Mapping[str, Any], path: str) -> str | None:
     """Which of `models` (by id) the file at `path` belongs to; the deepest one, or None."""
-    there = models if isinstance(models, Mapping) else frozenset(models)
-    for folder in PurePosixPath(path).parents:
-        if str(folder) in there:
-            return str(folder)
+    there = models if isinstance(models, Mapping | Set) else frozenset(models)
+    folder = path
+    while folder:
+        folder = folder.rpartition("/")[0]
+        if (folder or ".") in there:
+            return folder or "."
     return None
 
 
 def is_hidden(path: str) -> bool:
     """Whether a file or a folder on the way to it begins with a dot; such files belong to no model."""
-    return any(part.startswith(".") for part in path.split("/"))
+    return path.startswith(".") or "/." in path
+
+
+def model_ids(paths: Collection[str]) -> frozenset[str]:
+    """Ids of the models among `paths`."""
+    end = f"/{MODEL_FILE}"
+    found = {path.removesuffix(end) for path in paths if path.endswith(end) and not is_hidden(path)}
+    return frozenset({*found, "."} if MODEL_FILE in paths else found)
 
 
 def read_layout(paths: Iterable[str], contents: Mapping[str, bytes]) -> Layout:
@@ -114,7 +123,8 @@ def read_layout(paths: Iterable[str], contents: Mapping[str, bytes]) -> Layout:
     visible = sorted(path for path in paths if not is_hidden(path))
     groups: dict[str, Group] = {}
     problems: dict[str, str] = {}
-    parents = {str(PurePosixPath(path).parent): path for path in visible if PurePosixPath(path).name == MODEL_FILE}
+    ids = sorted(model_ids(visible))
+    parents = {id: MODEL_FILE if id == "." else f"{id}/{MODEL_FILE}" for id in ids}
     files: dict[str, list[str]] = {id: [] for id in parents}
     for path in visible:
         at = owner(parents, path)

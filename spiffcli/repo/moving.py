@@ -90,8 +90,7 @@ def check_free(repository: Repository, old: str, new: str) -> None:
         StateError: Something is; `data["files"]` names it.
     """
     if not repository.bare:
-        repository.git.ask("update-index", "-q", "--refresh")
-        _checked(repository.git.ask("read-tree", "-m", "-u", "-n", old, new))
+        _checked(_merge(repository, "-n", old, new))
 
 
 def move(repository: Repository, branch: str, old: str, new: str, why: str) -> None:
@@ -105,11 +104,19 @@ def move(repository: Repository, branch: str, old: str, new: str, why: str) -> N
         ConflictError: Somebody else moved the branch.
     """
     if not repository.bare:
-        repository.git.ask("update-index", "-q", "--refresh")
-        _checked(repository.git.ask("read-tree", "-m", "-u", old, new))
+        _checked(_merge(repository, old, new))
     answer = repository.git.ask("update-ref", "-m", why, f"refs/heads/{branch}", new, old)
     if answer.code != 0:
         raise ConflictError(f"The branch '{branch}' was moved by somebody else.", hint="Try again.")
+
+
+def _merge(repository: Repository, *words: str) -> Answer:
+    """Change the files; where Git takes some for changed, it looks into them, since they may only have been touched."""
+    answer = repository.git.ask("read-tree", "-m", "-u", *words)
+    if answer.code == 0:
+        return answer
+    repository.git.ask("update-index", "-q", "--refresh")
+    return repository.git.ask("read-tree", "-m", "-u", *words)
 
 
 def _checked(answer: Answer) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from spiffcli.errors import ConflictError, InputError, NotFoundError, StateError
 from spiffcli.records import record
-from spiffcli.repo.layout import is_hidden
+from spiffcli.repo.layout import is_hidden, owner
 from spiffcli.repo.merging import merged_tree
 from spiffcli.repo.moving import fetch
 from spiffcli.repo.program import Git
@@ -101,5 +101,5 @@ def _models(repository: Repository, old: str, new: str) -> tuple[str, ...]:
     after = AtCommit(repository.git, new, repository.prefix)
     paths = before.entries.keys() | after.entries.keys()
     changed = [path for path in paths if before.entries.get(path) != after.entries.get(path) and not is_hidden(path)]
-    owners = {after.layout.owner(path) or before.layout.owner(path) for path in changed}
+    owners = {owner(after.model_ids, path) or owner(before.model_ids, path) for path in changed}
     return tuple(sorted(owner for owner in owners if owner is not None))

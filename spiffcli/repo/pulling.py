@@ -54,9 +54,10 @@ def pull(repository: Repository) -> Pulled:
     if local is None:
         _first(repository, branch, remote)
         return Pulled("forward", branch, None, remote)
-    if local == remote or repository.is_ancestor(remote, local):
+    common = local if local == remote else repository.common_ancestor(local, remote)
+    if common == remote:
         return Pulled("current", branch, local, local)
-    if repository.is_ancestor(local, remote):
+    if common == local:
         move(repository, branch, local, remote, _HOW)
         return Pulled("forward", branch, local, remote)
     new = rebased(repository, local, remote)

@@ -177,9 +177,12 @@ class Repository:
         """The commit and the branch that count: those checked out; in a bare repository those of the source branch."""
         if self.bare and self.settings.source_branch is not None:
             return self.tip(self.settings.source_branch), self.settings.source_branch
-        branch = self.git.ask("symbolic-ref", "--quiet", "--short", "HEAD")
-        commit = self.git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-        return commit.text or None if commit.code == 0 else None, branch.text if branch.code == 0 else None
+        return self.ref("HEAD"), self.branch()
+
+    def branch(self) -> str | None:
+        """The branch that is checked out, or None."""
+        answer = self.git.ask("symbolic-ref", "--quiet", "--short", "HEAD")
+        return answer.text if answer.code == 0 else None
 
     def tip(self, branch: str) -> str | None:
         """The commit of a branch here; None where there is no such branch."""
@@ -189,6 +192,11 @@ class Repository:
         """The commit a full name of a reference stands for, or None."""
         answer = self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         return answer.text if answer.code == 0 else None
+
+    def common_ancestor(self, one: str, other: str) -> str | None:
+        """The last commit that the histories of both have, or None."""
+        answer = self.git.ask("merge-base", one, other)
+        return answer.text.split("\n")[0] if answer.code == 0 else None
 
     def is_ancestor(self, one: str, other: str) -> bool:
         """Whether the history of `other` has the commit `one`."""
@@ -276,10 +284,10 @@ class Repository:
         Raises:
             StateError: No branch is checked out, or another one than the settings name.
         """
-        _, branch = self.head()
         wanted = self.settings.source_branch
         if self.bare and wanted is not None:
             return wanted
+        branch = self.branch()
         if branch is None:
             raise StateError(
                 f"No branch is checked out in {self.git.folder}.",

@@ -11,7 +11,16 @@ from typing import Protocol
 
 from spiffcli.errors import InputError, ModelError, NotFoundError
 from spiffcli.records import record
-from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, Layout, is_hidden, read_layout
+from spiffcli.repo.layout import (
+    GROUP_FILE,
+    MODEL_FILE,
+    Layout,
+    ModelFolder,
+    is_hidden,
+    model_ids,
+    owner,
+    read_layout,
+)
 from spiffcli.repo.program import Git
 
 _FILE = ("100644", "100755")
@@ -53,6 +62,15 @@ class Snapshot(Protocol):
         """Groups and models."""
         ...
 
+    @property
+    def model_ids(self) -> frozenset[str]:
+        """Ids of the models; no file is read for them."""
+        ...
+
+    def model(self, id: str) -> ModelFolder:
+        """The model with an id that `model_ids` has; only its own description is read."""
+        ...
+
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
         """What these files hold, byte for byte.
 
@@ -76,6 +94,18 @@ class _Base:
         ]
         files = [path for path, entry in self.entries.items() if entry.is_file]
         return read_layout(files, self.read(described))
+
+    @cached_property
+    def model_ids(self) -> frozenset[str]:
+        """Ids of the models; no file is read for them."""
+        return model_ids([path for path, entry in self.entries.items() if entry.is_file])
+
+    def model(self, id: str) -> ModelFolder:
+        """The model with an id that `model_ids` has; only its own description is read."""
+        start = "" if id == "." else f"{id}/"
+        below = [path for path, entry in self.entries.items() if path.startswith(start) and entry.is_file]
+        own = [path for path in below if owner(self.model_ids, path) == id]
+        return read_layout(own, self.read([f"{start}{MODEL_FILE}"])).models[id]
 
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
         raise NotImplementedError

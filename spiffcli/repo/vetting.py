@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from spiffcli.errors import ModelError
 from spiffcli.repo.contents import Facts, is_model_file, read_facts
-from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, is_hidden
+from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, is_hidden, owner
 from spiffcli.repo.repository import Repository
 from spiffcli.repo.snapshots import AtCommit
 
@@ -29,7 +29,7 @@ def vet(repository: Repository, parent: str | None, tree: str, changed: Sequence
     snapshot = AtCommit(repository.git, tree, prefix)
     there = [path for path in paths if path in snapshot.entries and not is_hidden(path)]
     for path in there:
-        if not snapshot.entries[path].is_file and snapshot.layout.owner(path) is not None:
+        if not snapshot.entries[path].is_file and owner(snapshot.model_ids, path) is not None:
             raise ModelError(f"{path} is a link, and links are not followed.", hint=_HINT, file=path)
         if path.rpartition("/")[2] in (MODEL_FILE, GROUP_FILE) and path in snapshot.layout.problems:
             raise ModelError(snapshot.layout.problems[path], hint=_HINT, file=path)
@@ -44,7 +44,7 @@ def vet(repository: Repository, parent: str | None, tree: str, changed: Sequence
 
 def _refuse_twins(snapshot: AtCommit, facts: dict[str, Facts], repository: Repository, tree: str) -> None:
     ids = {id: path for path, found in facts.items() for kind, id in found.defines if kind == "process"}
-    if not ids or snapshot.layout is None:
+    if not ids:
         return
     asked = [word for id in ids for word in ("-e", id)]
     prefix = repository.prefix
@@ -58,7 +58,7 @@ def _refuse_twins(snapshot: AtCommit, facts: dict[str, Facts], repository: Repos
     seen: dict[str, str] = {}
     for path, found in all_facts.items():
         for kind, id in found.defines:
-            if kind == "process" and id in ids and snapshot.layout.owner(path) is not None:
+            if kind == "process" and id in ids and owner(snapshot.model_ids, path) is not None:
                 if seen.setdefault(id, path) != path:
                     raise ModelError(
                         f"The process '{id}' is defined in {seen[id]} and in {path}; ids of processes are unique.",
