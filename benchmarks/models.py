@@ -24,29 +24,41 @@ def stories() -> list[Story]:
 
 
 def sync() -> Iterator[Line]:
-    """A sync of many models of which one changed, beside a fetch of the same commit."""
+    """A sync of many models of which one changed, beside a fetch of the same commit by another clone.
+
+    The limit is about a remote that is reached over a network, here HTTP on this machine. A remote on the same disk is
+    told as well: its fetch is two processes that copy a file, and what starting a dozen of them costs shows.
+    """
+    from tests.repo.backends import over_http
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        author, here, other = (folder / each for each in ("author", "here", "other"))
-        origin = folder / "origin.git"
+        author, origin = folder / "author", folder / "origin.git"
         _git(folder, "init", "-q", "--bare", "-b", "main", str(origin))
         _git(folder, "clone", "-q", str(origin), str(author))
         _git(author, "symbolic-ref", "HEAD", "refs/heads/main")
         for number in range(MODELS):
             _write(author, number, "first")
         _push(author)
-        for clone in (here, other):
-            _git(folder, "clone", "-q", str(origin), str(clone))
-        _synced(folder, here)
-        ours, theirs = [], []
-        for round_ in range(ROUNDS):
-            _write(author, round_, f"again {round_}")
-            _push(author)
-            theirs.append(timed(lambda: _git(other, "fetch", "-q", "origin")))
-            ours.append(timed(lambda: _synced(folder, here)))
-        detail = f"{min(ours) * 1000:.0f} ms / {min(theirs) * 1000:.0f} ms"
-        what = f"sync of {MODELS} models, one of them changed / git fetch"
-        yield Line(what, min(ours) / min(theirs), 3, spread(theirs), detail)
+        with over_http(origin) as web:
+            yield _beside_fetch(folder, "http", web.url, author, 3)
+        yield _beside_fetch(folder, "file", str(origin), author, None)
+
+
+def _beside_fetch(folder: Path, how: str, url: str, author: Path, limit: float | None) -> Line:
+    here, other = folder / f"{how}-here", folder / f"{how}-other"
+    for clone in (here, other):
+        _git(folder, "clone", "-q", url, str(clone))
+    _synced(here)
+    ours, theirs = [], []
+    for round_ in range(ROUNDS):
+        _write(author, round_, f"{how} again {round_}")
+        _push(author)
+        theirs.append(timed(lambda: _git(other, "fetch", "-q", "origin")))
+        ours.append(timed(lambda: _synced(here)))
+    detail = f"{min(ours) * 1000:.0f} ms / {min(theirs) * 1000:.0f} ms"
+    what = f"sync of {MODELS} models, one changed / git fetch over {how}"
+    return Line(what, min(ours) / min(theirs), limit, spread(theirs), detail)
 
 
 def _write(author: Path, number: int, text: str) -> None:
@@ -73,13 +85,13 @@ def _git(folder: Path, *words: str) -> None:
     subprocess.run(["git", *words], cwd=folder, env=os.environ | _WHO, check=True, capture_output=True)
 
 
-def _synced(folder: Path, clone: Path) -> None:
+def _synced(clone: Path) -> None:
     from spiffcli.app import Runner
     from spiffcli.app.syncing import sync as take_over
     from spiffcli.git_config import GitSettings
     from spiffcli.repo.repository import Repository
 
-    with Runner.open(cwd=clone, store=f"sqlite:{folder}/store.db") as runner:
+    with Runner.open(cwd=clone, store=f"sqlite:{clone}.db") as runner:
         done = take_over(runner, repository=Repository.open(GitSettings(), "ada", clone))
         assert done.following is not None
         assert not done.failed

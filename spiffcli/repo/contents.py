@@ -107,7 +107,10 @@ class Contents:
         entries = snapshot.entries
         paths = [path for path, entry in entries.items() if is_model_file(path) and entry.is_file]
         known = known or {}
-        new = snapshot.read(path for path in paths if entries[path].blob not in known)
+        unknown = [path for path in paths if entries[path].blob not in known]
+        owners = {owner(self.models, path) for path in unknown} - {None}
+        described = [MODEL_FILE if id == "." else f"{id}/{MODEL_FILE}" for id in owners]
+        new = snapshot.read([*unknown, *described])  # in one go; the descriptions are wanted next
         self.facts = {
             path: known[entries[path].blob] if path not in new else read_facts(path, new[path]) for path in paths
         }
