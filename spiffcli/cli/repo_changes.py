@@ -11,7 +11,10 @@ from spiffcli.cli.options import Invocation, format_option, pass_invocation
 from spiffcli.cli.output import emit_json, emit_text, talk
 
 
-@click.command(epilog="Example: runner repo save finance/invoice -m 'Ask for the cost centre'")
+@click.command(
+    short_help="Commit what changed, and push it.",
+    epilog="Example: runner repo save finance/invoice -m 'Ask for the cost centre'",
+)
 @click.argument("paths", metavar="[PATH|MODEL]...", nargs=-1)
 @click.option("-m", "--message", required=True, help="Why it was changed.")
 @click.option("--base", metavar="REV", help="Where the files were edited; refused if they changed since then.")
@@ -55,7 +58,7 @@ def save(
         ctx.exit(1)
 
 
-@click.command(epilog="Example: runner repo push")
+@click.command(short_help="Push commits that no push has brought there.", epilog="Example: runner repo push")
 @format_option()
 @pass_invocation
 @click.pass_context
@@ -76,7 +79,7 @@ def push(ctx: click.Context, invocation: Invocation, /, format: str) -> None:
         ctx.exit(1)
 
 
-@click.command(epilog="Example: runner repo pull")
+@click.command(short_help="Take over what the remote has, and deploy.", epilog="Example: runner repo pull")
 @click.option("--no-deploy", is_flag=True, help="Leave the catalog as it is.")
 @format_option()
 @pass_invocation
@@ -91,7 +94,7 @@ def pull(ctx: click.Context, invocation: Invocation, /, no_deploy: bool, format:
     _sync(ctx, invocation, format, deploy=not no_deploy)
 
 
-@click.command(epilog="Example: runner repo sync --remote-wins")
+@click.command(short_help="Pull, push, and deploy.", epilog="Example: runner repo sync --remote-wins")
 @click.option("--remote-wins", is_flag=True, help="Make everything as the remote has it; what was done here is kept.")
 @click.option("--no-deploy", is_flag=True, help="Leave the catalog as it is.")
 @format_option()

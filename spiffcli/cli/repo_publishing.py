@@ -18,8 +18,9 @@ _VERDICTS = {"needs-mapping": ("needs-mapping", "blocked"), "blocked": ("blocked
 
 
 @click.command(
+    short_help="Bring models into a branch to be merged.",
     epilog="Example: runner repo publish finance/invoice --to staging\n\n"
-    "Exit code 0: there is a branch to merge; 1: nothing differs, or it was refused."
+    "Exit code 0: there is a branch to merge; 1: nothing differs, or it was refused.",
 )
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option("--to", metavar="BRANCH", help="Where it is to be merged. [the publish target branch that is set]")
@@ -55,8 +56,9 @@ def publish(ctx: click.Context, invocation: Invocation, /, format: str, **wish: 
 
 
 @click.command(
+    short_help="Merge a branch, after a look at what it means.",
     epilog="Example: runner repo promote --from dev --to staging --dry-run\n\n"
-    "Exit code 0: merged, or nothing to merge; 1: refused, or at or above --fail-on."
+    "Exit code 0: merged, or nothing to merge; 1: refused, or at or above --fail-on.",
 )
 @click.option("--from", "source", metavar="BRANCH", required=True, help="The branch that is merged.")
 @click.option("--to", "target", metavar="BRANCH", required=True, help="The branch it is merged into.")

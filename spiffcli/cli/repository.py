@@ -31,7 +31,9 @@ def repo() -> None:
     """
 
 
-@repo.command("install-diff", epilog="Example: runner repo install-diff")
+@repo.command(
+    "install-diff", short_help="Teach Git to compare models here.", epilog="Example: runner repo install-diff"
+)
 @format_option()
 @pass_invocation
 def install_diff(invocation: Invocation, /, format: str) -> None:
@@ -55,7 +57,7 @@ def install_diff(invocation: Invocation, /, format: str) -> None:
     emit_text("\n".join(lines) or "Everything is set up already.")
 
 
-@repo.command(epilog="Example: runner repo init models --branch main")
+@repo.command(short_help="Make a Git repository for models.", epilog="Example: runner repo init models --branch main")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 @click.option("--branch", metavar="NAME", help="Its first branch. [the source branch that is set, or main]")
 @click.option("--bare", is_flag=True, help="Without a work tree, for others to clone.")
@@ -73,7 +75,9 @@ def init(invocation: Invocation, /, folder: Path, branch: str | None, bare: bool
     _tell_repository(folder, created, format, "Made a repository in", "There is a repository already in")
 
 
-@repo.command(epilog="Example: runner repo clone git@example.org:team/models.git")
+@repo.command(
+    short_help="Fetch a repository of models.", epilog="Example: runner repo clone git@example.org:team/models.git"
+)
 @click.argument("url")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @format_option()
@@ -98,7 +102,9 @@ def _tell_repository(folder: Path, created: bool, format: str, made: str, there:
         emit_text(f"{made if created else there} {place}")
 
 
-@repo.command(epilog="Example: runner repo new finance/invoice --name 'Pay an invoice'")
+@repo.command(
+    short_help="Write a new group or model.", epilog="Example: runner repo new finance/invoice --name 'Pay an invoice'"
+)
 @click.argument("id", metavar="GROUP[/MODEL]")
 @click.option("--name", help="What people call it. [made from its id]")
 @click.option("--group", is_flag=True, help="Make a group, also below another one.")
@@ -124,7 +130,7 @@ def new(ctx: click.Context, invocation: Invocation, /, id: str, name: str | None
         ctx.exit(1)
 
 
-@repo.command(epilog="Example: runner repo ls finance --rev HEAD~1")
+@repo.command(short_help="List groups and models.", epilog="Example: runner repo ls finance --rev HEAD~1")
 @click.argument("group", metavar="[GROUP]", required=False)
 @_rev
 @_work_tree
@@ -148,7 +154,9 @@ def ls(invocation: Invocation, /, group: str | None, rev: str | None, work_tree:
         talk(f"{path}: {problem}" if path not in problem else problem)
 
 
-@repo.command(epilog="Example: runner repo show finance/invoice --rev v1.2")
+@repo.command(
+    short_help="Show a model, or write one of its files.", epilog="Example: runner repo show finance/invoice --rev v1.2"
+)
 @click.argument("id", metavar="MODEL|FILE")
 @_rev
 @_work_tree
@@ -176,7 +184,9 @@ def show(invocation: Invocation, /, id: str, rev: str | None, work_tree: bool, f
     emit_text(f"{paint(shown.model.name, '', bold=True)}\n{facts}{paint('Files', '', bold=True)}\n{files}")
 
 
-@repo.command(epilog="Example: runner repo log finance/invoice -n 5")
+@repo.command(
+    short_help="List the commits that changed models.", epilog="Example: runner repo log finance/invoice -n 5"
+)
 @click.argument("paths", metavar="[MODEL|PATH]...", nargs=-1)
 @click.option("--rev", metavar="REV", help="From this commit, branch or tag backwards.")
 @click.option("-n", "--limit", type=click.IntRange(1), help="So many at most.")
@@ -197,7 +207,7 @@ def log(invocation: Invocation, /, paths: tuple[str, ...], rev: str | None, limi
         talk("There are no such commits.")
 
 
-@repo.command(epilog="Example: runner repo status --fetch")
+@repo.command(short_help="Say how the repository stands.", epilog="Example: runner repo status --fetch")
 @click.option("--fetch", is_flag=True, help="Ask the remote first; without it, as it was last seen.")
 @format_option()
 @pass_invocation
