@@ -77,8 +77,9 @@ RULES = (
         "error error info info",
         "refuse",
         "instances",
-        "`--reset` names a task that cannot begin anew without losing what belongs to others.",
-        "The task is one of several items of a multi-instance activity.",
+        "`--reset` names no open task of the instance, or one that cannot begin anew without losing what belongs to "
+        "others.",
+        "The task is done already, or is one of several items of a multi-instance activity.",
         active="It goes on as it is; leave the task out of --reset.",
         completed="It is done and is not done again.",
         future="There is nothing to enter again.",
