@@ -164,12 +164,13 @@ def _check_moves(context: Context, target: Target, ids: list[str], single: dict[
 
 def comparable(row: Instance, state: bytes, before: bytes) -> list[str]:
     """A row whose new tasks have numbers for ids."""
-    fields = {name: getattr(row, name) for name in row.__slots__}
-    fields["subscriptions"] = sorted(map(repr, row.subscriptions))
+    fields = {name: getattr(row, name) for name in row.__slots__ if name != "subscriptions"}
     text = [f"{name}: {value!r}" for name, value in fields.items()]
+    awaited = [f"waits for: {each!r}" for each in row.subscriptions]
     for number, id in enumerate(new_ids(state, before)):
         text = [line.replace(id, f"new {number}") for line in text]
-    return text
+        awaited = [line.replace(id, f"new {number}") for line in awaited]
+    return text + sorted(awaited)
 
 
 def new_ids(state: bytes, before: bytes) -> list[str]:
