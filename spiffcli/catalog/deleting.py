@@ -127,7 +127,7 @@ def _callers(reader: Reader, ids: frozenset[str]) -> list[Document]:
 
 
 def _refuse(deletion: Deletion, cascade: bool) -> None:
-    names = ", ".join(each.label for each in deletion.definitions)
+    names = some([each.label for each in deletion.definitions])
     if deletion.callers:
         callers, called = [each.label for each in deletion.callers], [each.label for each in deletion.called]
         them = "it" if len(called) == 1 else "them"

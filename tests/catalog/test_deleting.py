@@ -36,6 +36,15 @@ def test_a_definition_an_instance_has_entered_stays(bench: Bench) -> None:
     bench.assert_sound()
 
 
+def test_a_refusal_about_many_definitions_names_the_first_of_them(bench: Bench) -> None:
+    keys = [f"order_{number:02d}" for number in range(12)]
+    deployment = bench.add(*(bpmn(f"{key}.bpmn", process(key)) for key in keys))
+    bench.start(keys[0])
+    plan = bench.catalog.plan_deployment_deletion(deployment.id)
+    with pytest.raises(StateError, match=r"order_09@1 and 2 more cannot be deleted: 1 running instance"):
+        bench.catalog.delete(plan)
+
+
 def test_instances_of_other_tenants_forbid_it_without_being_shown(bench: Bench, store: DocumentStore) -> None:
     bench.add(bpmn("o.bpmn", process("order")))
     theirs = Bench(store, tenant="acme").start("order")
