@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, Literal, TypeAlias
 
 from spiffcli.records import record
@@ -61,6 +61,10 @@ class Source:
     branch: str | None = None
     dirty: bool | None = None
     path: str | None = None
+
+    def without_files(self) -> Source:
+        """What instances carry of it: the names of files, often many, stand with the definition."""
+        return replace(self, files=()) if self.files else self
 
 
 @record
@@ -209,6 +213,7 @@ class Instance:
         id: Never changes, not even when the instance migrates.
         definition: Id of the definition it runs on now.
         natural_id: Business id given at start, unique per (tenant, key); or None.
+        source: Where its definition came from, without the names of files.
         active: Tasks that are READY, WAITING or STARTED and mean something to a reader.
         subscriptions: Events it waits for.
         due: Earliest timer, seconds since the epoch, or None.

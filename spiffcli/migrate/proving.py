@@ -177,7 +177,8 @@ class Prover:
             return Ready(plan)
         target = self.target.definition
         running = self.context.engine.restore(plan.state, self.context.cache.over(plan_specs(self.context, plan)))
-        moved = replace(instance, definition=target.id, key=target.key, version=target.version, source=target.source)
+        source = target.source.without_files()
+        moved = replace(instance, definition=target.id, key=target.key, version=target.version, source=source)
         row, situation = row_of(moved, running, iso(self.context.now()))
         busy = any(view.state == "READY" and not view.manual for view in running.tasks())
         return Ready(plan, row, plan.state, situation, plan.specs, busy)

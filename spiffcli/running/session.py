@@ -115,7 +115,7 @@ class Session:
             updated=now,
             natural_id=natural_id if running.case is None else running.case.id,
             user=context.user,
-            source=definition.source,
+            source=definition.source.without_files(),
         )
         with _locked(context, instance.id, f"start {definition.label}"):
             session = cls(context, instance, running, stored=False)
@@ -352,7 +352,7 @@ class Session:
             definition=definition.id,
             key=definition.key,
             version=definition.version,
-            source=definition.source,
+            source=definition.source.without_files(),
         )
 
     @property

@@ -42,6 +42,15 @@ def test_a_row_tells_where_the_instance_stands(bench: Bench) -> None:
     assert bench.problems() == []
 
 
+def test_the_names_of_files_stand_with_the_definition_only(bench: Bench) -> None:
+    bench.add("shop", SHOP)
+    row = bench.row(bench.start("shop"))
+    (definition,) = bench.runner().catalog.definitions("shop")
+    assert len(definition.source.files) == 1
+    assert row.source == definition.source.without_files()
+    assert row.source.files == ()
+
+
 def test_instances_in_the_same_place_share_one_situation(bench: Bench) -> None:
     bench.add("shop", SHOP)
     one, two = bench.start("shop", {"a": 1}), bench.start("shop", {"b": 2})
