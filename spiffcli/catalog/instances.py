@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import NamedTuple, NoReturn
 
 from spiffcli.catalog.aggregates import delete_aggregates
@@ -226,22 +227,25 @@ class Standing(NamedTuple):
         return f"{self.key}@{self.version}"
 
 
+#: What is read of a row for it: the fields of a `Standing` behind its revision, and the time that orders them.
+_STANDING = ("definition", "key", "version", "state", "situation", "waiting_at", "created")
+_WAITING = 2 + _STANDING.index("waiting_at")
+_created = itemgetter(2 + _STANDING.index("created"))
+
+
 def standings(reader: Reader, tenant: str, filter: Filter | None = None) -> list[Standing]:
     """As `find`, but only what says where the instances stand."""
     with without_collector():
-        return [
-            Standing(
-                row.id,
-                row.revision,
-                row.fields["definition"],
-                row.fields["key"],
-                row.fields["version"],
-                row.fields["state"],
-                row.fields["situation"],
-                tuple(row.fields["waiting_at"]),
-            )
-            for row in _found(reader, tenant, filter or Filter())
-        ]
+        return _standings(reader, tenant, filter or Filter())
+
+
+def _standings(reader: Reader, tenant: str, filter: Filter) -> list[Standing]:
+    names = _STANDING if filter.commit is None else (*_STANDING, "commit")
+    rows = reader.select("instance", names, _conditions(tenant, filter))
+    if _looks_further(filter):
+        rows = [row for row in rows if _passes(dict(zip(names, row[2:], strict=True)), filter)]
+    rows.sort(key=_created)
+    return [Standing._make((*row[:_WAITING], tuple(row[_WAITING]))) for row in rows]
 
 
 def find(reader: Reader, tenant: str, filter: Filter | None = None) -> list[Instance]:
@@ -250,6 +254,14 @@ def find(reader: Reader, tenant: str, filter: Filter | None = None) -> list[Inst
 
 
 def _found(reader: Reader, tenant: str, filter: Filter) -> list[Document]:
+    rows: Iterable[Document] = reader.find("instance", _conditions(tenant, filter))
+    if _looks_further(filter):
+        rows = (row for row in rows if _passes(row.fields, filter))
+    # They come by id, and those of the same time stay in that order.
+    return sorted(rows, key=lambda row: row.fields["created"])
+
+
+def _conditions(tenant: str, filter: Filter) -> dict[str, Condition]:
     where: dict[str, Condition] = {"tenant": tenant}
     for name, values in (
         ("key", filter.key),
@@ -262,8 +274,7 @@ def _found(reader: Reader, tenant: str, filter: Filter) -> list[Document]:
         where["definition"] = one_of(*filter.definitions)
     if filter.states is not None:
         where["state"] = one_of(*filter.states)
-    rows = (row for row in reader.find("instance", where) if _passes(row.fields, filter))
-    return sorted(rows, key=lambda row: (row.fields["created"], row.id))
+    return where
 
 
 def due(reader: Reader, tenant: str, now: float) -> list[Instance]:
@@ -343,6 +354,11 @@ def situation(reader: Reader, hash: str) -> Situation | None:
     if document is None:
         return None
     return Situation(hash, document.fields["definition"], document.body or b"")
+
+
+def _looks_further(filter: Filter) -> bool:
+    """Whether a filter looks at what a store does not search by."""
+    return (filter.older_than, filter.created_before, filter.commit) != (None, None, None)
 
 
 def _passes(row: Fields, filter: Filter) -> bool:

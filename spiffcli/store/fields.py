@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from spiffcli.errors import DataError
-from spiffcli.store.protocol import INDEXES, AtMost, Condition, Fields, OneOf
+from spiffcli.store.protocol import INDEXES, AtMost, Condition, Fields, OneOf, Scalar
 
 #: Integers a row can hold: 64 bits with sign, the least that JSON readers and databases agree on.
 _INTEGERS = range(-(2**63), 2**63)
@@ -107,9 +107,23 @@ def matcher(kind: str, where: Mapping[str, Condition] | None) -> Callable[[Field
     Raises:
         KeyError: There is no such kind, or it cannot be searched by one of the fields.
     """
-    tests = [(name, _test(condition)) for name, condition in conditions(kind, where)]
+    texts: list[tuple[str, frozenset[Any]]] = []
+    tests: list[tuple[str, Test]] = []
+    for name, condition in conditions(kind, where):
+        wanted = _texts(condition)
+        if wanted is None:
+            tests.append((name, _test(condition)))
+        else:
+            texts.append((name, wanted))
 
     def meets(fields: Fields) -> bool:
+        for name, wanted in texts:  # nearly all there are, for thousands of rows, so this is spelt out
+            value = fields.get(name)
+            if value.__class__ is list:
+                if wanted.isdisjoint(value):
+                    return False
+            elif value not in wanted:
+                return False
         for name, test in tests:
             value = fields.get(name)
             if not (any(map(test, value)) if isinstance(value, list) else test(value)):
@@ -136,13 +150,19 @@ def _test(condition: Condition) -> Test:
     if isinstance(condition, AtMost):
         limit = condition.value
         return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and value <= limit
-    if isinstance(condition, OneOf):
-        wanted = {typed(value) for value in condition.values}
-        return lambda value: typed(value) in wanted
-    if isinstance(condition, str):
-        return lambda value: bool(value == condition)
-    one = typed(condition)
-    return lambda value: typed(value) == one
+    wanted = frozenset(map(typed, _values(condition)))
+    return lambda value: typed(value) in wanted
+
+
+def _texts(condition: Condition) -> frozenset[Any] | None:
+    """The values that meet a condition where all of them are texts."""
+    if isinstance(condition, AtMost) or not all(isinstance(value, str) for value in _values(condition)):
+        return None
+    return frozenset(_values(condition))
+
+
+def _values(condition: Scalar | OneOf) -> tuple[Scalar, ...]:
+    return condition.values if isinstance(condition, OneOf) else (condition,)
 
 
 def typed(value: Any) -> tuple[bool, Any]:

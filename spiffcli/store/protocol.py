@@ -25,7 +25,7 @@ Semantics every back-end keeps:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
 from typing import Any, Protocol, TypeAlias
@@ -111,6 +111,19 @@ class Reader(Protocol):
         A field that is a list meets a condition if one of its items does; an empty list meets none.
         A field that a document lacks counts as None. Values are equal where JSON calls them equal: 1 and 1.0
         are, 1 and true are not.
+
+        Raises:
+            KeyError: A condition names a field that `INDEXES` does not list (a bug in the caller).
+        """
+        ...
+
+    def select(
+        self, kind: str, names: Sequence[str], where: Mapping[str, Condition] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Of each document that `find` yields id, revision and the fields of these names, in the same order.
+
+        It reads no more of a document than that, so thousands of them cost much less. A field that a document
+        lacks is None.
 
         Raises:
             KeyError: A condition names a field that `INDEXES` does not list (a bug in the caller).

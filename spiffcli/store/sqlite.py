@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,13 @@ class SqliteStore:
         """Documents that meet every condition, by id."""
         with self._connection() as connection:
             return Tables(connection).find(kind, where)
+
+    def select(
+        self, kind: str, names: Sequence[str], where: Mapping[str, Condition] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Some fields of the documents that meet every condition, by id."""
+        with self._connection() as connection:
+            return Tables(connection).select(kind, names, where)
 
     def blob(self, hash: str) -> bytes:
         """The bytes under `hash`."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from spiffcli.errors import ConflictError, CorruptStoreError
 from spiffcli.store.fields import matcher, plain
@@ -68,6 +68,12 @@ class StagedTransaction:
         found += [shown(d, body=False) for d in staged.values() if d and meets(d.fields)]
         return iter(sorted(found, key=lambda document: document.id))
 
+    def select(
+        self, kind: str, names: Sequence[str], where: Mapping[str, Condition] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Some fields of documents, as this transaction sees them."""
+        return selected(self.find(kind, where), names)
+
     def blob(self, hash: str) -> bytes:
         """The bytes under `hash`."""
         base = self._reader()
@@ -130,6 +136,11 @@ class StagedTransaction:
         else:
             found = base.revision(kind, id)
         check_revision(kind, id, expected, found)
+
+
+def selected(documents: Iterable[Document], names: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Id, revision and the fields of these names of each document; None where it lacks one."""
+    return [(each.id, each.revision, *map(each.fields.get, names)) for each in documents]
 
 
 def check_revision(kind: str, id: str, expected: int, found: int) -> None:

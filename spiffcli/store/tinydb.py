@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -102,14 +102,28 @@ class TinyDbStore:
 
     def find(self, kind: str, where: Mapping[str, Condition] | None = None) -> Iterator[Document]:
         """Documents that meet every condition, by id."""
-        meets = matcher(kind, where)
-        rows: list[Row] = []
-        with self._reading(), without_collector():
-            for path in self._shards(kind):
-                shard = read_rows(path).values()
-                rows += [row for row in shard if meets(row["fields"])] if where else shard
+        with without_collector():
+            rows = [row for shard in self._rows(kind, where) for row in shard]
         rows.sort(key=itemgetter("id"))
         return (Document(kind, row["id"], row["revision"], row["fields"]) for row in rows)
+
+    def select(
+        self, kind: str, names: Sequence[str], where: Mapping[str, Condition] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Some fields of the documents that meet every condition, by id."""
+        found: list[tuple[Any, ...]] = []
+        for shard in self._rows(kind, where):
+            found += [(row["id"], row["revision"], *map(row["fields"].get, names)) for row in shard]
+        found.sort(key=itemgetter(0))
+        return found
+
+    def _rows(self, kind: str, where: Mapping[str, Condition] | None) -> Iterator[Iterable[Row]]:
+        """Rows that meet every condition, shard by shard, in no order."""
+        meets = matcher(kind, where)
+        with self._reading():
+            for path in self._shards(kind):
+                shard = read_rows(path).values()
+                yield [row for row in shard if meets(row["fields"])] if where else shard
 
     def revision(self, kind: str, id: str) -> int:
         """Revision of a document, 0 if there is none; known even where its file is damaged."""

@@ -133,6 +133,9 @@ def test_json_values_keep_value_and_type(store: DocumentStore, fields: dict[str,
     for document in (store.get("instance", "i"), *store.find("instance")):
         assert document is not None
         assert repr(document.fields) == repr(fields)
+    # A name that no document has, so that there are two and more.
+    (selected,) = store.select("instance", [*fields, "absent", "missing"])
+    assert repr(selected) == repr(("i", 1, *fields.values(), None, None))
 
 
 @pytest.mark.parametrize(
@@ -430,6 +433,34 @@ def test_a_value_that_no_field_can_hold_matches_nothing(store: DocumentStore, od
     for name in ("due", "key"):
         assert ids(store, "instance", {name: odd}) == []
         assert ids(store, "instance", {name: one_of(odd)}) == []
+
+
+def test_select_reads_some_fields_of_what_find_yields(store: DocumentStore) -> None:
+    put(store, "instance", "2", {"key": "a", "state": "running", "due": 1.5, 'odd "name"': [1]}, b"body")
+    put(store, "instance", "1", {"key": "a", "state": "error", "events": ["x", "y"]})
+    put(store, "instance", "3", {"key": "b", "state": "running", "due": None})
+    put(store, "instance", "3", {"key": "b", "state": "running", "due": None})
+    assert store.select("instance", ("state", "due"), {"key": "a"}) == [
+        ("1", 1, "error", None),
+        ("2", 1, "running", 1.5),
+    ]
+    assert store.select("instance", ("events",), {"key": "a"}) == [("1", 1, ["x", "y"]), ("2", 1, None)]
+    assert store.select("instance", ("state", 'odd "name"'), {"due": 1.5}) == [("2", 1, "running", [1])]
+    assert store.select("instance", ()) == [("1", 1), ("2", 1), ("3", 2)]
+    assert store.select("instance", ("key", "state"), {"key": "c"}) == []
+
+
+def test_select_in_a_transaction_sees_its_writes(store: DocumentStore) -> None:
+    put(store, "instance", "1", {"key": "a", "state": "running"})
+    with store.transaction() as transaction:
+        transaction.put("instance", "1", {"key": "a", "state": "error"}, expected=1)
+        transaction.put("instance", "2", {"key": "a"}, expected=0)
+        assert transaction.select("instance", ("key", "state")) == [("1", 2, "a", "error"), ("2", 1, "a", None)]
+
+
+def test_select_refuses_what_find_refuses(store: DocumentStore) -> None:
+    with pytest.raises(KeyError, match="name"):
+        store.select("instance", ("key", "state"), {"name": "x"})
 
 
 def test_only_indexed_fields_can_be_searched(store: DocumentStore) -> None:
