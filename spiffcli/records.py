@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform
 
 _C = TypeVar("_C", bound=type)
+_V = TypeVar("_V")
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -107,10 +108,44 @@ def _refuse(self: Any, name: str, _value: object = None) -> None:
     raise FrozenInstanceError(f"cannot change {name!r} of a {type(self).__name__}: it is frozen")
 
 
-def _state(self: Any) -> list[Any]:
-    return [getattr(self, item.name) for item in fields(self)]
+def changed(value: _V, **changes: Any) -> _V:
+    """A record with other values in some fields.
+
+    As `dataclasses.replace`, which takes five times as long for those with twenty fields.
+    """
+    cls: Any = type(value)
+    made: _V = _changer(cls)(value, **changes)
+    return made
 
 
-def _restore(self: Any, state: list[Any]) -> None:
+@cache
+def _changer(cls: Any) -> Callable[..., Any]:
+    names: dict[str, Any] = {"_absent": MISSING, "_cls": cls, "_new": object.__new__}
+    parameters, lines = [], []
+    for item in fields(cls):
+        names[f"_set_{item.name}"] = cls.__dict__[item.name].__set__
+        parameters.append(f"{item.name}=_absent")
+        lines.append(f" _set_{item.name}(_made, self.{item.name} if {item.name} is _absent else {item.name})")
+    head = f"def change(self, /{''.join(f', {each}' for each in parameters)}):\n _made = _new(_cls)\n"
+    exec(head + "\n".join([*lines, " return _made"]), names)
+    made: Callable[..., Any] = names["change"]
+    return made
+
+
+@cache
+def _values(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
+    """Gives all values of a record."""
+    names = [item.name for item in fields(cls)]
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda value: tuple(getattr(value, name) for name in names)
+
+
+def _state(self: Any) -> tuple[Any, ...]:
+    cls: Any = type(self)
+    return _values(cls)(self)
+
+
+def _restore(self: Any, state: tuple[Any, ...]) -> None:
     for item, value in zip(fields(self), state, strict=True):
         object.__setattr__(self, item.name, value)

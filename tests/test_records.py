@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from spiffcli.records import record
+from spiffcli.records import changed, record
 
 
 @record
@@ -105,3 +105,18 @@ def test_the_signature_is_the_one_of_the_fields_once_a_value_was_made() -> None:
 def test_documentation_and_name_stay() -> None:
     assert Point.__doc__ == "A place."
     assert Point.__qualname__ == "Point"
+
+
+def test_a_record_is_changed_as_replace_does_it() -> None:
+    point = Point(1, 2, {"a": "b"}, line=3)
+    for changes in ({}, {"x": 5}, {"tags": {}, "line": 0}):
+        new = changed(point, **changes)
+        assert dataclasses.asdict(new) == dataclasses.asdict(dataclasses.replace(point, **changes))
+        assert type(new) is Point
+    assert point.x == 1
+    assert changed(Nothing()) == Nothing()
+
+
+def test_changing_a_field_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(TypeError, match="z"):
+        changed(Point(1), z=1)

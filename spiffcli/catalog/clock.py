@@ -15,4 +15,4 @@ system_clock: Clock = time.time
 
 def iso(seconds: float) -> str:
     """UTC in ISO 8601 with microseconds and `Z`: text that sorts by time."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -35,9 +35,12 @@ def document_id(*parts: str) -> str:
     return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def to_bytes(value: object) -> bytes:
     """JSON as it is stored: compact, ASCII, keys in the order they have."""
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
+    return _encode(value).encode("ascii")
 
 
 def from_body(document: Document) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from operator import itemgetter
 from typing import NamedTuple, NoReturn
 
@@ -26,7 +25,7 @@ from spiffcli.catalog.keys import key_records
 from spiffcli.catalog.scope import Scope
 from spiffcli.catalog.words import some
 from spiffcli.errors import AmbiguousError, ConflictError, DuplicateError, NotFoundError, StateError
-from spiffcli.records import record
+from spiffcli.records import changed, record
 from spiffcli.store.fields import without_collector
 from spiffcli.store.protocol import Condition, Document, Fields, Reader, Transaction, at_most, one_of
 from spiffcli.values import HistoryEntry, Instance, InstanceState
@@ -112,7 +111,7 @@ def create(
     fields = instance_fields(instance, history=len(entries), blobs=blobs)
     revision = tx.put("instance", instance.id, fields, state, expected=0)
     _keep_situation(tx, situation)
-    return replace(instance, revision=revision)
+    return changed(instance, revision=revision)
 
 
 def save(
@@ -150,16 +149,16 @@ def save(
             revision=before.revision,
         )
     moved = before.fields["definition"] != instance.definition
-    if moved and tx.get("definition", instance.definition, body=False) is None:
+    if moved and not tx.revision("definition", instance.definition):
         raise NotFoundError(f"The definition of {instance.key}@{instance.version} was deleted.", candidates=[])
     _require_called(tx, [id for id in instance.calls if id not in before.fields.get("calls", ())])
-    _move_natural_id(tx, instance_from(before), instance)
+    _move_natural_id(tx, before, instance)
     blobs = [*before.fields.get("blobs", ()), *(tx.put_blob(content) for content in keep)]
     count = _append_history(tx, instance.id, before.fields.get("history", 0), entries)
     fields = instance_fields(instance, history=count, blobs=list(dict.fromkeys(blobs)))
     revision = tx.put("instance", instance.id, fields, state, expected=expected)
     _keep_situation(tx, situation)
-    return replace(instance, revision=revision)
+    return changed(instance, revision=revision)
 
 
 def load(reader: Reader, tenant: str, id: str) -> tuple[Instance, bytes]:
@@ -332,9 +331,9 @@ def delete_rows(tx: Transaction, rows: Iterable[Document]) -> None:
         for chunk_id in history_ids(row):
             _delete_document(tx, "history", chunk_id)
         delete_aggregates(tx, row.id)
-        natural_id = row.fields.get("natural_id")
+        tenant, key, natural_id = _claimed(row)
         if natural_id is not None:
-            _delete_document(tx, "natural", natural_key(row.fields["tenant"], row.fields["key"], natural_id))
+            _delete_document(tx, "natural", natural_key(tenant, key, natural_id))
         blobs.update(row.fields.get("blobs", ()))
     delete_unreferenced(tx, blobs)
 
@@ -371,7 +370,7 @@ def _passes(row: Fields, filter: Filter) -> bool:
 
 def _require_called(tx: Transaction, ids: Iterable[str]) -> None:
     for id in ids:
-        if tx.get("definition", id, body=False) is None:
+        if not tx.revision("definition", id):
             raise NotFoundError(f"A definition that was just entered was deleted ({id}).", candidates=[])
 
 
@@ -390,13 +389,19 @@ def _claim_natural_id(tx: Transaction, instance: Instance) -> None:
     tx.put("natural", id, {"instance": instance.id}, expected=0)
 
 
-def _move_natural_id(tx: Transaction, before: Instance, after: Instance) -> None:
+def _move_natural_id(tx: Transaction, before: Document, after: Instance) -> None:
     """Natural ids are unique per key, so one that moves to another key is claimed there."""
-    if (before.key, before.natural_id) == (after.key, after.natural_id):
+    tenant, key, natural_id = _claimed(before)
+    if (key, natural_id) == (after.key, after.natural_id):
         return
-    if before.natural_id is not None:
-        _delete_document(tx, "natural", natural_key(before.tenant, before.key, before.natural_id))
+    if natural_id is not None:
+        _delete_document(tx, "natural", natural_key(tenant, key, natural_id))
     _claim_natural_id(tx, after)
+
+
+def _claimed(row: Document) -> tuple[str, str, str | None]:
+    """What a natural id is unique in, and the id of this row."""
+    return row.fields["tenant"], row.fields["key"], row.fields.get("natural_id")
 
 
 def _append_history(tx: Transaction, id: str, count: int, entries: Sequence[HistoryEntry]) -> int:
@@ -418,7 +423,7 @@ def _chunk_id(id: str, chunk: int) -> str:
 
 
 def _keep_situation(tx: Transaction, situation: Situation | None) -> None:
-    if situation is not None and tx.get("situation", situation.hash, body=False) is None:
+    if situation is not None and not tx.revision("situation", situation.hash):
         tx.put("situation", situation.hash, {"definition": situation.definition}, situation.body, expected=0)
 
 

@@ -12,6 +12,7 @@ from spiffcli.engine.retarget.values import Policies
 from spiffcli.errors import ConflictError, NotFoundError, StateError
 from spiffcli.migrate.planning import Request, make_plan
 from spiffcli.migrate.plans import Blocker, Plan, Waivers, policies_json
+from spiffcli.records import record
 from spiffcli.running import Context, Session
 from spiffcli.values import Definition, HistoryEntry, Instance, digest
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Outcome = Literal["migrated", "refused", "unchanged", "failed", "planned", "rolled-back"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Result:
     """What became of one instance.
 
@@ -180,12 +181,12 @@ def _apply(context: Context, session: Session, plan: Plan, target: Definition) -
     _, preimage = context.catalog.load(session.instance.id)
     running = context.engine.restore(plan.state, context.cache.over(plan_specs(context, plan)))
     session.move_to(running, target)
-    session.note("migrated", **record(plan, digest(preimage)))
+    session.note("migrated", **noted(plan, digest(preimage)))
     session.save(keep=(preimage, *plan.specs))
     return session.instance
 
 
-def record(plan: Plan, preimage: str) -> dict[str, Any]:
+def noted(plan: Plan, preimage: str) -> dict[str, Any]:
     """What the history says of a move.
 
     Args:

@@ -6,13 +6,14 @@ Whoever is interrupted begins anew: what has been moved runs on the target alrea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from spiffcli.errors import BusyError, ConflictError, IncidentError, RunnerError, StateError
-from spiffcli.migrate.applying import Outcome, Result, Target, check_open_for, planned, record
+from spiffcli.migrate.applying import Outcome, Result, Target, check_open_for, noted, planned
 from spiffcli.migrate.proving import Prover, Ready
+from spiffcli.records import changed
 from spiffcli.values import HistoryEntry, Instance
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def migrate_with_processes(
     chunks = _chunks(ids[1:], size)
     _worker[0].context.catalog.store.close()  # connections do not survive being copied
     pool = ProcessPoolExecutor(max(1, jobs - 1), _processes(), _open, (order, opener))
-    given = {pool.submit(_work, some) for some in islice(chunks, jobs - 1)}
+    # One more for each, so that none waits until this process has done its own.
+    given = {pool.submit(_work, some) for some in islice(chunks, 2 * (jobs - 1))}
     try:
         while given:
             own = next(chunks, None)
@@ -202,7 +204,7 @@ def _prepared(context: Context, prover: Prover, id: str) -> _Move | Result:
         return _unmoved(id, prover, instance, error)
     if ready.row is None:
         return _slim(planned(ready.plan))
-    details = record(ready.plan, ready.plan.basis)
+    details = noted(ready.plan, ready.plan.basis)
     return _Move(instance, state, ready, HistoryEntry(context.catalog.now(), "migrated", context.user, details))
 
 
@@ -248,7 +250,7 @@ def _slim(result: Result) -> Result:
     assert result.plan is not None
     if not result.plan.state and not result.plan.specs:
         return result
-    return replace(result, plan=replace(result.plan, state=b"", specs=()))
+    return changed(result, plan=changed(result.plan, state=b"", specs=()))
 
 
 def failed(id: str, from_label: str, to_label: str, revision: int, error: RunnerError) -> Result:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from spiffcli.catalog.rebinding import Rebound
 from spiffcli.engine.retarget.values import Policies, Subscribed
+from spiffcli.records import record
 
 Timers = Literal["keep", "restart"]
 Events = Literal["keep", "update"]
@@ -136,7 +137,7 @@ class Waivers:
         return self.everything or blocker.rule in self.allowed or f"{blocker.rule}:{blocker.element}" in self.allowed
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """What a migration of one instance would do.
 
@@ -216,7 +217,7 @@ class Plan:
             sorted(blocker.rule + ":" + blocker.element for blocker in self.overridden),
         ]
         # Not with a library that has no integers beyond 64 bits.
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(_canonical(content).encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
         """An entry of `instances` in a `runner/impact/1` document."""
@@ -243,6 +244,9 @@ class Plan:
             "entered": [each.to_json() for each in self.entered],
             "plan": self.hash,
         }
+
+
+_canonical = json.JSONEncoder(sort_keys=True).encode
 
 
 def policies_json(policies: Policies) -> dict[str, Any]:

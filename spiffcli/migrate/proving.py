@@ -18,6 +18,7 @@ from spiffcli.migrate.applying import Target, check_movable, plan_specs
 from spiffcli.migrate.blocking import unexplained_changes
 from spiffcli.migrate.planning import make_plan
 from spiffcli.migrate.plans import Blocker, Plan, TaskImpact
+from spiffcli.records import changed
 from spiffcli.running import Context
 from spiffcli.running.rows import row_of
 from spiffcli.values import Instance, Subscription, digest
@@ -178,7 +179,7 @@ class Prover:
         target = self.target.definition
         running = self.context.engine.restore(plan.state, self.context.cache.over(plan_specs(self.context, plan)))
         source = target.source.without_files()
-        moved = replace(instance, definition=target.id, key=target.key, version=target.version, source=source)
+        moved = changed(instance, definition=target.id, key=target.key, version=target.version, source=source)
         row, situation = row_of(moved, running, iso(self.context.now()))
         busy = any(view.state == "READY" and not view.manual for view in running.tasks())
         return Ready(plan, row, plan.state, situation, plan.specs, busy)
@@ -199,7 +200,7 @@ def _plan_of(instance: Instance, state: bytes, proof: Proof, numbers: Sequence[s
     """A plan with the ids of another instance in the same situation."""
     plan = proof.plan
     names = dict(zip(proof.numbers, numbers, strict=True))
-    return replace(
+    return changed(
         plan,
         instance=instance.id,
         revision=instance.revision,
@@ -243,8 +244,8 @@ def _row(instance: Instance, proof: Proof, patched: Patched, now: str) -> Instan
         if mine is None:
             return None
         task = names.get(each.task, each.task)
-        subscriptions.append(replace(each, task=task, due=mine.due, correlation=mine.correlation))
-    return replace(
+        subscriptions.append(changed(each, task=task, due=mine.due, correlation=mine.correlation))
+    return changed(
         instance,
         definition=after.definition,
         key=after.key,
@@ -252,7 +253,7 @@ def _row(instance: Instance, proof: Proof, patched: Patched, now: str) -> Instan
         source=after.source,
         state=after.state,
         updated=now,
-        active=tuple(replace(each, task=names[each.task]) for each in after.active),
+        active=tuple(changed(each, task=names[each.task]) for each in after.active),
         subscriptions=tuple(subscriptions),
         due=_due(after, proof.busy or patched.pending, subscriptions),
         situation=after.situation,

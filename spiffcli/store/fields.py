@@ -38,11 +38,19 @@ def plain(kind: str, id: str, fields: Fields) -> dict[str, Any]:
         KeyError: There is no such kind.
     """
     check_id(kind, id)
-    copy = {_key(name, kind, id): _plain(value, name, kind, id) for name, value in fields.items()}
+    copy = {
+        _key(name, kind, id): value if _is_plain(value) else _plain(value, name, kind, id)
+        for name, value in fields.items()
+    }
     for name in INDEXES[kind]:
-        if any(isinstance(item, dict | list) for item in terms(copy, name)):
+        if isinstance(copy.get(name), dict | list) and any(isinstance(item, dict | list) for item in terms(copy, name)):
             raise DataError(f"Field {name} of {kind} '{id}' is searched, so it takes a scalar or a list of scalars")
     return copy
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is of the sort that nearly all are, which needs neither check nor copy."""
+    return value is None or (value.__class__ is str and value.isascii())
 
 
 def _plain(value: Any, name: str, kind: str, id: str) -> Any:
@@ -57,6 +65,8 @@ def _plain(value: Any, name: str, kind: str, id: str) -> Any:
     if isinstance(value, float) and value - value == 0:  # false for NaN and the infinities
         return value
     if isinstance(value, list | tuple):
+        if all(map(_is_plain, value)):
+            return list(value)
         return [_plain(item, name, kind, id) for item in value]
     if isinstance(value, Mapping):
         return {_key(key, kind, id): _plain(item, name, kind, id) for key, item in value.items()}

@@ -117,6 +117,10 @@ class Reader(Protocol):
         """
         ...
 
+    def revision(self, kind: str, id: str) -> int:
+        """Revision of a document, 0 if there is none: the least that can be asked."""
+        ...
+
     def select(
         self, kind: str, names: Sequence[str], where: Mapping[str, Condition] | None = None
     ) -> list[tuple[Any, ...]]:

@@ -58,6 +58,11 @@ class SqliteStore:
         with self._connection() as connection:
             return Tables(connection).get(kind, id, body=body)
 
+    def revision(self, kind: str, id: str) -> int:
+        """Revision of a document, 0 if there is none."""
+        with self._connection() as connection:
+            return Tables(connection).revision(kind, id)
+
     def find(self, kind: str, where: Mapping[str, Condition] | None = None) -> Iterator[Document]:
         """Documents that meet every condition, by id."""
         with self._connection() as connection:

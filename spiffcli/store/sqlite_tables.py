@@ -76,6 +76,12 @@ class Tables:
             )
         return Document(kind, id, revision, _fields(kind, id, fields), content)
 
+    def revision(self, kind: str, id: str) -> int:
+        """Revision of a document, 0 if there is none."""
+        check_id(kind, id)
+        row = self._run("SELECT revision FROM documents WHERE kind = ? AND id = ?", kind, id).fetchone()
+        return row[0] if row else 0
+
     def find(self, kind: str, where: Mapping[str, Condition] | None = None) -> Iterator[Document]:
         """Documents that meet every condition, by id."""
         meets = matcher(kind, where)
@@ -137,9 +143,21 @@ class Tables:
 
     def put(self, kind: str, id: str, fields: Fields, body: bytes | None = None, *, expected: int) -> int:
         """Write a document and return its new revision."""
-        copy = plain(kind, id, fields)
-        self._check(kind, id, expected)
-        self._write(Document(kind, id, expected + 1, copy, body))
+        document = Document(kind, id, expected + 1, plain(kind, id, fields), body)
+        row = orjson.dumps(document.fields), digest(body) if body is not None else None
+        # The revision is checked by the write itself; only where that fails one asks what there is instead.
+        if expected:
+            statement = (
+                "UPDATE documents SET revision = revision + 1, fields = ?, body_hash = ifnull(?, body_hash)"
+                " WHERE kind = ? AND id = ? AND revision = ?"
+            )
+            written = self._run(statement, *row, kind, id, expected)
+        else:
+            statement = "INSERT INTO documents (fields, body_hash, kind, id, revision) VALUES (?, ?, ?, ?, 1)"
+            written = self._run(f"{statement} ON CONFLICT DO NOTHING", *row, kind, id)
+        if not written.rowcount:
+            self._check(kind, id, expected)
+        self._write_rest(document)
         return expected + 1
 
     def delete(self, kind: str, id: str, *, expected: int) -> None:
@@ -150,7 +168,15 @@ class Tables:
 
     def restore(self, document: Document) -> None:
         """Write a document with the revision it had elsewhere; only for `copy_store`."""
-        self._write(document)
+        self._run(
+            "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",
+            document.kind,
+            document.id,
+            document.revision,
+            orjson.dumps(document.fields),
+            digest(document.body) if document.body is not None else None,
+        )
+        self._write_rest(document)
 
     def put_blob(self, content: bytes) -> str:
         """Keep bytes under their hash and return it."""
@@ -172,24 +198,18 @@ class Tables:
         self._run("UPDATE meta SET value = ? WHERE name = 'format'", number)
 
     def _check(self, kind: str, id: str, expected: int) -> None:
-        check_id(kind, id)
-        row = self._run("SELECT revision FROM documents WHERE kind = ? AND id = ?", kind, id).fetchone()
-        check_revision(kind, id, expected, row[0] if row else 0)
+        check_revision(kind, id, expected, self.revision(kind, id))
 
-    def _write(self, document: Document) -> None:
+    def _write_rest(self, document: Document) -> None:
+        """Write what belongs to the row of a document: its body, and what it is found by."""
         kind, id = document.kind, document.id
         if document.body is not None:
-            self._run("INSERT OR REPLACE INTO bodies VALUES (?, ?, ?)", kind, id, document.body)
-        self._run(
-            "INSERT INTO documents VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-            " revision = excluded.revision, fields = excluded.fields,"
-            " body_hash = ifnull(excluded.body_hash, body_hash)",
-            kind,
-            id,
-            document.revision,
-            orjson.dumps(document.fields),
-            digest(document.body) if document.body is not None else None,
-        )
+            self._run(
+                "INSERT INTO bodies VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET content = excluded.content",
+                kind,
+                id,
+                document.body,
+            )
         if INDEXES[kind]:
             self._reindex(document)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from spiffcli.errors import ConflictError, CorruptStoreError
 from spiffcli.store.fields import matcher, plain
@@ -12,14 +12,6 @@ from spiffcli.store.protocol import Condition, Document, Fields, Reader
 from spiffcli.values import digest
 
 Key: TypeAlias = tuple[str, str]
-
-
-class Base(Reader, Protocol):
-    """What a transaction is staged over."""
-
-    def revision(self, kind: str, id: str) -> int:
-        """Revision of a document, 0 if there is none; known even where its body is damaged."""
-        ...
 
 
 class StagedTransaction:
@@ -34,7 +26,7 @@ class StagedTransaction:
         dropped_blobs: Hashes to forget.
     """
 
-    def __init__(self, base: Base) -> None:
+    def __init__(self, base: Reader) -> None:
         self._base = base
         self._open = True
         self.documents: dict[Key, Document | None] = {}
@@ -45,7 +37,7 @@ class StagedTransaction:
         """Refuse everything from now on: the `with` block is over."""
         self._open = False
 
-    def _reader(self) -> Base:
+    def _reader(self) -> Reader:
         if not self._open:
             raise RuntimeError("The transaction is over")
         return self._base
@@ -67,6 +59,14 @@ class StagedTransaction:
         found = [document for document in base.find(kind, where) if document.id not in staged]
         found += [shown(d, body=False) for d in staged.values() if d and meets(d.fields)]
         return iter(sorted(found, key=lambda document: document.id))
+
+    def revision(self, kind: str, id: str) -> int:
+        """Revision of a document as this transaction sees it, 0 if there is none."""
+        base = self._reader()
+        if (kind, id) not in self.documents:
+            return base.revision(kind, id)
+        staged = self.documents[kind, id]
+        return staged.revision if staged else 0
 
     def select(
         self, kind: str, names: Sequence[str], where: Mapping[str, Condition] | None = None
@@ -129,13 +129,7 @@ class StagedTransaction:
         self.dropped_blobs.add(hash)
 
     def _check(self, kind: str, id: str, expected: int) -> None:
-        base = self._reader()
-        if (kind, id) in self.documents:
-            staged = self.documents[kind, id]
-            found = staged.revision if staged else 0
-        else:
-            found = base.revision(kind, id)
-        check_revision(kind, id, expected, found)
+        check_revision(kind, id, expected, self.revision(kind, id))
 
 
 def selected(documents: Iterable[Document], names: Sequence[str]) -> list[tuple[Any, ...]]:

@@ -278,6 +278,17 @@ def test_revisions_grow_by_one_with_every_put(store: DocumentStore) -> None:
     assert document.revision == 5
 
 
+def test_the_revision_alone_can_be_asked_for(store: DocumentStore) -> None:
+    put(store, "instance", "i", {})
+    put(store, "instance", "i", {}, b"body")
+    assert (store.revision("instance", "i"), store.revision("instance", "j"), store.revision("meta", "i")) == (2, 0, 0)
+    with store.transaction() as transaction:
+        transaction.put("instance", "j", {}, expected=0)
+        transaction.delete("instance", "i", expected=2)
+        assert (transaction.revision("instance", "i"), transaction.revision("instance", "j")) == (0, 1)
+    assert (store.revision("instance", "i"), store.revision("instance", "j")) == (0, 1)
+
+
 def test_several_puts_of_one_document_in_one_transaction_count_one_each(store: DocumentStore) -> None:
     with store.transaction() as transaction:
         assert transaction.put("meta", "m", {"n": 1}, b"1", expected=0) == 1

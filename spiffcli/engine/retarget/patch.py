@@ -8,7 +8,7 @@ the engine. Where the difference holds anything else, there is no patch, and eac
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ class _Scope:
         spec: Key of its spec, or None for the top process.
         changed: Changed fields of tasks that stay, by number; ids in them are numbers.
         gone: Numbers of the tasks that are taken out.
-        new: Tasks that are added behind the others; ids in them are numbers.
+        new: Tasks that are added behind the others, with their numbers; ids in them are numbers too.
         data_objects: Data objects that are added.
     """
 
@@ -60,7 +60,7 @@ class _Scope:
     spec: str | None
     changed: dict[int, _Task]
     gone: frozenset[int]
-    new: tuple[_Task, ...]
+    new: tuple[tuple[int, _Task], ...]
     data_objects: tuple[str, ...]
 
 
@@ -71,6 +71,7 @@ class Patch:
         self._head = head
         self._scopes = scopes
         self._count = count
+        self._added = sum(len(scope.new) for scope in scopes)
 
     @classmethod
     def between(cls, before: bytes, after: bytes) -> Patch | None:
@@ -88,7 +89,7 @@ class Patch:
         ids = tuple(numbered(document))
         if len(ids) != self._count:
             return None
-        name = _Ids(ids)
+        name = [*ids, *_new_ids(self._added)]
         children = document["children"]
         kept: dict[str, Document] = {}
         for scope in self._scopes:
@@ -103,43 +104,37 @@ class Patch:
         return Patched(state, ids, bool(document["events"]))
 
 
-def numbered(document: Document) -> Iterator[str]:
+def numbered(document: Document) -> list[str]:
     """Ids of all tasks in the order of the tree: the same place in documents of the same situation."""
-    children = document["children"]
-    stack = [(document["process"], document["process"]["root"])]
+    scopes = document["children"]
+    found: list[str] = []
+    _number(document["process"], scopes, found)
+    return found
+
+
+def _number(scope: Document, scopes: Document, found: list[str]) -> None:
+    tasks = scope["tasks"]
+    stack = [scope["root"]]
     while stack:
-        scope, id = stack.pop()
-        yield id
-        task = scope["tasks"][id]
-        stack.extend((scope, child) for child in reversed(task["children"]))
-        inner = children.get(id)
-        if inner is not None:
-            stack.append((inner, inner["root"]))
+        id = stack.pop()
+        found.append(id)
+        if id in scopes:
+            _number(scopes[id], scopes, found)
+        children = tasks[id]["children"]
+        stack += children if len(children) < 2 else reversed(children)
 
 
 class _NotAPatchError(Exception):
     """The difference holds something that belongs to one instance alone."""
 
 
-class _Ids(dict[int, str]):
-    """Ids by number; new numbers get new ids."""
-
-    def __init__(self, ids: tuple[str, ...]) -> None:
-        super().__init__(enumerate(ids))
-        self._random = ""
-
-    def __missing__(self, number: int) -> str:
-        if not self._random:
-            self._random = os.urandom(_DIGITS // 2 * 32).hex()
-        digits, self._random = self._random[:_DIGITS], self._random[_DIGITS:]
-        self[number] = id = _random_uuid(digits)
-        return id
-
-
-def _random_uuid(digits: str) -> str:
-    """A UUID of version 4 as text from 32 random digits; the library's class takes four times as long."""
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+def _new_ids(count: int) -> Iterator[str]:
+    """UUIDs of version 4 as text; the library's class takes four times as long."""
+    random = os.urandom(_DIGITS // 2 * count).hex()
+    for start in range(0, len(random), _DIGITS):
+        digits = random[start : start + _DIGITS]
+        variant = "89ab"[int(digits[16], 16) & 3]
+        yield f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def _compared(old: Document, new: Document, ids: tuple[str, ...]) -> tuple[Document, list[_Scope]]:
@@ -180,7 +175,7 @@ def _compared_scope(
         spec,
         changed,
         frozenset(number(id) for id in before if id not in after),
-        tuple(_new_task(id, after, number) for id in after if id not in before),
+        tuple((number(id), _new_task(id, after, number)) for id in after if id not in before),
         _added_data_objects(old["data"], new["data"]),
     )
 
@@ -197,7 +192,7 @@ def _new_task(id: str, tasks: dict[str, _Task], number: Callable[[str], int]) ->
     _require(not task.keys() & {"set", "unset", "internal"})
     predicted = bool(task["state"] & _PREDICTED)
     _require(("empty" in task) == (predicted and _has_data(tasks, task["parent"])))
-    return {"id": number(id), **{name: _numbers(name, value, number) for name, value in task.items()}}
+    return {name: _numbers(name, value, number) for name, value in task.items() if name != "empty"}
 
 
 def _numbers(name: str, value: Any, number: Callable[[str], int]) -> Any:
@@ -217,16 +212,15 @@ def _added_data_objects(old: Any, new: Any) -> tuple[str, ...]:
     return added
 
 
-def _patch_scope(scope: Document, patch: _Scope, ids: _Ids) -> None:
+def _patch_scope(scope: Document, patch: _Scope, ids: Sequence[str]) -> None:
     tasks = scope["tasks"]
     for number in patch.gone:
         del tasks[ids[number]]
     for number, fields in patch.changed.items():
         _put(tasks[ids[number]], fields, ids)
-    for task in patch.new:
-        added = tasks[ids[task["id"]]] = _put({}, task, ids)
-        del added["id"]
-        added.pop("empty", None)
+    for number, task in patch.new:
+        added = tasks[ids[number]] = _put({}, task, ids)
+        # What is predicted holds no data; that is written down where it would inherit some.
         if added["state"] & _PREDICTED and _has_data(tasks, added["parent"]):
             added["empty"] = True
     if patch.data_objects:
@@ -235,13 +229,14 @@ def _patch_scope(scope: Document, patch: _Scope, ids: _Ids) -> None:
         scope["spec"] = patch.spec
 
 
-def _put(task: _Task, fields: _Task, ids: _Ids) -> _Task:
+def _put(task: _Task, fields: _Task, ids: Sequence[str]) -> _Task:
     """Give a task these fields, with ids for the numbers in them."""
     task.update(fields)
-    if "parent" in fields and fields["parent"] is not None:
-        task["parent"] = ids[fields["parent"]]
-    if "children" in fields:
-        task["children"] = [ids[number] for number in fields["children"]]
+    parent, children = fields.get("parent"), fields.get("children")
+    if parent is not None:
+        task["parent"] = ids[parent]
+    if children is not None:
+        task["children"] = [ids[number] for number in children]
     return task
 
 
