@@ -96,7 +96,7 @@ def test_values_survive_copying_and_pickling() -> None:
         assert twin.line == 9
 
 
-def test_the_signature_is_the_one_of_the_fields_once_a_value_was_made() -> None:
+def test_the_signature_is_the_one_of_the_fields_once_many_values_were_made() -> None:
     Point(1)
 
     assert list(inspect.signature(Point).parameters) == ["x", "y", "tags", "line"]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, TypeVar
 
 from spiffcli.diff.matching import Matcher
 from spiffcli.diff.neighbours import graph_of
 from spiffcli.model import Artifact, Collaboration, DataAssociation, DataItem, Decision, Flow, Lane, Process
+from spiffcli.records import workspace
 
 _E = TypeVar("_E")
 _Key = Callable[[_E], Hashable | None]
 
 
-@dataclass(slots=True)
+@workspace
 class Alignment:
     """Pairs of elements, as new id by old id for each kind of element.
 

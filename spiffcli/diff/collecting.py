@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from spiffcli.diff.align import Translation, made_up
@@ -11,11 +11,12 @@ from spiffcli.diff.changes import Change, ElementRef, Kind, Place, Value
 from spiffcli.diff.differences import Difference, differences, values_of
 from spiffcli.diff.naming import Named
 from spiffcli.diff.rules import rule
+from spiffcli.records import workspace
 
 Naming = Callable[[Difference, Any], Named]
 
 
-@dataclass(slots=True)
+@workspace
 class Sides:
     """Where two versions of one definition stand.
 
@@ -32,7 +33,7 @@ class Sides:
     to_new: Translation
 
 
-@dataclass(slots=True)
+@workspace
 class Collector:
     """Collects the changes between two versions of one definition."""
 

@@ -8,13 +8,13 @@ product: candidates are found in buckets of equal keys, which are kept up to dat
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from spiffcli.diff.neighbours import INSIDE, ROOT, Graph
 from spiffcli.model import Node
 from spiffcli.model.facts import facts
 from spiffcli.model.nodes import SCOPES
-from spiffcli.records import record
+from spiffcli.records import record, workspace
 
 _Key = Hashable
 
@@ -27,7 +27,7 @@ _MANY = 64
 _MARKS = frozenset({"startEvent", "endEvent"})
 
 
-@dataclass(slots=True)
+@workspace
 class _Buckets:
     """Unmatched nodes of both sides by a key. `ready` are the keys to look at again."""
 
@@ -57,7 +57,7 @@ class _Buckets:
                 yield list(sides[0]), list(sides[1])
 
 
-@dataclass(slots=True)
+@workspace
 class _Side:
     """What is known of the unmatched nodes of one graph."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from spiffcli.diff.align import Alignment, align_processes
 from spiffcli.model import Collaboration, Model, Node, Process
-from spiffcli.records import record
+from spiffcli.records import record, workspace
 
 
 @record
@@ -20,7 +20,7 @@ class Move:
     new: Node
 
 
-@dataclass(slots=True)
+@workspace
 class Pairing:
     """Paired processes and collaborations of two models.
 

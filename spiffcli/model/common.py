@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lxml import etree
 
@@ -11,11 +11,12 @@ from spiffcli.model.draft import Draft, put
 from spiffcli.model.elements import Artifact
 from spiffcli.model.vendors import read_attributes, read_extensions
 from spiffcli.model.xml import line_of, local_name, one_line, outline, prose, split_tag, text_of
+from spiffcli.records import workspace
 
 ARTIFACTS = frozenset({"textAnnotation", "group", "association"})
 
 
-@dataclass(slots=True)
+@workspace
 class Common:
     """What every element can have."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lxml import etree
 
@@ -22,6 +22,7 @@ from spiffcli.model.xml import (
     text_of,
     verbatim,
 )
+from spiffcli.records import workspace
 
 Key = tuple[str, str]
 
@@ -31,7 +32,7 @@ _NOT_ROOTS = frozenset(
 _PLAIN = frozenset({"documentation", "extensionElements"})
 
 
-@dataclass(slots=True)
+@workspace
 class Context:
     """One file while it is read.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from spiffcli.model.details import (
@@ -19,6 +19,7 @@ from spiffcli.model.details import (
     VariableMapping,
 )
 from spiffcli.model.xml import split_tag
+from spiffcli.records import workspace
 
 #: Prefix under which names of each known namespace are shown, whatever prefix a file uses.
 PREFIXES: Mapping[str, str] = {
@@ -30,7 +31,7 @@ PREFIXES: Mapping[str, str] = {
 }
 
 
-@dataclass(slots=True)
+@workspace
 class Draft:
     """A node while it is being read: values found so far, by kind."""
 

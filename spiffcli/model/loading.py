@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol, TypeVar
 
 from lxml import etree
@@ -19,6 +19,7 @@ from spiffcli.model.layout import read_layout
 from spiffcli.model.snapshot import Model, RootElement
 from spiffcli.model.tables import Decision, Form
 from spiffcli.model.xml import read_xml
+from spiffcli.records import workspace
 from spiffcli.values import Resource
 
 
@@ -34,7 +35,7 @@ class _Defined(Protocol):
 _D = TypeVar("_D", bound=_Defined)
 
 
-@dataclass(slots=True)
+@workspace
 class _Building:
     processes: dict[str, Process] = field(default_factory=dict)
     collaborations: dict[str, Collaboration] = field(default_factory=dict)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from spiffcli.diff import Change, ElementRef
-from spiffcli.records import record
+from spiffcli.records import record, workspace
 
 SIGNS: Mapping[str, str] = {"added": "+", "removed": "-", "moved": ">", "layout": "="}
 
@@ -27,7 +27,7 @@ _OWNERS: Mapping[str, str] = {
 }
 
 
-@dataclass(slots=True)
+@workspace
 class Block:
     """An element with everything that changed about it.
 
