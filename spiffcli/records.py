@@ -71,22 +71,26 @@ def _early_init(self: Any, *args: Any, **kwargs: Any) -> None:
     """Stands in for `__init__` while there are few values: it takes longer, but there is nothing to compile."""
     cls: Any = type(self)
     cls.__early__ -= 1
-    declared = cls.__declared__
-    given = {**dict(zip(cls.__slots__, args)), **kwargs}  # noqa: B905 - there may be too many
-    values = {name: given[name] if name in given else _default(declared[name]) for name in cls.__slots__}
-    fitting = given.keys() <= declared.keys() and len(given) == len(args) + len(kwargs)
-    if cls.__early__ < 0 or not fitting or any(value is MISSING for value in values.values()):
+    fitting = cls.__early__ >= 0 and len(args) <= len(cls.__slots__)
+    named = 0
+    for place, (name, declared) in enumerate(cls.__declared__.items()):
+        if name in kwargs:
+            value = kwargs[name]
+            named += 1
+            fitting = fitting and place >= len(args)
+        elif place < len(args):
+            value = args[place]
+        elif isinstance(declared, Field):
+            value = declared.default if declared.default_factory is MISSING else declared.default_factory()
+        else:
+            value = declared
+        if value is MISSING:
+            fitting = False
+            break
+        object.__setattr__(self, name, value)
+    if not fitting or named != len(kwargs):
         cls.__init__ = _compiled(cls)
         cls.__init__(self, *args, **kwargs)  # says what is wrong with the arguments, too
-        return
-    for name, value in values.items():
-        object.__setattr__(self, name, value)
-
-
-def _default(declared: Any) -> Any:
-    if isinstance(declared, Field):
-        return declared.default if declared.default_factory is MISSING else declared.default_factory()
-    return declared
 
 
 def _compiled(cls: Any) -> Callable[..., None]:

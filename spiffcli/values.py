@@ -169,6 +169,13 @@ class Definition:
     revision: int = 0
 
     @property
+    def written_as(self) -> ResourceKind:
+        """The kind of files that definitions of this kind stand in."""
+        if self.kind == "decision":
+            return "dmn"
+        return "form" if self.kind == "form" else "bpmn"
+
+    @property
     def label(self) -> str:
         """`key@version`, as references are written."""
         return f"{self.key}@{self.version}"

@@ -27,7 +27,7 @@ from spiffcli.catalog.words import some
 from spiffcli.errors import AmbiguousError, CorruptStoreError, DuplicateError, NotFoundError, StateError
 from spiffcli.records import record
 from spiffcli.store.protocol import Condition, Document, Reader, Transaction, one_of
-from spiffcli.values import Definition, DefinitionKind, Deployment, Resource, ResourceEntry
+from spiffcli.values import Definition, DefinitionKind, Deployment, Resource, ResourceEntry, ResourceKind
 
 if TYPE_CHECKING:
     from spiffcli.model import Model
@@ -227,9 +227,9 @@ def untag(tx: Transaction, definition: Definition, name: str) -> Definition:
     return _get(tx, definition.id)
 
 
-def resources(reader: Reader, definition: Definition) -> tuple[Resource, ...]:
-    """Every resource of the deployment that made the definition, byte for byte as it was added."""
-    return deployment_resources(reader, _deployment_of(reader, definition))
+def resources(reader: Reader, definition: Definition, kind: ResourceKind | None = None) -> tuple[Resource, ...]:
+    """Every resource of the deployment that made the definition, or those of a kind, byte for byte as added."""
+    return deployment_resources(reader, _deployment_of(reader, definition), kind)
 
 
 def resource_entries(reader: Reader, definition: Definition) -> tuple[ResourceEntry, ...]:

@@ -23,6 +23,7 @@ from spiffcli.values import (
     Instance,
     Resource,
     ResourceEntry,
+    ResourceKind,
 )
 
 if TYPE_CHECKING:
@@ -234,9 +235,9 @@ class Catalog:
         """How many instances each definition has, by definition id."""
         return definitions.counts(self.reader, self.scope)
 
-    def resources(self, definition: Definition) -> tuple[Resource, ...]:
-        """The files of the deployment that made a definition, byte for byte."""
-        return definitions.resources(self.reader, definition)
+    def resources(self, definition: Definition, kind: ResourceKind | None = None) -> tuple[Resource, ...]:
+        """The files of the deployment that made a definition, byte for byte; of one kind only if that is given."""
+        return definitions.resources(self.reader, definition, kind)
 
     def resource_entries(self, definition: Definition) -> tuple[ResourceEntry, ...]:
         """Names, kinds and hashes of these files."""

@@ -25,8 +25,8 @@ from spiffcli.catalog.keys import key_records
 from spiffcli.catalog.scope import Scope
 from spiffcli.catalog.words import some
 from spiffcli.errors import AmbiguousError, ConflictError, DuplicateError, NotFoundError, StateError
+from spiffcli.garbage import without_collector
 from spiffcli.records import changed, record
-from spiffcli.store.fields import without_collector
 from spiffcli.store.protocol import Condition, Document, Fields, Reader, Transaction, at_most, one_of
 from spiffcli.values import HistoryEntry, Instance, InstanceState
 

@@ -13,11 +13,15 @@ from spiffcli.cli.options import Invocation, format_option, many_option, pass_in
 from spiffcli.cli.output import emit_json, talk, warn
 from spiffcli.cli.parsing import ManyCommand
 from spiffcli.cli.suggesting import complete_specs
+from spiffcli.garbage import without_collector
 
 if TYPE_CHECKING:
     from spiffcli.model import Problem
     from spiffcli.report.findings import Findings
     from spiffcli.report.ignoring import Entry
+
+#: Name of the file of what a project ignores.
+_IGNORE_FILE = ".runner-ignore"
 
 #: Problems of the files that are told one by one.
 _MOST_PROBLEMS = 3
@@ -59,6 +63,7 @@ def diff_spec(ctx: click.Context, invocation: Invocation, /, **options: Any) -> 
     from spiffcli.report.diff_summary import gate_sentence
 
     _check(options, ctx)
+    ctx.with_resource(without_collector(for_good=True))
     settings = invocation.settings()
     problems: list[Problem] = []
     with Runner(settings) as runner:
@@ -105,19 +110,24 @@ def _check(options: dict[str, Any], ctx: click.Context) -> None:
 
 def _entries(given: str | None) -> tuple[Entry, ...]:
     """What the project ignores: the file that is named, or the next `.runner-ignore` from here upwards."""
+    file = given if given is not None else _next_ignore_file()
+    if file is None:
+        return ()
     from spiffcli.app.files import read_bytes
-    from spiffcli.report.ignoring import IGNORE_FILE, read_entries
+    from spiffcli.report.ignoring import read_entries
 
-    if given is not None:
-        return read_entries(read_bytes(given), given)
+    return read_entries(read_bytes(file), file)
+
+
+def _next_ignore_file() -> str | None:
     here = Path.cwd()
     for folder in (here, *here.parents):
-        file = folder / IGNORE_FILE
+        file = folder / _IGNORE_FILE
         if file.is_file():
-            return read_entries(read_bytes(file), str(file))
+            return str(file)
         if (folder / ".git").exists():
             break
-    return ()
+    return None
 
 
 def _show(findings: Findings, options: dict[str, Any]) -> None:

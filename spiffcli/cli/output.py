@@ -10,19 +10,21 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TextIO
+from typing import Any, Literal, TextIO
 
 import click
 
 from spiffcli.cli.options import Invocation
 from spiffcli.config import load_surroundings
+from spiffcli.records import record
 from spiffcli.text import columns_of, one_line, strip_controls
 
 #: Columns of text that is not written to a terminal.
 WIDTH = 80
 
 
-class Column(NamedTuple):
+@record
+class Column:
     """A column of a table.
 
     Attributes:

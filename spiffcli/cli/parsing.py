@@ -127,8 +127,10 @@ class _Rewriter:
         self._ordinary(arg, None, rest, glued=False)  # flags only, or nothing Click knows: it will say so
 
     def _begin(self, option: click.Option | None, flag: str, value: list[str]) -> None:
-        self.open, self._flag = option, flag
-        self._out += [flag, *value]
+        # Click takes `-b` for a mistyped `--b...` first, and what it loads for its advice costs more than a small diff.
+        long = max(option.opts, key=len) if option is not None else flag
+        self.open, self._flag = option, long
+        self._out += [long, *value]
 
     def _ordinary(self, arg: str, option: click.Option | None, rest: list[str], *, glued: bool) -> None:
         self.open = None

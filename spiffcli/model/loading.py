@@ -12,9 +12,7 @@ from spiffcli.errors import ModelError
 from spiffcli.model.bpmn import check_bpmn, read_processes
 from spiffcli.model.collaborations import read_collaborations
 from spiffcli.model.context import Context, index, read_roots
-from spiffcli.model.dmn import check_dmn, read_decisions
 from spiffcli.model.elements import Collaboration, Layout, Process, Shape
-from spiffcli.model.forms import read_form
 from spiffcli.model.layout import read_layout
 from spiffcli.model.snapshot import Model, RootElement
 from spiffcli.model.tables import Decision, Form
@@ -62,8 +60,7 @@ def load(resources: Sequence[Resource]) -> Model:
         elif resource.kind == "dmn":
             contexts.append(_add_dmn(resource, building))
         elif resource.kind == "form":
-            form = read_form(resource.content, resource.name)
-            _add(building.forms, form, "form")
+            _add_form(resource, building)
     _share([context for _, context in documents])
     for root, context in documents:
         _add_bpmn(root, context, building)
@@ -140,7 +137,18 @@ def _place(thing: object, layout: Mapping[str, tuple[Shape, ...]], parts: Iterab
     object.__setattr__(thing, "layout", found)  # the value is fresh: nobody else holds it yet
 
 
+# Most comparisons are of processes alone and need no reader of anything else.
+
+
+def _add_form(resource: Resource, building: _Building) -> None:
+    from spiffcli.model.forms import read_form
+
+    _add(building.forms, read_form(resource.content, resource.name), "form")
+
+
 def _add_dmn(resource: Resource, building: _Building) -> Context:
+    from spiffcli.model.dmn import check_dmn, read_decisions
+
     root = read_xml(resource.content, resource.name)
     check_dmn(root, resource.name)
     context = Context(resource.name)

@@ -14,7 +14,7 @@ from spiffcli.errors import ModelError
 #: Largest file that is read, in bytes. A diagram of 10,000 nodes takes about 10 million.
 MAX_BYTES = 100_000_000
 
-_DOCTYPE = re.compile(rb"\s*(?:<\?[^>]*\?>\s*|<!--(?:[^-]|-(?!->))*-->\s*)*<!DOCTYPE")
+_DOCTYPE = rb"\s*(?:<\?[^>]*\?>\s*|<!--(?:[^-]|-(?!->))*-->\s*)*<!DOCTYPE"
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -49,7 +49,7 @@ def _has_doctype(content: bytes) -> bool:
     start = content[:20_000].replace(b"\0", b"")
     for mark in _BYTE_ORDER_MARKS:
         start = start.removeprefix(mark)
-    return _DOCTYPE.match(start) is not None
+    return b"<!DOCTYPE" in start and re.match(_DOCTYPE, start) is not None
 
 
 def _doctype_refused(name: str) -> ModelError:

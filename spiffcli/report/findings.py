@@ -101,11 +101,11 @@ def judge(
 
 
 def _check_rules(severities: Mapping[str, Severity]) -> None:
-    from difflib import get_close_matches  # not needed unless something is wrong
-
     known = {rule.id for rule in rules()} if severities else set()
     for id in severities:
         if id not in known:
+            from difflib import get_close_matches
+
             near = get_close_matches(id, sorted(known), n=1)
             hint = f"Did you mean {near[0]}?" if near else "runner rules lists them all."
             raise ConfigError(f"The setting severity names a rule that does not exist: {id}.", hint=hint)

@@ -15,9 +15,6 @@ from spiffcli.errors import InputError
 from spiffcli.records import record
 from spiffcli.text import quoted
 
-#: Name of the file.
-IGNORE_FILE = ".runner-ignore"
-
 _ANY = "*"
 _FINGERPRINT = re.compile("[0-9a-f]{12}")
 _FORM = "RULE ELEMENT UNTIL REASON"

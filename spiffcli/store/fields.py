@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 from spiffcli.errors import DataError
@@ -14,18 +12,6 @@ from spiffcli.store.protocol import INDEXES, AtMost, Condition, Fields, OneOf, S
 _INTEGERS = range(-(2**63), 2**63)
 
 Test = Callable[[Any], bool]
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Keep the garbage collector from looking at ten thousand new rows again and again: a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def plain(kind: str, id: str, fields: Fields) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from spiffcli.errors import CorruptStoreError
-from spiffcli.store.fields import check_id, conditions, matcher, plain, terms, without_collector
+from spiffcli.garbage import without_collector
+from spiffcli.store.fields import check_id, conditions, matcher, plain, terms
 from spiffcli.store.protocol import INDEXES, AtMost, Condition, Document, Fields, OneOf, Problem
 from spiffcli.store.staging import check_revision, no_blob, selected
 from spiffcli.values import digest

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from spiffcli.errors import BusyError, CorruptStoreError, StoreError, StoreFormatError
-from spiffcli.store.fields import check_id, matcher, without_collector
+from spiffcli.garbage import without_collector
+from spiffcli.store.fields import check_id, matcher
 from spiffcli.store.formats import check_format, nothing_there, upgrade
 from spiffcli.store.locking import PATIENCE, Holder, Turns, hold_each, hold_file, hold_named, plain_errors, try_file
 from spiffcli.store.protocol import FORMAT, Condition, Document, Problem, Transaction

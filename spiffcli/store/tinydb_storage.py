@@ -11,7 +11,7 @@ from tinydb.storages import Storage
 from tinydb.table import Document as TinyDocument
 from tinydb.table import Table
 
-from spiffcli.store.fields import without_collector
+from spiffcli.garbage import without_collector
 from spiffcli.store.tinydb_layout import TABLE, Row, Rows, parse_rows, shard_content
 
 #: Shards that are remembered: one command changes the same few again and again.
