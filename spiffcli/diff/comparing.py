@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from spiffcli.diff import naming
 from spiffcli.diff.align import Translation, align_processes
 from spiffcli.diff.changes import Change, Dependency, Diff, ordered
-from spiffcli.diff.collecting import Collector, Sides
+from spiffcli.diff.collecting import Collector, Sides, layout_changes
 from spiffcli.diff.definitions import (
     compare_collaborations,
     compare_decisions,
@@ -136,6 +136,7 @@ def _moves(found: Pairing) -> Iterator[Change]:
         collector = Collector(Sides(before.id, after.id, before.file, after.file, to_new))
         collector.note("node-moved-scope", "moved", move.old, move.new, "process", (before.id, after.id))
         collector.pair(move.old, move.new, naming.name_node_change)
+        layout_changes(collector, iter([(move.old, move.new)]), before.layout, after.layout)
         yield from collector.changes
 
 
