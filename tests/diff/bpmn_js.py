@@ -46,12 +46,18 @@ class Differ:
 
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
-            ["node", "compare.mjs"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+            ["node", "compare.mjs"],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
         )
 
     def compare(self, old: bytes, new: bytes) -> Said:
         """What it says about two models."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"old": old.decode(), "new": new.decode()}) + "\n")
         self._process.stdin.flush()
         said = json.loads(self._process.stdout.readline())

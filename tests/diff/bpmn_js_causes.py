@@ -78,8 +78,8 @@ class Explaining:
         return any(change.kind in kinds for change in self._of[id])
 
     def _drawn_anew(self, id: str) -> bool:
-        # What came anew or went, in another process under the same id, has its drawing with it.
-        return self._has(id, "layout") or (self._has(id, "added") and self._has(id, "removed"))
+        # What has another id, or went and came under the same id in another process, has its drawing with it.
+        return self._has(id, "layout", "renamed") or (self._has(id, "added") and self._has(id, "removed"))
 
     def _explained(self, id: str, path: str, first: Any, second: Any) -> bool:
         # It calls the new value the old one, where both are there.

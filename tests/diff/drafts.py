@@ -122,7 +122,9 @@ class Draft:
 
     def node(self, tag: str, inner: str = "", attributes: str = "") -> Element:
         """The first node of a type; put in where there is none."""
-        return next(iter(self.within(f"b:{tag}")), None) if self.within(f"b:{tag}") else self.own(tag, inner, attributes)
+        return (
+            next(iter(self.within(f"b:{tag}")), None) if self.within(f"b:{tag}") else self.own(tag, inner, attributes)
+        )
 
     def own(self, tag: str, inner: str = "", attributes: str = "") -> Element:
         """A node of its own, put in."""
@@ -134,7 +136,9 @@ class Draft:
         found = element.find(str(wanted.tag))
         if found is not None:
             return found
-        return self.put(xml, element, first=wanted.tag in (named("b", "documentation"), named("b", "extensionElements")))
+        return self.put(
+            xml, element, first=wanted.tag in (named("b", "documentation"), named("b", "extensionElements"))
+        )
 
     def extension(self, element: Element, xml: str) -> Element:
         """As of `child`, among its extension elements."""

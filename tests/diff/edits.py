@@ -108,14 +108,10 @@ def _(draft: Draft) -> Expected:
 
 @edit("data input", "SJ")
 def _(draft: Draft) -> Expected:
-    task = draft.own(
-        "manualTask",
-        '<b:ioSpecification><b:dataInput id="amount"/><b:inputSet/><b:outputSet/></b:ioSpecification>',
-    )
+    inputs = '<b:dataInput id="own_input" name="amount"/><b:inputSet><b:dataInputRefs>own_input</b:dataInputRefs></b:inputSet>'
+    task = draft.own("manualTask", f"<b:ioSpecification>{inputs}<b:outputSet/></b:ioSpecification>")
     draft.begin()
-    (data,) = draft.all("b:dataInput[@id='amount']")
-    data.addnext(fragment('<b:dataInput id="discount"/>'))
-    return Expected("task-io-changed", task.get("id"), None, ANY)
+    return Expected("task-io-changed", task.get("id"), *_attribute(draft.by_id("own_input"), "name", "quantity"))
 
 
 def _boundary(draft: Draft) -> Element:
@@ -127,7 +123,7 @@ def _own_boundary(draft: Draft) -> Element:
     host = draft.own("userTask")
     event = draft.put(
         f'<b:boundaryEvent id="own_boundary" attachedToRef="{host.get("id")}"><b:timerEventDefinition id="own_timer">'
-        "<b:timeDuration>\"PT2H\"</b:timeDuration></b:timerEventDefinition></b:boundaryEvent>"
+        '<b:timeDuration>"PT2H"</b:timeDuration></b:timerEventDefinition></b:boundaryEvent>'
     )
     draft.put('<b:endEvent id="own_end"/>')
     draft.flow("own_boundary", "own_end")
@@ -240,7 +236,9 @@ _extension_text("instructions", "instructions-changed", "instructionsForEndUser"
 @edit("form", "SJ")
 def _(draft: Draft) -> Expected:
     form = '<spiff:property name="formJsonSchemaFilename" value="one.json"/>'
-    task = draft.own("userTask", f"<b:extensionElements><spiff:properties>{form}</spiff:properties></b:extensionElements>")
+    task = draft.own(
+        "userTask", f"<b:extensionElements><spiff:properties>{form}</spiff:properties></b:extensionElements>"
+    )
     (setting,) = task.iter(named("spiff", "property"))
     draft.begin()
     return Expected("form-ref-changed", task.get("id"), *_attribute(setting, "value", "other.json"))
@@ -332,15 +330,19 @@ def _(draft: Draft) -> Expected:
     first = draft.all("b:sequenceFlow[@sourceRef='own_exclusiveGateway']")[0]
     draft.put("<b:conditionExpression>x &gt; 2</b:conditionExpression>", first)
     draft.begin()
-    return Expected("default-flow-changed", gateway.get("id"), *_attribute(gateway, "default", "put_own_exclusiveGateway_own_end"))
+    return Expected(
+        "default-flow-changed", gateway.get("id"), *_attribute(gateway, "default", "put_own_exclusiveGateway_own_end")
+    )
 
 
 @edit("flow target", "SJ", "join-incoming-count-changed")
 def _(draft: Draft) -> Expected:
-    _gateway(draft)
+    gateway = _gateway(draft)
     draft.put('<b:endEvent id="own_other_end"/>')
+    for target in ("own_end", "own_other_end"):  # so that both ends can be reached before and after
+        condition = "<b:conditionExpression>x &gt; 5</b:conditionExpression>"
+        draft.flow(gateway.get("id"), target, condition).set("id", f"second_{target}")
     flow = draft.by_id("put_own_exclusiveGateway_own_end")
-    draft.flow("own_end", "own_other_end")  # so that both ends can be reached before and after
     draft.begin()
     return Expected("flow-retargeted", flow.get("id"), *_attribute(flow, "targetRef", "own_other_end"))
 
@@ -482,15 +484,21 @@ def _(draft: Draft) -> Expected:
 
 def _message(draft: Draft) -> Element:
     draft.beside('<b:message id="own_message" name="paid"/>')
-    expression = '<b:correlationPropertyRetrievalExpression messageRef="own_message"><b:messagePath>order</b:messagePath>'
+    expression = (
+        '<b:correlationPropertyRetrievalExpression messageRef="own_message"><b:messagePath>order</b:messagePath>'
+    )
     draft.beside(
         f'<b:correlationProperty id="own_property" name="order">{expression}'
         "</b:correlationPropertyRetrievalExpression></b:correlationProperty>"
     )
-    key = '<b:correlationKey id="own_key" name="order"><b:correlationPropertyRef>own_property</b:correlationPropertyRef>'
+    key = (
+        '<b:correlationKey id="own_key" name="order"><b:correlationPropertyRef>own_property</b:correlationPropertyRef>'
+    )
     _collaboration(draft).append(fragment(f"{key}</b:correlationKey>"))
     variable = "<b:extensionElements><spiff:messageVariable>payment</spiff:messageVariable></b:extensionElements>"
-    definition = f'<b:messageEventDefinition id="own_def" messageRef="own_message">{variable}</b:messageEventDefinition>'
+    definition = (
+        f'<b:messageEventDefinition id="own_def" messageRef="own_message">{variable}</b:messageEventDefinition>'
+    )
     return draft.own("intermediateCatchEvent", definition)
 
 
@@ -694,7 +702,7 @@ def _(draft: Draft) -> list[Expected]:
     draft.begin()
     text = etree.tostring(draft.root)
     for prefix in (b"spiffworkflow", b"spiff"):
-        text = text.replace(b"<%s:" % prefix, b"<other:").replace(b"</%s:" % prefix, b"</other:")
-        text = text.replace(b" xmlns:%s=" % prefix, b" xmlns:other=", 1)
+        text = text.replace(b"<%s:" % prefix, b"<renamed:").replace(b"</%s:" % prefix, b"</renamed:")
+        text = text.replace(b" xmlns:%s=" % prefix, b" xmlns:renamed=", 1)
     draft.root = etree.fromstring(text)
     return []

@@ -37,7 +37,11 @@ def _there_and_back(folder: Path, before: str, after: str) -> Iterator[Pair]:
 #: What it says and we do not: corpus -> (new file, attribute, element) -> why.
 _ERRORS: dict[str, dict[tuple[str, str, str], str]] = {
     "migration": {
-        ("data_object_added_read_by_a_future_task.v2.bpmn", "added", "undefined"): "it lists what has no id as one thing",
+        (
+            "data_object_added_read_by_a_future_task.v2.bpmn",
+            "added",
+            "undefined",
+        ): "it lists what has no id as one thing",
         ("data_object_added_read_by_a_future_task.v1.bpmn", "removed", "undefined"): "the same",
     },
     "differ": {
@@ -62,7 +66,9 @@ def _pairs(corpus: str, request: pytest.FixtureRequest) -> list[Pair]:
     return [*itertools.chain(*found), *_any_two(*collapsed.glob("*.bpmn"))]
 
 
-@pytest.mark.parametrize(("corpus", "at_least"), [("tutorial", 180), ("examples", 150), ("migration", 30), ("differ", 40)])
+@pytest.mark.parametrize(
+    ("corpus", "at_least"), [("tutorial", 180), ("examples", 150), ("migration", 30), ("differ", 40)]
+)
 def test_everything_it_reports_is_ours(
     differ: Differ, request: pytest.FixtureRequest, corpus: str, at_least: int
 ) -> None:
