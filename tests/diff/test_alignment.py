@@ -177,6 +177,22 @@ def test_a_node_moved_to_another_process_is_a_move() -> None:
     assert (change.before.process, change.element.process) == ("one", "two")
 
 
+def test_a_node_moved_to_another_process_is_drawn_at_another_place() -> None:
+    def two(first: str, second: str, x: int) -> Model:
+        shape = f'<di:BPMNShape id="d" bpmnElement="a"><dc:Bounds x="{x}" y="0" width="9" height="9"/></di:BPMNShape>'
+        drawn = f'<di:BPMNDiagram id="x"><di:BPMNPlane id="p">{shape}</di:BPMNPlane></di:BPMNDiagram>'
+        other = f'<process id="two">{second}</process>'
+        return model(bpmn(ends(first), process="one", beside=other + drawn))
+
+    diff = compare(two(task("a"), "", 1), two("", task("a"), 2))
+
+    assert {change.rule for change in diff.changes if change.element.id == "a"} == {
+        "node-moved-scope",
+        "layout-changed",
+    }
+    assert diff.reversed().changes == compare(two("", task("a"), 2), two(task("a"), "", 1)).changes
+
+
 def test_same_name_far_away_is_not_enough_with_other_content() -> None:
     one = task("a", "serviceTask", "Mail", extension('<spiff:serviceTaskOperator id="smtp/Send"/>'))
     other = task("z", "serviceTask", "Mail", extension('<spiff:serviceTaskOperator id="http/Post"/>'))

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from lxml import etree
 
 from spiffcli.diff import Diff, compare
-from spiffcli.model import Model, load
+from spiffcli.model import Model, Process, load
 from spiffcli.values import Resource
 
 from ..property.models import Document, edited
@@ -109,6 +110,57 @@ def test_everything_the_engine_reports_on_the_migration_models_is_ours(root: Pat
     diff = compare(old, new, old_process="proc", dependencies=True)
 
     assert _check(*specs, diff, (old, new)) == []
+
+
+def test_everything_the_engine_reports_on_foreign_models_it_can_read_is_ours(reference_models: Path) -> None:
+    compared = dropped = 0
+    for old_file, new_file in _foreign_pairs(reference_models):
+        files = [_executable(old_file), _executable(new_file)]
+        old, new = map(_model, files)
+        for process in old.processes.keys() & new.processes.keys():
+            specs = [_parsed(each, process) for each in files]
+            if specs[0] is None or specs[1] is None:
+                continue
+            diff = compare(old, new, old_process=process, dependencies=True)
+            sides = old.processes[process], new.processes[process]
+            missing = set(unexplained(report(specs[0][""], specs[1][""]), diff, *sides))
+            unreached = missing & set(_only_reached_on_one_side(*sides))
+            assert missing == unreached, f"{process} of {new_file}"
+            compared, dropped = compared + 1, dropped + len(unreached)
+
+    assert compared > 10
+    assert dropped > 10
+
+
+def _foreign_pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
+    words = [("before", "after"), ("old", "new")]
+    for old in sorted((folder / "differ").rglob("*.bpmn")):
+        for before, after in [*words, *(pair[::-1] for pair in words)]:
+            new = old.with_name(old.name.replace(before, after))
+            if new != old and new.exists():
+                yield old, new
+
+
+def _only_reached_on_one_side(old: Process, new: Process) -> Iterator[str]:
+    """What the engine calls added and removed, and both files have: it drops what no path leads to."""
+    for id in old.nodes.keys() & new.nodes.keys():
+        if old.nodes[id].reachable != new.nodes[id].reachable:
+            yield f"{id} {'added' if new.nodes[id].reachable else 'removed'}"
+
+
+def _executable(path: Path) -> list[tuple[str, bytes]]:
+    """A file with all its processes executable: the engine reads no others."""
+    root = etree.fromstring(path.read_bytes())
+    for process in root.findall("{*}process"):
+        process.set("isExecutable", "true")
+    return [(path.name, etree.tostring(root))]
+
+
+def _parsed(files: list[tuple[str, bytes]], process: str) -> dict[str, Any] | None:
+    try:
+        return parse(files, process)
+    except Exception:  # it raises whatever comes up; most of these models are drawings
+        return None
 
 
 @settings(max_examples=100, deadline=None)
