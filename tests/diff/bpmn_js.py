@@ -96,5 +96,7 @@ def _install(folder: Path) -> None:
         if done.returncode:
             raise AbsentError(f"npm could not install bpmn-js-differ: {done.stderr.strip()[-300:]}")
         part.rename(folder)
+    except subprocess.TimeoutExpired as late:
+        raise AbsentError("npm did not install bpmn-js-differ within two minutes") from late
     finally:
         shutil.rmtree(part, ignore_errors=True)
