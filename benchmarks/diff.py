@@ -75,7 +75,7 @@ def whole_command() -> Iterator[Line]:
         ]
         version, *taken = in_turns(actions, 15)
     least = min(version)
-    for what, times in zip(("never compared", "no cache", "compared before"), taken, strict=True):
+    for what, times in zip(("never compared", "never compared, no cache", "compared before"), taken, strict=True):
         detail = f"{min(times) * 1000:.0f} ms / {least * 1000:.0f} ms"
         yield Line(f"diff_spec K@1 K@2, {what} / runner --version", min(times) / least, 2, spread(version), detail)
 
