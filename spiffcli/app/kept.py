@@ -1,7 +1,7 @@
 """Comparisons of stored versions, kept in the user's cache: the second one reads neither models nor rules.
 
 A comparison is kept under a hash of all it depends on: the names and contents of the files on both sides, what is
-compared, and the code that compares. Nothing has to be told that it is out of date; it is not found any more.
+compared, and which code compares. Nothing has to be told that it is out of date; it is not found any more.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from spiffcli import __version__
 from spiffcli.values import Definition, ResourceEntry, digest
 
 if TYPE_CHECKING:
@@ -66,19 +67,18 @@ class KeptDiffs:
 
 @cache
 def code_hash() -> str:
-    """Hash of the code that reads models and compares them; empty where it cannot be read (a zipped program)."""
+    """Hash of what tells the code that reads and compares models from any other; empty for a zipped program.
+
+    Its files are told apart as Python does it, which compiles one anew where its size or time is another.
+    """
     root = Path(__file__).parent.parent
     try:
-        files = [file for package in _CODE for file in sorted(os.scandir(root / package), key=lambda each: each.name)]
-        sources = [_content(file.path) for file in files if file.name.endswith(".py")]
+        folders = [os.scandir(root / package) for package in _CODE]
+        files = sorted((file.path, file.stat()) for folder in folders for file in folder if file.name.endswith(".py"))
     except OSError:
         return ""
-    return digest(b"\0".join(sources)) if sources else ""
-
-
-def _content(file: str) -> bytes:
-    with open(file, "rb", buffering=0) as opened:  # noqa: PTH123 - half the time, and there are fifty of them
-        return opened.read()
+    told = [f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in files]
+    return digest("\n".join([__version__, *told]).encode("utf-8", "surrogateescape")) if told else ""
 
 
 def _files(entries: Iterable[ResourceEntry]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
@@ -23,7 +22,7 @@ from spiffcli.catalog.references import (
     split_path,
 )
 from spiffcli.catalog.scope import Scope, in_tenant
-from spiffcli.catalog.words import some
+from spiffcli.catalog.words import begins_an_id, some
 from spiffcli.errors import AmbiguousError, CorruptStoreError, DuplicateError, NotFoundError, StateError
 from spiffcli.records import record
 from spiffcli.store.protocol import Condition, Document, Reader, Transaction, one_of
@@ -39,8 +38,6 @@ KINDS: tuple[DefinitionKind, ...] = ("process", "collaboration", "decision", "fo
 
 #: Kinds that can be started, and suspended.
 STARTABLE: tuple[DefinitionKind, ...] = ("process", "collaboration")
-
-_ID_PREFIX = re.compile(r"[0-9a-f][0-9a-f-]*")
 
 
 @record
@@ -319,7 +316,7 @@ def _version_id(reader: Reader, record: KeyRecord, ref: ByVersion | ByTag) -> st
 
 
 def _by_prefix(reader: Reader, scope: Scope, text: str, kinds: Sequence[DefinitionKind]) -> str:
-    if not _ID_PREFIX.fullmatch(text):
+    if not begins_an_id(text):
         _not_found(reader, scope, text, kinds)
     rows = [row for row in _visible(reader, scope, kinds) if row.id.startswith(text)]
     if not rows:

@@ -6,7 +6,6 @@ The row holds all of `values.Instance`: lists and searches read no states.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple, NoReturn
@@ -23,7 +22,7 @@ from spiffcli.catalog.documents import (
 )
 from spiffcli.catalog.keys import key_records
 from spiffcli.catalog.scope import Scope
-from spiffcli.catalog.words import some
+from spiffcli.catalog.words import begins_an_id, some
 from spiffcli.errors import AmbiguousError, ConflictError, DuplicateError, NotFoundError, StateError
 from spiffcli.garbage import without_collector
 from spiffcli.records import changed, record
@@ -35,8 +34,6 @@ HISTORY_CHUNK = 200
 
 #: States of instances that can still move on.
 OPEN_STATES: tuple[InstanceState, ...] = ("running", "error")
-
-_ID_PREFIX = re.compile(r"[0-9a-f][0-9a-f-]*")
 
 
 @record
@@ -446,7 +443,7 @@ def _by_natural_id(reader: Reader, scope: Scope, text: str) -> list[Instance]:
 
 
 def _by_prefix(reader: Reader, tenant: str, text: str) -> list[Instance]:
-    if not _ID_PREFIX.fullmatch(text):
+    if not begins_an_id(text):
         return []
     rows = reader.find("instance", {"tenant": tenant})
     return [instance_from(row) for row in rows if row.id.startswith(text)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spiffcli.diff import naming
 from spiffcli.diff.align import Translation, align_processes
@@ -18,11 +18,12 @@ from spiffcli.diff.definitions import (
     whole_decision,
     whole_form,
 )
-from spiffcli.diff.dependencies import compare_dependencies
-from spiffcli.diff.pairing import Pairing, pair_models
 from spiffcli.diff.processes import compare_processes, whole_process
 from spiffcli.errors import NotFoundError
 from spiffcli.model import Collaboration, Decision, Form, Model, Process
+
+if TYPE_CHECKING:
+    from spiffcli.diff.pairing import Pairing
 
 Definition: TypeAlias = Process | Collaboration | Decision | Form
 
@@ -56,6 +57,8 @@ def compare(
         changes, started = _compare_one(before, after), ((old_key,), (new_key,))
     found: dict[str, Dependency] = {}
     if dependencies:
+        from spiffcli.diff.dependencies import compare_dependencies
+
         found = compare_dependencies(old, new, started, _labelled(old_label, new_label), whole=old_key is None)
     return Diff(old_label, new_label, ordered(changes), found)
 
@@ -104,6 +107,8 @@ def _whole(thing: Definition, *, added: bool) -> list[Change]:
 
 
 def _compare_all(old: Model, new: Model) -> Iterator[Change]:
+    from spiffcli.diff.pairing import pair_models
+
     found = pair_models(old, new)
     moved = {move.old.id for move in found.moves}
     changes: list[Change] = []
