@@ -4,11 +4,13 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import re
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from spiffcli.records import changed, record
+from spiffcli.records import EARLY, changed, record, workspace
 
 
 @record
@@ -97,7 +99,8 @@ def test_values_survive_copying_and_pickling() -> None:
 
 
 def test_the_signature_is_the_one_of_the_fields_once_many_values_were_made() -> None:
-    Point(1)
+    for _ in range(EARLY + 1):
+        Point(1)
 
     assert list(inspect.signature(Point).parameters) == ["x", "y", "tags", "line"]
 
@@ -120,3 +123,67 @@ def test_a_record_is_changed_as_replace_does_it() -> None:
 def test_changing_a_field_that_is_not_there_is_an_error() -> None:
     with pytest.raises(TypeError, match="z"):
         changed(Point(1), z=1)
+
+
+@workspace
+class Bench:
+    name: str
+    tools: list[str] = dataclasses.field(default_factory=list)
+    clean: bool = True
+
+    def add(self, tool: str) -> None:
+        self.tools.append(tool)
+        self.clean = False
+
+
+def test_a_workspace_is_filled_step_by_step() -> None:
+    bench = Bench("a")
+    bench.add("saw")
+
+    assert (bench.tools, bench.clean) == (["saw"], False)
+    assert bench == Bench("a", ["saw"], clean=False)
+    assert not hasattr(bench, "__dict__")
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(bench)
+
+
+def _fresh() -> Any:
+    @record
+    class Fresh:
+        a: int
+        b: str = "b"
+        c: list[int] = dataclasses.field(default_factory=list)
+        d: int = dataclasses.field(default=4, compare=False)
+
+    return Fresh
+
+
+def test_the_first_values_are_made_as_the_later_ones() -> None:
+    fresh = _fresh()
+
+    made = [fresh(n, c=[n]) for n in range(3 * EARLY)]
+
+    assert [(each.a, each.b, each.c, each.d) for each in made] == [(n, "b", [n], 4) for n in range(3 * EARLY)]
+    assert fresh(1) == made[0].__class__(1, "b", [], 5)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "says"),
+    [
+        ((), {}, "missing 1 required positional argument: 'a'"),
+        ((1, "b", [], 4, 5), {}, "takes from 2 to 5 positional arguments but 6 were given"),
+        ((1,), {"a": 1}, "multiple values for argument 'a'"),
+        ((1,), {"z": 1}, "unexpected keyword argument 'z'"),
+    ],
+)
+@pytest.mark.parametrize("earlier", [0, 3 * EARLY], ids=["first", "later"])
+def test_wrong_arguments_are_told_in_python_s_words(
+    args: tuple[Any, ...], kwargs: dict[str, Any], says: str, earlier: int
+) -> None:
+    fresh = _fresh()
+    for n in range(earlier):
+        fresh(n)
+
+    with pytest.raises(TypeError, match=re.escape(says)):
+        fresh(*args, **kwargs)
+    assert fresh(7).a == 7

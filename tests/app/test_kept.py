@@ -12,7 +12,8 @@ import pytest
 from spiffcli.app import Runner, kept
 from spiffcli.app.comparing import Compared, compare_versions
 from spiffcli.app.kept import KeptDiffs
-from spiffcli.diff import Diff
+from spiffcli.app.sides import stored_side
+from spiffcli.diff import Diff, compare
 from spiffcli.model import Problem
 
 DANGLING = """<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="x">
@@ -70,6 +71,19 @@ def test_problems_of_the_files_are_kept_too(tmp_path: Path, cache: Path) -> None
     assert len(comparisons(cache)) == 1
     assert [problem.rule for problem in told[0]] == ["reference-dangling"]
     assert told[0] == told[1]
+
+
+def test_only_what_says_something_of_a_definition_is_read(runner: Runner) -> None:
+    alone, with_all = (
+        stored_side(runner.catalog, runner.catalog.find("order_product@2"), dependencies=dependencies).model
+        for dependencies in (False, True)
+    )
+    assert (list(alone.processes), list(alone.decisions), list(alone.forms)) == (["order_product"], [], [])
+    assert with_all.decisions.keys() == {"product_prices", "shipping_costs"}
+    assert compare(alone, with_all, old_process="order_product").changes == ()
+
+    decision = stored_side(runner.catalog, runner.catalog.find("product_prices"), dependencies=False).model
+    assert (list(decision.processes), "product_prices" in decision.decisions) == ([], True)
 
 
 def test_another_program_finds_nothing_of_it(runner: Runner, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
