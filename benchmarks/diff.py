@@ -67,9 +67,14 @@ def whole_command() -> Iterator[Line]:
         def with_cache(place: str) -> Callable[[], None]:
             return process(*diff, env={"RUNNER_CACHE": place})
 
+        def for_the_first_time() -> None:
+            for file in Path(folder, "new", "diffs").glob("*"):
+                file.unlink()
+            with_cache(f"{folder}/new")()
+
         actions = [
             process(*RUNNER, "--version"),
-            lambda: with_cache(tempfile.mkdtemp(dir=folder))(),
+            for_the_first_time,
             with_cache("off"),
             with_cache(f"{folder}/cache"),
         ]
