@@ -5,12 +5,22 @@ Works on the graph of the spec, so that it also sees what prediction has not rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from SpiffWorkflow.bpmn.specs.mixins import EventBasedGatewayMixin, InclusiveGatewayMixin, ParallelGatewayMixin
+from SpiffWorkflow.bpmn.specs.event_definitions import NoneEventDefinition
+from SpiffWorkflow.bpmn.specs.mixins import (
+    CallActivityMixin,
+    EventBasedGatewayMixin,
+    InclusiveGatewayMixin,
+    ParallelGatewayMixin,
+)
+from SpiffWorkflow.bpmn.specs.mixins.events.end_event import EndEvent
+from SpiffWorkflow.bpmn.specs.mixins.events.start_event import StartEvent
 from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import LoopTask
+from SpiffWorkflow.bpmn.specs.mixins.subworkflow_task import SubWorkflowTask
 from SpiffWorkflow.specs.MultiChoice import MultiChoice
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
@@ -209,6 +219,54 @@ def repeated_nodes(running: Running, old_graphs: Mapping[str, Graph]) -> list[Mi
     return sorted(found, key=lambda item: item.node)
 
 
+def repeated_elsewhere(before: Running, after: Running, mapping: Mapping[str, str]) -> list[Misplaced]:
+    """Nodes that have run in one process or sub-process, and lie ahead in another only after the move.
+
+    A node of a called process counts where the call, or the node, is gone: it has been put in its place.
+    """
+    then = {mapping.get(bpmn_id(spec), bpmn_id(spec)) for _, spec in _ahead_everywhere(before)}
+    ran: dict[str, set[str]] = {}
+    for scope, id in _ran(after):
+        ran.setdefault(mapping.get(id, id), set()).add(scope)
+    found: dict[str, Misplaced] = {}
+    for scope, spec in _ahead_everywhere(after):
+        id = bpmn_id(spec)
+        if _does_work(spec) and id not in then and ran.get(id, set()) - {scope}:
+            found.setdefault(id, Misplaced(id, spec.bpmn_name, "", scope))
+    return sorted(found.values(), key=lambda item: item.node)
+
+
+def _ran(running: Running) -> Iterator[tuple[str, str]]:
+    """Scope and id of nodes that have run."""
+    top = running.workflow
+    for workflow in top.all_workflows():
+        caller = top.task(workflow.parent_task_id) if workflow.definition != top.definition else None
+        if caller is not None and caller.task_spec.inputs:
+            continue
+        for task in workflow.tasks.values():
+            if task.state == TaskState.COMPLETED and is_model_node(task.task_spec):
+                yield workflow.spec.name, bpmn_id(task.task_spec)
+
+
+def _ahead_everywhere(running: Running) -> Iterator[tuple[str, Any]]:
+    """Scope and node of what tokens may still come to, with what lies in sub-processes there."""
+    top = running.workflow
+    seen: set[str] = set()
+    for workflow in _own(top):
+        if workflow.completed:
+            continue
+        names = reachable(task.task_spec for task in live_tasks(workflow))
+        stack = [(workflow.spec, workflow.spec.task_specs[name]) for name in names]
+        while stack:
+            process, spec = stack.pop()
+            spec = process.task_specs[spec.task_spec] if isinstance(spec, LoopTask) else spec
+            yield process.name, spec
+            if _is_embedded(spec) and spec.spec not in seen:
+                seen.add(spec.spec)
+                inner = _contents(top, spec)
+                stack.extend((inner, node) for node in inner.task_specs.values())
+
+
 def _moved(running: Running, old_graphs: Mapping[str, Graph]) -> Iterator[tuple[Any, Graph]]:
     for workflow in running.workflow.all_workflows():
         key = getattr(workflow, "spec_key", workflow.definition)
@@ -228,7 +286,9 @@ def _ahead_in(graph: Graph, names: list[str]) -> set[str]:
 
 
 def _does_work(spec: Any) -> bool:
-    """Whether passing over a node makes a difference: all but gateways that only bring paths together."""
+    """Whether passing over a node makes a difference: not with simple starts, and gateways that only join paths."""
+    if isinstance(spec, StartEvent) and isinstance(spec.event_definition, NoneEventDefinition):
+        return False
     return is_model_node(spec) and (not type(spec).__name__.endswith("Gateway") or len(spec.outputs) > 1)
 
 
@@ -238,12 +298,13 @@ def _misplaced(spec: Any, after: str, workflow: Any) -> Misplaced:
 
 def _skipped_on_paths(workflow: Any) -> Iterator[Misplaced]:
     """Nodes between two that the token passed one after the other."""
-    done = {task.task_spec.name for task in workflow.tasks.values() if task.state == TaskState.COMPLETED}
+    done = None
     for task in _reached(workflow):
         before = _connected_ancestor(task)
         if before is None or task.triggered or task.task_spec in before.task_spec.outputs:
             continue
-        for spec in _path_of_undone(before.task_spec, task.task_spec, done):
+        done = done or _Done(workflow.top_workflow)
+        for spec in _path_of_undone(before.task_spec, task.task_spec, done.for_each(task.task_spec)):
             if _does_work(spec):
                 yield _misplaced(spec, bpmn_id(before.task_spec), workflow)
 
@@ -294,7 +355,53 @@ def _connected_ancestor(task: Task) -> Task | None:
     return parent
 
 
-def _path_of_undone(start: Any, end: Any, done: set[str]) -> list[Any]:
+class _Done:
+    """What has been done as often as another node was reached: an earlier pass of a loop does not count for this one.
+
+    Sub-processes count like the rest of the process; one that is drawn around nodes has been done when they have.
+    """
+
+    def __init__(self, top: Any) -> None:
+        self._top = top
+        tasks = [task for workflow in _own(top) for task in _reached(workflow)]
+        self._reached = Counter(task.task_spec.name for task in tasks)
+        self._done = Counter(task.task_spec.name for task in tasks if task.state == TaskState.COMPLETED)
+
+    def for_each(self, spec: Any) -> Callable[[Any], bool]:
+        """Tells of a node whether it has been done for each time that `spec` was reached."""
+        times = self._reached[spec.name]
+        return lambda node: self._holds(node, times)
+
+    def _holds(self, spec: Any, times: int) -> bool:
+        if self._done[spec.name] >= times:
+            return True
+        if not _is_embedded(spec) or _enters_or_leaves(spec):
+            return False
+        inside = [node for node in _contents(self._top, spec).task_specs.values() if _does_work(node)]
+        return all(isinstance(node, EndEvent) or self._holds(node, times) for node in inside)
+
+
+def _own(top: Any) -> Iterator[Any]:
+    """An instance's process and its sub-processes, without what is called."""
+    return (workflow for workflow in top.all_workflows() if workflow.definition == top.definition)
+
+
+def _is_embedded(spec: Any) -> bool:
+    return isinstance(spec, SubWorkflowTask) and not isinstance(spec, CallActivityMixin)
+
+
+def _enters_or_leaves(spec: Any) -> bool:
+    """Whether something is done on the way into a sub-process, or out of it."""
+    names = ("prescript", "postscript", "io_specification", "data_input_associations", "data_output_associations")
+    return any(getattr(spec, name, None) for name in names)
+
+
+def _contents(top: Any, spec: Any) -> Any:
+    """What an embedded sub-process of the instance's own definition runs."""
+    return top.use_spec(f"{top.definition}#{spec.spec}")
+
+
+def _path_of_undone(start: Any, end: Any, is_done: Callable[[Any], bool]) -> list[Any]:
     """Nodes of a path from `start` to `end` over nodes that have not run; empty if there is none."""
     stack: list[tuple[Any, list[Any]]] = [(start, [])]
     visited: set[str] = set()
@@ -303,7 +410,7 @@ def _path_of_undone(start: Any, end: Any, done: set[str]) -> list[Any]:
         for following in spec.outputs:
             if following is end:
                 return path
-            if following.name not in done and following.name not in visited:
+            if following.name not in visited and not is_done(following):
                 visited.add(following.name)
                 stack.append((following, [*path, following]))
     return []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from spiffcli.diff.changes import Change, Diff
 from spiffcli.diff.rules import rule
 from spiffcli.engine.retarget import Policies, Retargeted
-from spiffcli.engine.soundness import dead_ends, repeated_nodes, skipped_nodes, stuck_joins
+from spiffcli.engine.soundness import dead_ends, repeated_elsewhere, repeated_nodes, skipped_nodes, stuck_joins
 from spiffcli.engine.specdiff import spec_differences, spec_nodes
 from spiffcli.migrate.explaining import renamed_nodes, unexplained
 from spiffcli.migrate.plans import Blocker
@@ -134,7 +134,8 @@ def unsound(before: Running, after: Running, found: Retargeted, policies: Polici
             f"Accept that with --allow node-added-before-token:{node.node}, or let the instance finish.",
             waivable=True,
         )
-    for node in repeated_nodes(after, found.old_graphs):
+    again = repeated_elsewhere(before, after, policies.mapping)
+    for node in (*repeated_nodes(after, found.old_graphs), *again):
         yield Blocker(
             "node-repeated",
             "",
