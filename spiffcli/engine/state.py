@@ -115,7 +115,7 @@ def _dump_task(task: Task, registry: Registry) -> dict[str, Any]:
     if task.internal_data:
         document["internal"] = registry.encode(task.internal_data, "internal data")
     try:
-        _dump_data(task, parent, registry, document)
+        put_data(document, parent.data if parent is not None else {}, task.data, registry)
     except DataError as error:
         name = task.task_spec.bpmn_name or task.task_spec.name
         raise DataError(
@@ -124,17 +124,23 @@ def _dump_task(task: Task, registry: Registry) -> dict[str, Any]:
     return document
 
 
-def _dump_data(task: Task, parent: Task | None, registry: Registry, document: dict[str, Any]) -> None:
-    inherited = parent.data if parent is not None else {}
-    if not task.data:
+def put_data(
+    document: dict[str, Any], inherited: Mapping[Any, Any], data: Mapping[Any, Any], registry: Registry
+) -> None:
+    """Write the data of a task into its document, as what differs from those of its parent.
+
+    Raises:
+        DataError: A value cannot be stored.
+    """
+    if not data:
         # Tasks that were not reached yet; listing all inherited keys as removed would only cost space.
         if inherited:
             document["empty"] = True
         return
     # In the order they will have once loaded, so that saving what was loaded gives the same bytes.
-    keys = [key for key in inherited if key in task.data] + [key for key in task.data if key not in inherited]
-    updates = {key: task.data[key] for key in keys if not _same(inherited, key, task.data[key])}
-    removed = [key for key in inherited if key not in task.data]
+    keys = [key for key in inherited if key in data] + [key for key in data if key not in inherited]
+    updates = {key: data[key] for key in keys if not _same(inherited, key, data[key])}
+    removed = [key for key in inherited if key not in data]
     if updates:
         document["set"] = registry.encode(updates)
     if removed:

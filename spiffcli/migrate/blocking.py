@@ -47,7 +47,7 @@ def _map_fault(element: str, reason: str) -> Blocker:
 
 def fault_blockers(found: Retargeted) -> Iterator[Blocker]:
     """What the move itself found."""
-    for fault in found.faults:
+    for fault in (*found.faults, *(fault for fault, _ in found.asked)):
         yield Blocker(fault.rule, fault.task, fault.element, fault.name, fault.state, fault.message, fault.fix)
 
 
@@ -60,6 +60,8 @@ def refusals(request: Request, before: Running, found: Retargeted) -> Iterator[B
         if change.before.id in request.mapping and change.kind == "renamed":
             continue
         for view in live.get(change.before.id, ()):
+            if view.task in found.crossed and change.rule in _CROSSED:
+                continue
             yield Blocker(
                 change.rule,
                 view.task,
@@ -84,7 +86,13 @@ _REFUSED_IN_PROGRESS = frozenset(
 )
 
 
+#: What the models say of nodes that get into a sub-process or out of it. Where tasks went with them, it is no reason.
+_CROSSED = frozenset({"node-moved-scope"})
+
+
 def _difference(change: Change) -> str:
+    if change.kind == "removed":
+        return "the new version does not have it"
     what = change.path or change.rule.removesuffix("-changed").replace("-", " ")
     if change.old is None and change.new is None:
         return f"its {what} changed"

@@ -83,10 +83,10 @@ def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
     blockers = _distinct(blockers)
     waived = [blocker for blocker in blockers if request.waivers.cover(blocker)]
     remaining = [blocker for blocker in blockers if blocker not in waived]
-    proposals = tuple(_proposals(request, before, remaining))
+    proposals = tuple(_proposals(request, before, found, remaining))
     new_nodes = {} if found.snapshot is None else dict(_new_nodes(request.diff))
     ahead = _with_contents(ahead, new_nodes)
-    reached = {*ahead, *found.armed, *found.started}
+    reached = {*ahead, *found.armed, *found.started, *_stood_on(found)}
     can = found.snapshot is not None and not remaining
     return Plan(
         instance=request.instance.id,
@@ -116,6 +116,13 @@ def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
         state=found.snapshot.state if found.snapshot and can else b"",
         specs=tuple(found.snapshot.specs.values()) if found.snapshot and can else (),
     )
+
+
+def _stood_on(found: Retargeted) -> Iterator[str]:
+    """New nodes that the tokens stand on, or have come over with the move."""
+    yield from (move.new for move in found.moves)
+    for holder, start in found.wrapped.items():
+        yield from (holder, start)
 
 
 def _cache(engine: Engine, source: SpecSource, request: Request) -> SpecCache:
@@ -199,7 +206,9 @@ def _distinct(blockers: Iterable[Blocker]) -> list[Blocker]:
 _MAPPABLE = frozenset({"node-removed", "subprocess-removed", "node-id-changed"})
 
 
-def _proposals(request: Request, before: Running, blockers: list[Blocker]) -> Iterator[Mapping]:
+def _proposals(request: Request, before: Running, found: Retargeted, blockers: list[Blocker]) -> Iterator[Mapping]:
+    for fault, where in found.asked:
+        yield Mapping(fault.element, fault.element, f"it lies in {where} from now on ({fault.rule})")
     blocked = {blocker.element for blocker in blockers if blocker.rule in _MAPPABLE}
     parents = {view.process for view in before.tasks() if view.id in blocked}
     for change in request.diff.all_changes:

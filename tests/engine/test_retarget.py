@@ -228,10 +228,20 @@ def test_a_renamed_running_sub_process_moves_with_a_mapping(world: World, migrat
     assert moved.state == "completed"
 
 
-def test_an_inlined_running_sub_process_is_refused(world: World, migration_models: Path) -> None:
+def test_an_inlined_running_sub_process_asks_where_its_token_goes(world: World, migration_models: Path) -> None:
     deployed(world, migration_models, "sub_process_inlined_into_the_parent_in_progress")
     result = world.migrate(world.start("v1"), "v2")
-    assert {fault.element for fault in result.faults} == {"sp", "su"}
+    assert [(fault.element, where) for fault, where in result.asked] == [("su", "the process itself")]
+
+
+def test_an_inlined_running_sub_process_goes_on_in_the_process(world: World, migration_models: Path) -> None:
+    deployed(world, migration_models, "sub_process_inlined_into_the_parent_in_progress")
+    running = world.start("v1")
+    before = {task.id: task.task for task in running.human_tasks()}
+    moved = checked(world, running, su="su")
+    assert {task.id: task.task for task in moved.human_tasks()} == before
+    assert {task.depth for task in moved.tasks()} == {0}
+    assert world.drive(moved).state == "completed"
 
 
 def test_a_new_data_object_is_initialised(world: World, migration_models: Path) -> None:

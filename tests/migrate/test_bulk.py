@@ -25,7 +25,7 @@ from spiffcli.migrate.fleet import judge
 from spiffcli.store import DocumentStore
 
 from .bench import Bench
-from .build import boundary, by_message, definitions, duration, message, process, script, user
+from .build import boundary, by_message, definitions, duration, message, process, script, sub, user
 
 A, B, U, V, N = script("a"), script("b"), user("u"), user("v"), script("n")
 OLD, NEW = process(U, V, B), process(U, V, N, B)
@@ -78,6 +78,27 @@ def test_l1_those_that_can_be_moved_are_and_the_others_are_told(bench: Bench) ->
     for result in results[:13]:
         assert bench.drive(result.instance) == "completed"
     assert bench.log.count("n") == 13
+
+
+@pytest.mark.parametrize("versions", [(OLD, process(sub("sp", U), V, B)), (process(sub("sp", U), V, B), OLD)])
+def test_instances_whose_tokens_get_into_a_sub_process_or_out_of_it_keep_their_own_data(
+    bench: Bench, versions: tuple[str, str]
+) -> None:
+    """What one of them holds must not get into the others with the proof that they share."""
+    bench.versions(*versions)
+    ids = [bench.start({"number": number}) for number in range(4)]
+    for id in ids[1:3]:
+        bench.draft(id, "u", draft=id)
+    before = {id: bench.tasks(id, "u")[0] for id in ids}
+    assert outcomes(bench, ids, policies=Policies(mapping={"u": "u"})) == {"migrated": 4}
+    for id in ids:
+        moved = bench.tasks(id, "u")[0]
+        assert (moved.task, moved.data, moved.changed) == (before[id].task, before[id].data, before[id].changed)
+        runner = bench.runner()
+        with runner.session(id, "look") as session:
+            assert session.running.situation() == runner.catalog.situation(bench.row(id).situation).body
+        assert bench.drive(id) == "completed"
+        assert bench.data(id).get("draft") == before[id].data.get("draft")
 
 
 def test_every_instance_moved_by_a_patch_keeps_its_own_data_deadlines_and_subscriptions(bench: Bench) -> None:

@@ -312,10 +312,14 @@ def test_c4_a_waiting_condition_goes_on_waiting_and_does_not_change(bench: Bench
     assert ("event-condition-changed", "c") in bench.refused(id, "p@3")
 
 
-def test_c1_a_waiting_event_moved_into_a_scope_is_refused(bench: Bench) -> None:
+def test_c1_a_waiting_event_gets_into_a_scope_with_a_mapping(bench: Bench) -> None:
     waiting = catch("c", by_message("m"))
-    bench.versions(catching(by_message("m")), [*ROOTS, process(sub("sp", waiting))])
-    assert any(element == "c" for _, element in bench.refused(bench.start(), force=True))
+    bench.versions(catching(by_message("m"), A), [*ROOTS, process(sub("sp", waiting), A)])
+    id = bench.start()
+    assert bench.proposals(id) == {"c": "c"}
+    bench.moved(id, map={"c": "c"})
+    bench.send(id, "m")
+    assert (bench.row(id).state, bench.log) == ("completed", ["a"])
 
 
 def event_gateway(*names: str, first: str = "c1") -> list[str]:

@@ -154,8 +154,6 @@ VERDICTS = {"unchanged": "moves", "migratable": "moves", "needs-mapping": "asks"
 STRICTER = {
     "B9 interrupting": "whether an armed event interrupts is a part of what is armed",
     "C4 condition": "the engine holds the condition in what is armed",
-    "S2 wrapped": "a token does not enter a scope",
-    "S3 unwrapped": "a token does not leave its scope",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 Spec = dict[str, Any]
 
 #: Suffixes of the helper nodes the engine puts around a model node.
-_HELPERS = (".BoundaryEventSplit", ".BoundaryEventJoin", " [child]", ".EndJoin")
+HELPERS = (".BoundaryEventSplit", ".BoundaryEventJoin", " [child]", ".EndJoin")
 
 #: What happens when a node is entered, and is not repeated for tasks that have been entered.
 _ENTRY = ("prescript", "data_input_associations", "io_specification")
@@ -22,19 +22,22 @@ class Names:
     """Translates the nodes of `old` into those of `spec`, which it may extend by nodes for history.
 
     One serves all scopes that run the same spec, so that what is history for one is no node for the others.
+
+    Args:
+        nodes: The nodes that the new version has, without those for history.
     """
 
-    def __init__(self, old: Spec, new: Spec, mapping: Mapping[str, str]) -> None:
+    def __init__(self, old: Spec, new: Spec, mapping: Mapping[str, str], nodes: Mapping[str, Spec]) -> None:
         self.old = old
         self.spec = new
-        self._nodes: Mapping[str, Spec] = dict(new["task_specs"])
+        self._nodes = nodes
         self._mapping = {**mapping, old["name"]: new["name"]} if old["name"] != new["name"] else dict(mapping)
 
     def new(self, name: str) -> str:
         """The name of the node in the new version, if it has it."""
         if name in self._mapping and name in self.old["task_specs"]:
             return self._mapping[name]
-        for suffix in _HELPERS:
+        for suffix in HELPERS:
             base = name.removesuffix(suffix)
             if base != name and base in self._mapping:
                 return self._mapping[base] + suffix

@@ -86,7 +86,12 @@ class Retargeted:
         faults: Why it cannot be moved; empty when it can.
         moves: Live tasks, with their old and new node.
         disarmed: Ids of boundary events taken off live tasks, and of event sub-processes that wait no more.
-        dropped: Ids of the tasks that went with them.
+        dropped: Ids of the tasks that went with them, and with sub-processes that were taken away.
+        wrapped: Ids of sub-processes that the new version has around tokens, and that began with them inside; each with
+            the id of its start event.
+        unwrapped: Ids of sub-processes that the new version does not have around tokens, and that were taken away.
+        crossed: Ids of the live tasks that got into one, or out of one.
+        asked: Those of which no mapping says that they go there: what speaks against it, and where that is, in words.
         armed: Ids of boundary events put on live tasks, and of event sub-processes that wait now.
         subscribed: Armed events whose definition changed.
         started: Ids of branches that were started.
@@ -104,6 +109,10 @@ class Retargeted:
     moves: list[Move] = field(default_factory=list)
     disarmed: list[str] = field(default_factory=list)
     dropped: set[str] = field(default_factory=set)
+    wrapped: dict[str, str] = field(default_factory=dict)
+    unwrapped: list[str] = field(default_factory=list)
+    crossed: set[str] = field(default_factory=set)
+    asked: list[tuple[Fault, str]] = field(default_factory=list)
     armed: list[str] = field(default_factory=list)
     subscribed: list[Subscribed] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
