@@ -60,7 +60,7 @@ def refusals(request: Request, before: Running, found: Retargeted) -> Iterator[B
         if change.before.id in request.mapping and change.kind == "renamed":
             continue
         for view in live.get(change.before.id, ()):
-            if view.task in found.crossed and change.rule in _CROSSED:
+            if (view.task in found.crossed and change.rule in _CROSSED) or view.type in _GOVERNED.get(change.rule, ()):
                 continue
             yield Blocker(
                 change.rule,
@@ -79,12 +79,14 @@ _REFUSED_IN_PROGRESS = frozenset(
     {
         "multi-instance-data-changed",
         "error-code-changed",
-        "event-condition-changed",
         "boundary-interrupting-changed",
         "call-target-changed",
     }
 )
 
+
+#: Types of nodes by the rule that the move itself looks after.
+_GOVERNED = {"boundary-interrupting-changed": ("boundaryEvent",)}
 
 #: What the models say of nodes that get into a sub-process or out of it. Where tasks went with them, it is no reason.
 _CROSSED = frozenset({"node-moved-scope"})
@@ -176,6 +178,8 @@ def _lost(before: Running, after: Running, found: Retargeted) -> Iterator[Blocke
     for view in before.tasks():
         moved = now.get(view.task)
         if view.task in found.dropped:
+            continue
+        if view.task in found.happened and moved is not None:
             continue
         if view.state in LIVE and view.id not in found.reset and _is_lost(view, moved):
             yield _broken(view, "its task would be lost")

@@ -43,7 +43,8 @@ def looks_at_data(plan: Plan) -> bool:
     asked = policies.data or policies.script is not None or policies.reset or policies.start
     restarted = policies.timers == "restart" and plan.subscriptions
     failed = any(blocker.rule in _OF_DATA for blocker in (*plan.blockers, *plan.overridden))
-    return bool(asked or restarted or failed or plan.armed or plan.started or plan.reset)
+    looked = any(each.kind == "condition" for each in plan.subscriptions)
+    return bool(asked or restarted or failed or looked or plan.armed or plan.started or plan.reset)
 
 
 @dataclass(frozen=True, slots=True)

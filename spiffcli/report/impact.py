@@ -177,7 +177,7 @@ def effect_lines(instance: Document, width: int, *, many: bool = False) -> Itera
 
 def _subscriptions(subscriptions: Sequence[Document], width: int, many: bool) -> Iterator[Line]:
     for each in subscriptions:
-        kind = "deadline" if each["kind"] == "timer" else "event"
+        kind = "deadline" if each["kind"] == "timer" else each["kind"]
         before, after = (_moment(each[side]) for side in ("before", "after"))
         if many and kind == "deadline":
             what = "each keeps its own deadline" if before == after else f"each gets another deadline (one: {after})"

@@ -17,6 +17,7 @@ from .build import (
     duration,
     end,
     error,
+    event_sub,
     gateway,
     message,
     on_condition,
@@ -174,11 +175,51 @@ def test_b8_a_changed_message_name_is_kept_or_updated_and_told(bench: Bench, pol
     assert (bench.row(id).state, bench.log) == ("completed", ["n"])
 
 
+@pytest.mark.parametrize("trigger", [by_message("m"), duration("PT1H"), cycle("R3/PT1H")])
 @pytest.mark.parametrize("before", [True, False])
-def test_b9_an_armed_event_does_not_change_whether_it_interrupts(bench: Bench, before: bool) -> None:
-    trigger = by_message("m")
+def test_b9_an_armed_event_may_begin_to_interrupt_or_stop_to(bench: Bench, before: bool, trigger: str) -> None:
+    """What happens from now on is what happens to a new instance."""
     bench.versions(with_boundary(trigger, interrupting=before), with_boundary(trigger, interrupting=not before))
-    assert ("boundary-interrupting-changed", "x") in bench.refused(bench.start())
+    logs = []
+    for old in (True, False):
+        bench.log.clear()
+        id = bench.start(ref="p@1" if old else "p@2")
+        waits = bench.waits(id)
+        if old:
+            bench.moved(id)
+            assert bench.waits(id) == waits
+        if "message" in trigger:
+            bench.send(id, "m")
+        else:
+            bench.wait(HOUR + 1)
+        logs.append((bench.drive(id), list(bench.log)))
+    assert logs[0] == logs[1]
+    assert logs[0][0] == "completed"
+
+
+@pytest.mark.parametrize("trigger", [by_message("m"), duration("PT1H"), cycle("R3/PT1H")])
+def test_b9_an_event_that_has_happened_does_not_interrupt_in_hindsight(bench: Bench, trigger: str) -> None:
+    bench.versions(with_boundary(trigger, interrupting=False), with_boundary(trigger))
+    id = bench.start()
+    if "message" in trigger:
+        bench.send(id, "m")
+    else:
+        bench.wait(HOUR + 1)
+    assert bench.log == ["n"]
+    assert ("boundary-interrupting-changed", "x") in bench.refused(id, force=True)
+    assert (bench.drive(id), bench.log[-2:]) == ("completed", ["U:u", "b"])
+    later = bench.start()
+    bench.complete(later, "u")
+    assert bench.row(later).state == "completed"
+
+
+@pytest.mark.parametrize("interrupting", [True, False])
+def test_b9_an_event_sub_process_does_not_change_whether_it_interrupts(bench: Bench, interrupting: bool) -> None:
+    def version(interrupts: bool) -> str:
+        return process(U, B, event_sub("es", duration("PT1H"), N, interrupting=interrupts))
+
+    bench.versions(version(interrupting), version(not interrupting))
+    assert bench.refused(bench.start(), force=True)
 
 
 def test_b10_an_event_that_has_fired_does_not_fire_again(bench: Bench) -> None:
@@ -302,14 +343,55 @@ def test_c3_a_duration_never_becomes_a_date(bench: Bench) -> None:
     assert {rule for rule, _ in bench.refused(bench.start())} == {"event-definition-type-changed"}
 
 
-def test_c4_a_waiting_condition_goes_on_waiting_and_does_not_change(bench: Bench) -> None:
-    bench.versions(
-        catching(on_condition("False"), A), catching(on_condition("False"), N), catching(on_condition("True"), A)
-    )
+def test_c4_a_waiting_condition_goes_on_waiting(bench: Bench) -> None:
+    bench.versions(catching(on_condition("False"), A), catching(on_condition("False"), N))
     id = bench.start()
     bench.moved(id)
-    assert bench.row(id).state == "running"
-    assert ("event-condition-changed", "c") in bench.refused(id, "p@3")
+    assert (bench.row(id).state, bench.tasks(id, "c")[0].state) == ("running", "WAITING")
+
+
+def beside(condition: str) -> list[str]:
+    """A condition that is waited for while a person works beside it."""
+    nodes = [gateway("parallel", "g"), U, catch("c", on_condition(condition)), A]
+    return [*ROOTS, process(*nodes, flows="start>g g>u g>c c>a a>end u>end")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "condition", "state"), [("keep", "False", "running"), ("update", "True", "completed")]
+)
+def test_c4_a_changed_condition(bench: Bench, policy: str, condition: str, state: str) -> None:
+    bench.versions(beside("False"), beside("True"))
+    id = bench.start()
+    (told,) = bench.moved(id, events=policy).subscriptions
+    assert (told.element, told.kind, told.before, told.after) == ("c", "condition", "False", condition)
+    bench.complete(id, "u")
+    assert (bench.row(id).state, "a" in bench.log) == (state, state == "completed")
+
+
+def test_c4_a_changed_condition_that_holds_lets_the_event_happen(bench: Bench) -> None:
+    """Nothing else moves that would make the engine look at it."""
+    bench.versions(catching(on_condition("n > 1"), A), catching(on_condition("n > 0"), A))
+    holds, other = bench.start({"n": 1}), bench.start({"n": 0})
+    for id in (holds, other):
+        bench.moved(id, events="update")
+    bench.runner().tick()
+    assert (bench.row(holds).state, bench.row(other).state, bench.log) == ("completed", "running", ["a"])
+
+
+def test_c4_a_changed_condition_that_fails_leaves_the_instance_as_it_was(bench: Bench) -> None:
+    bench.versions(catching(on_condition("n > 1"), A), catching(on_condition("missing > 0"), A))
+    id = bench.start({"n": 1})
+    assert {rule for rule, _ in bench.refused(id, events="update", force=True)} == {"script-failed"}
+
+
+@pytest.mark.parametrize("interrupting", [True, False])
+def test_c4_a_changed_condition_of_a_boundary_event(bench: Bench, interrupting: bool) -> None:
+    conditions = (on_condition("n > 1"), on_condition("n > 0"))
+    bench.versions(*(with_boundary(each, interrupting=interrupting) for each in conditions))
+    id = bench.start({"n": 1})
+    bench.moved(id, events="update")
+    bench.runner().tick()
+    assert (bench.drive(id), bench.log) == ("completed", ["n"] if interrupting else ["n", "U:u", "b"])
 
 
 def test_c1_a_waiting_event_gets_into_a_scope_with_a_mapping(bench: Bench) -> None:

@@ -2,7 +2,7 @@
 
 The cases are those of the catalogue that can be told by two models and a state, each with the verdict of such a person:
 `moves` (nothing is lost, nothing done twice), `asks` (only a person can say what became of a node), `stays` (work would
-be lost, left out or done twice, or nobody can know). Where ours is stricter it is a price; where it is looser, a fault.
+be lost, left out or done twice, or nobody can know). Where ours is looser it is a fault; stricter it is nowhere.
 """
 
 from __future__ import annotations
@@ -150,12 +150,6 @@ CASES = (
 
 VERDICTS = {"unchanged": "moves", "migratable": "moves", "needs-mapping": "asks", "blocked": "stays"}
 
-#: Stricter than a person, and why.
-STRICTER = {
-    "B9 interrupting": "whether an armed event interrupts is a part of what is armed",
-    "C4 condition": "the engine holds the condition in what is armed",
-}
-
 
 def verdict(folder: Path, case: Case) -> str:
     folder.mkdir()
@@ -180,5 +174,4 @@ def test_few_moves_are_refused_that_a_person_would_allow(tmp_path: Path) -> None
     refused = [case.id for case in allowed if ours[case.id] == "stays"]
     print(f"{len(CASES)} cases; of {len(allowed)} that a person would allow {len(refused)} are refused: {refused}")
     assert (looser, unasked) == ([], [])
-    assert set(refused) == set(STRICTER)
-    assert len(refused) < len(allowed) / 10
+    assert refused == []

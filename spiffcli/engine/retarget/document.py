@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from SpiffWorkflow.util.task import TaskState
 
@@ -25,7 +25,7 @@ from spiffcli.engine.retarget.crossing import (
     wrap,
     wrappings,
 )
-from spiffcli.engine.retarget.names import Names, Spec, keep_subscription, subscribes_differently
+from spiffcli.engine.retarget.names import Names, Spec, is_condition, keep_subscription, subscribes_differently
 from spiffcli.engine.retarget.values import Fault, Move, Policies, Retargeted, Subscribed
 from spiffcli.engine.workflow import SpecSource
 from spiffcli.values import digest
@@ -61,6 +61,7 @@ class Rewriting:
         changed_paths: New names of nodes behind which the path differs.
         cut: Ids of tasks behind which predicted tasks were taken out.
         other_timers: Ids of tasks whose timer the new version sets to another time.
+        other_conditions: Ids of tasks that wait for another condition from now on.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Rewriting:
         self.changed_paths: set[str] = set()
         self.cut: set[str] = set()
         self.other_timers: set[str] = set()
+        self.other_conditions: set[str] = set()
         specs = source.specs(target)
         self._main, self._hashes = specs.main, specs.hashes
         self._old_specs: dict[str, Spec] = {}
@@ -309,6 +311,8 @@ class Rewriting:
         if task_id in self._begun or task_id in self._left or name not in names.old["task_specs"]:
             return True
         waiting = state == TaskState.WAITING
+        if names.interrupts_differently(name):
+            self._check_interrupting(scope, task_id, task, names)
         if names.fits(name) and not (waiting and names.waits_differently(name)):
             if not state & (PREDICTED | HISTORY):
                 self._move_live(task_id, task, names)
@@ -327,6 +331,23 @@ class Rewriting:
         else:
             self._live_node_gone(scope, task_id, task, names)
         return True
+
+    def _check_interrupting(self, scope: Scope, task_id: str, task: dict[str, Any], names: Names) -> None:
+        """An event that has not happened may begin to interrupt, or stop to; one that has would do so in hindsight."""
+        tasks = scope["tasks"]
+        happened = task["state"] == TaskState.COMPLETED or any(
+            not tasks[child]["state"] & PREDICTED for child in task["children"]
+        )
+        if task["state"] & PREDICTED or not (happened or task["state"] & (TaskState.READY | TaskState.ERROR)):
+            return
+        hosts = (tasks[id] for id in tasks[task["parent"]]["children"])
+        if any(is_live(host) and names.node(host["spec"])["typename"] != "BoundaryEvent" for host in hosts):
+            node = names.node(task["spec"])
+            message = f"'{label_of(node)}' has happened, and in the new version it "
+            message += "does not interrupt" if node["cancel_activity"] else "would have interrupted"
+            message += " the task that is still open."
+            fix = "Complete that task first, then migrate."
+            self._fault("boundary-interrupting-changed", task_id, task, node, message, fix)
 
     def _drop_unstarted(self, task_id: str, node: Spec) -> bool:
         """Take out an event sub-process that still waits to be started; whether it was one."""
@@ -361,11 +382,15 @@ class Rewriting:
                 self.other_timers.add(task_id)
             if not subscribes_differently(before, after):
                 continue
-            wanted = after.get("name")
+            told = "expression" if is_condition(before) else "name"
+            old, wanted = before.get(told), after.get(told)
             if self.policies.events == "keep":
                 keep_subscription(before, after)
-                wanted = before.get("name")
-            self.result.subscribed.append(Subscribed(task_id, element, "event", before.get("name"), wanted))
+                wanted = old
+            elif is_condition(before):
+                self.other_conditions.add(task_id)
+            kind: Literal["condition", "event"] = "condition" if is_condition(before) else "event"
+            self.result.subscribed.append(Subscribed(task_id, element, kind, old, wanted))
 
     def _keep_as_history(self, scope: Scope, task_id: str, task: dict[str, Any], names: Names) -> None:
         name = task["spec"]

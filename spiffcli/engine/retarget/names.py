@@ -17,6 +17,9 @@ _ENTRY = ("prescript", "data_input_associations", "io_specification")
 #: What of an event definition decides which event it catches.
 _SUBSCRIPTION = ("name", "correlation_properties")
 
+#: The same of one that waits for a condition to hold.
+_CONDITION = ("expression",)
+
 
 class Names:
     """Translates the nodes of `old` into those of `spec`, which it may extend by nodes for history.
@@ -63,6 +66,12 @@ class Names:
         after = (self.target(name) or {}).get("event_definition") or {}
         return before.get("typename") != after.get("typename")
 
+    def interrupts_differently(self, name: str) -> bool:
+        """Whether a boundary event interrupts in one version only."""
+        before, after = self.old["task_specs"].get(name, {}), self.target(name) or {}
+        both = before.get("typename") == after.get("typename") == "BoundaryEvent"
+        return both and before["cancel_activity"] != after["cancel_activity"]
+
     def entered_differently(self, name: str) -> bool:
         """Whether the new version does something on the way into a node that the old one did not."""
         before, after = self.node(name), self.target(name) or {}
@@ -108,13 +117,20 @@ class Names:
         }
 
 
-def keep_subscription(before: Spec, after: Spec) -> bool:
-    """Let `after` wait for what `before` waits for; whether that was something else."""
-    differs = any(before.get(key) != after.get(key) for key in _SUBSCRIPTION)
-    after.update({key: before[key] for key in _SUBSCRIPTION if key in before})
-    return differs
+def is_condition(definition: Spec) -> bool:
+    """Whether an event definition waits for a condition to hold."""
+    return bool(definition.get("typename") == "ConditionalEventDefinition")
+
+
+def _decisive(definition: Spec) -> tuple[str, ...]:
+    return _CONDITION if is_condition(definition) else _SUBSCRIPTION
+
+
+def keep_subscription(before: Spec, after: Spec) -> None:
+    """Let `after` wait for what `before` waits for."""
+    after.update({key: before[key] for key in _decisive(before) if key in before})
 
 
 def subscribes_differently(before: Spec, after: Spec) -> bool:
     """Whether two event definitions of one kind catch different events."""
-    return any(before.get(key) != after.get(key) for key in _SUBSCRIPTION)
+    return any(before.get(key) != after.get(key) for key in _decisive(before))

@@ -78,6 +78,7 @@ class _Settling:
         self._arm_boundaries(task)
         if task.state == TaskState.WAITING and hasattr(task.task_spec, "event_definition"):
             self._renew_timers(task)
+            self._look_at_condition(task)
 
     def _predict_again(self, task: Task) -> None:
         workflow = task.workflow
@@ -112,6 +113,12 @@ class _Settling:
                 continue
             after = deadline(task, definition)
             self.result.subscribed.append(Subscribed(str(task.id), bpmn_id(task.task_spec), "timer", before, after))
+
+    def _look_at_condition(self, task: Task) -> None:
+        """Let a condition that is new hold at once: the engine looks again only when another task moves."""
+        if str(task.id) in self.rewriting.other_conditions and task.task_spec.event_definition.has_fired(task):
+            task._ready()
+            self.result.happened.add(str(task.id))
 
     def _start_branches(self, workflow: Any) -> None:
         for task in list(workflow.tasks.values()):

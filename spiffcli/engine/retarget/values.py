@@ -16,7 +16,7 @@ class Policies:
     Attributes:
         mapping: New node (or sub-process) id by old one, for nodes that were renamed.
         timers: Whether running timers keep their deadline, or start anew by the new version's expression.
-        events: Whether armed messages and signals keep the name they wait for, or wait for the new one.
+        events: Whether armed messages, signals and conditions keep what they wait for, or wait for the new one.
         start: Ids of nodes that begin a branch which is new at a gateway the instance has passed: they are started.
         reset: Ids of nodes, old or new, whose live tasks are entered again, from the data of the task before.
         data: Values merged into the data of the live tasks.
@@ -66,13 +66,13 @@ class Subscribed:
     """An armed event whose definition changed, and what it waits for.
 
     Attributes:
-        kind: `timer` or `event`.
-        before, after: Deadline in seconds since the epoch, or name of the message or signal.
+        kind: `timer`, `event` or `condition`.
+        before, after: Deadline in seconds since the epoch, name of the message or signal, or the condition.
     """
 
     task: str
     element: str
-    kind: Literal["timer", "event"]
+    kind: Literal["timer", "event", "condition"]
     before: float | str | None
     after: float | str | None
 
@@ -94,6 +94,7 @@ class Retargeted:
         asked: Those of which no mapping says that they go there: what speaks against it, and where that is, in words.
         armed: Ids of boundary events put on live tasks, and of event sub-processes that wait now.
         subscribed: Armed events whose definition changed.
+        happened: Ids of the tasks among them whose condition holds, so that they go on.
         started: Ids of branches that were started.
         reset: Ids of nodes whose tasks were entered again.
         kept_as_history: Ids of finished tasks' nodes that the new version lacks.
@@ -115,6 +116,7 @@ class Retargeted:
     asked: list[tuple[Fault, str]] = field(default_factory=list)
     armed: list[str] = field(default_factory=list)
     subscribed: list[Subscribed] = field(default_factory=list)
+    happened: set[str] = field(default_factory=set)
     started: list[str] = field(default_factory=list)
     reset: list[str] = field(default_factory=list)
     kept_as_history: list[str] = field(default_factory=list)
