@@ -272,3 +272,31 @@ def test_a_non_interrupting_event_sub_process_runs_beside_the_process(world: Wor
     running = world.reload(world.send(world.start("v"), "signal", "alarm"))
     assert {task.id for task in running.human_tasks()} == {"ask", "clear"}
     assert world.drive(running).state == "completed"
+
+
+@pytest.mark.parametrize("handler", ["<userTask id='h'/>", "<subProcess id='h'>{}</subProcess>"])
+@pytest.mark.parametrize("repetition", ["R1/PT1H", "R3/PT1H"])
+def test_what_a_cycle_timer_has_set_off_outlives_the_task(
+    world: World, tmp_path: Path, handler: str, repetition: str
+) -> None:
+    """Whether it fires again or not; the timer itself ends with the task."""
+    inner = (
+        "<startEvent id='hs'/><userTask id='inner'/><endEvent id='he'/>"
+        "<sequenceFlow id='h1' sourceRef='hs' targetRef='inner'/><sequenceFlow id='h2' sourceRef='inner' targetRef='he'/>"
+    )
+    cycle = f"<timerEventDefinition><timeCycle>'{repetition}'</timeCycle></timerEventDefinition>"
+    body = (
+        chain('<userTask id="u"/>') + f"<boundaryEvent id='x' attachedToRef='u' cancelActivity='false'>{cycle}"
+        f"</boundaryEvent>{handler.format(inner)}<endEvent id='xe'/>"
+        "<sequenceFlow id='x1' sourceRef='x' targetRef='h'/><sequenceFlow id='x2' sourceRef='h' targetRef='xe'/>"
+    )
+    world.deploy("v1", model(tmp_path, body))
+    running = world.start("v1")
+    world.clock.advance(3601)
+    running = world.reload(world.advance(running))
+    left = [task.id for task in running.human_tasks() if task.id != "u"]
+    running = world.reload(world.complete(running, "u"))
+    assert [task.id for task in running.human_tasks()] == left
+    assert running.subscriptions() == []
+    assert world.complete(running, left[0]).state == "completed"
+    assert len(left) == 1

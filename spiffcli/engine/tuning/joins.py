@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from SpiffWorkflow.bpmn.specs.control import _EndJoin
+from SpiffWorkflow.bpmn.specs.control import BoundaryEventJoin, _EndJoin
 from SpiffWorkflow.bpmn.specs.mixins.inclusive_gateway import InclusiveGateway
 from SpiffWorkflow.bpmn.specs.mixins.parallel_gateway import ParallelGateway
 from SpiffWorkflow.bpmn.specs.mixins.unstructured_join import UnstructuredJoin
@@ -26,6 +26,9 @@ from spiffcli.engine.tuning.flows import Approach, flows
 from spiffcli.engine.tuning.overrides import Overrides
 
 FIXES = Overrides()
+
+_PREDICTED = TaskState.PREDICTED_MASK | TaskState.FUTURE
+_LIVE = TaskState.READY | TaskState.WAITING | TaskState.STARTED | TaskState.ERROR
 
 
 @FIXES.method(ParallelGateway)
@@ -107,6 +110,36 @@ def _run_hook(self: Any, my_task: Any) -> bool:
             task._drop_children(force=True)
     my_task._inherit_data()
     return True
+
+
+_engine_boundary_check = BoundaryEventJoin._check_threshold_structured
+
+
+def _boundary_check(self: Any, my_task: Any) -> tuple[bool, list[Any]]:
+    """Fault: what a cycle timer has set off hangs below the timer, which waits for its next time; when the activity
+    ended, the timer was cancelled, and the open tasks that it had set off went with it.
+    """
+    finished, cancel = _engine_boundary_check(self, my_task)
+    set_off = [task for task in cancel if task.state == TaskState.WAITING and any(_set_off(self, task))]
+    for task in set_off:
+        task.workflow.top_workflow.event_manager.remove_task(task)
+        task._set_state(TaskState.COMPLETED)
+        for child in [each for each in task.children if each.has_state(_PREDICTED)]:
+            task.workflow._remove_task(child.id)
+    return finished, [task for task in cancel if task not in set_off]
+
+
+def _set_off(join: Any, event: Any) -> Iterator[Any]:
+    """The open tasks that a boundary event has set off, however far they have got."""
+    stack = [child for child in event.children if child.task_spec is not join]
+    while stack:
+        task = stack.pop()
+        if task.has_state(_LIVE):
+            yield task
+        stack.extend(task.children)
+
+
+FIXES.set(BoundaryEventJoin, "_check_threshold_structured", _boundary_check)
 
 
 def _arrived(spec: Any, my_task: Any) -> set[str]:
