@@ -47,6 +47,9 @@ _SHARED: Mapping[str, frozenset[str]] = {
 #: Parts of a decision: nodes refer to the decision, not to them.
 _DECISION_PARTS = frozenset({"decision", "input", "output", "rule"})
 
+#: Nodes whose lane is that of what lies inside of them, too.
+_SUB_PROCESSES = frozenset({"subProcess", "transaction", "adHocSubProcess"})
+
 #: Elements that stand for the process as a whole.
 _WHOLE = frozenset({"process", "participant", "collaboration"})
 
@@ -75,6 +78,7 @@ class _Known:
         self._conditions: set[str] = set()
         self._kinds: dict[str, set[str]] = {"added": set(), "removed": set(), "moved": set()}
         self._whole = False
+        self._lanes_inside = False
         self._shared: list[tuple[frozenset[str], frozenset[str]]] = []
         for change in changes:
             self._note(change)
@@ -84,6 +88,8 @@ class _Known:
         ids = {change.element.id, change.before.id}
         if change.kind in self._kinds:
             self._kinds[change.kind].add(change.element.id)
+        if kind in _SUB_PROCESSES and (change.kind in self._kinds or change.path == "lane"):
+            self._lanes_inside = True
         if kind == "sequenceFlow":
             texts = {*_texts(change.old), *_texts(change.new)}
             (self._conditions if "condition" in change.path else self._ends).update(texts)
@@ -100,6 +106,8 @@ class _Known:
         if found.key == "present":
             return found.element in self._kinds["added" if found.after else "removed"] | self._kinds["moved"]
         if found.element in self._elements:
+            return True
+        if found.key == "lane" and self._lanes_inside:
             return True
         if found.key == "outputs":
             return self._explains_outputs(found)

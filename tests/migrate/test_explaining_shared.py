@@ -47,3 +47,11 @@ def test_a_changed_process_explains_itself_and_none_of_its_nodes() -> None:
     change = changed("process", "p", "New")
     own, node = Difference("", "correlation_keys", {}, {"k": []}), Difference("u", "script", "a", "b")
     assert list(unexplained([own, node], [change])) == [node]
+
+
+@pytest.mark.parametrize(("path", "explained"), [("lane", True), ("name", False)])
+def test_a_sub_process_takes_what_lies_in_it_to_another_lane(path: str, explained: bool) -> None:
+    ref = ElementRef("sp", "subProcess", "sp", "p")
+    change = Change("some-rule", "changed", "warn", ref, path, "clerk", "boss", was=ref)
+    lane, script = Difference("u", "lane", "clerk", "boss"), Difference("u", "script", "a", "b")
+    assert list(unexplained([lane, script], [change])) == ([script] if explained else [lane, script])
