@@ -31,7 +31,7 @@ from .models import SCOPES, Document, Element, edited
 
 #: Live instances that are planned and driven; `RUNNER_FUZZ_EXAMPLES` for a longer run.
 #: Random models in a pipeline: enough for two thousand live instances.
-PIPELINE = 1700
+PIPELINE = 2000
 EXAMPLES = int(os.environ.get("RUNNER_FUZZ_EXAMPLES", PIPELINE if os.environ.get("CI") else 100))
 BUDGET = 300
 #: More than any of these models takes that ends; those that do not end say nothing.
