@@ -25,7 +25,7 @@ from spiffcli.values import Instance
 
 from ..migrate.bench import Bench
 from .models import Document
-from .test_migration_fuzz import pairs
+from .test_migration_fuzz import Pair, pairs
 
 EXAMPLES = int(os.environ.get("RUNNER_FUZZ_EXAMPLES", "60"))
 
@@ -106,9 +106,7 @@ def test_a_fleet_is_judged_and_moved_as_each_instance_would_be() -> None:
         force=st.booleans(),
         policies=st.sampled_from([{}, {}, {"timers": "restart"}, {"events": "update"}, {"data": {"y": 1}}]),
     )
-    def holds(
-        pair: tuple[Document, Document], choices: list[tuple[int, int]], force: bool, policies: dict[str, Any]
-    ) -> None:
+    def holds(pair: Pair, choices: list[tuple[int, int]], force: bool, policies: dict[str, Any]) -> None:
         counts.update(_judged_and_moved(pair, choices, force, policies))
 
     holds()
@@ -116,19 +114,17 @@ def test_a_fleet_is_judged_and_moved_as_each_instance_would_be() -> None:
     assert counts["patched"] > EXAMPLES / 6, "a fleet in which nothing is moved by a patch proves little"
 
 
-def _judged_and_moved(
-    pair: tuple[Document, Document], choices: list[tuple[int, int]], force: bool, policies: dict[str, Any]
-) -> list[str]:
+def _judged_and_moved(pair: Pair, choices: list[tuple[int, int]], force: bool, policies: dict[str, Any]) -> list[str]:
     """Check a fleet; how each instance of it was moved."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         try:
-            ids = fleet_of(bench, *pair, choices)
+            ids = fleet_of(bench, pair.old, pair.new, choices)
         except (ModelError, RunnerError):
             event("not runnable")
             return []
         runner = bench.runner()
-        target = runner.target("proc@2", policies=Policies(**policies), force=force)
+        target = runner.target("proc@2", policies=Policies(mapping=pair.crossing, **policies), force=force)
         single = {id: plan_one(runner.context, runner.catalog.instance(id), target) for id in ids}
         _check_verdicts(runner.context, target, ids, single)
         moved = list(_check_moves(runner.context, target, ids, single))

@@ -228,6 +228,13 @@ class Pair:
     around: frozenset[str] = frozenset()
     led: frozenset[str] = frozenset()
 
+    @property
+    def crossing(self) -> dict[str, str]:
+        """Mappings of the nodes that got into that sub-process, or out of it."""
+        scopes = {node.id: node.scope for node in self.old.nodes}
+        moved = (node.id for node in self.new.nodes if scopes.get(node.id, node.scope) != node.scope)
+        return {id: id for id in moved}
+
 
 @st.composite
 def pairs(draw: Any) -> Pair:
