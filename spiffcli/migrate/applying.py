@@ -57,9 +57,11 @@ class Result:
         }
 
 
+#: What results and the history tell of a plan as lists of ids.
+_LISTED = ("skipped", "armed", "disarmed", "wrapped", "unwrapped", "started", "reset")
+
 #: What a result tells of its plan.
-_TOLD = ("blockers", "overridden", "mappings", "moves", "skipped", "armed", "disarmed", "started", "reset",
-         "subscriptions", "history", "rebound", "entered")  # fmt: skip
+_TOLD = ("blockers", "overridden", "mappings", "moves", *_LISTED, "subscriptions", "history", "rebound", "entered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ def noted(plan: Plan, preimage: str) -> dict[str, Any]:
         "target": plan.target,
         "plan": plan.hash,
         "moves": [list(move) for move in plan.moves],
-        **{name: list(getattr(plan, name)) for name in ("skipped", "armed", "disarmed", "started", "reset")},
+        **{name: list(getattr(plan, name)) for name in _LISTED},
         "overridden": [blocker.to_json() for blocker in plan.overridden],
         "rebound": [each.to_json() for each in plan.rebound],
         "policies": {name: value for name, value in policies.items() if value and value != "keep"},

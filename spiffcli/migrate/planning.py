@@ -106,6 +106,8 @@ def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
         pending=tuple(node for node in new_nodes if node in ahead),
         armed=tuple(found.armed),
         disarmed=tuple(found.disarmed),
+        wrapped=tuple(found.wrapped),
+        unwrapped=tuple(found.unwrapped),
         history=tuple(dict.fromkeys(found.kept_as_history)),
         subscriptions=tuple(found.subscribed),
         started=tuple(found.started),

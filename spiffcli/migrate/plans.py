@@ -155,6 +155,7 @@ class Plan:
         skipped: Ids of new nodes that the tokens cannot come to any more.
         pending: Ids of new nodes that lie ahead of the tokens.
         armed, disarmed: Ids of boundary events put on and taken off live tasks.
+        wrapped, unwrapped: Ids of sub-processes that began around live tasks, and that were taken away around them.
         history: Ids of finished nodes the new version lacks.
         subscriptions: Armed events whose definition changed, before and after.
         started: Ids of branches that are started.
@@ -184,6 +185,8 @@ class Plan:
     pending: tuple[str, ...] = ()
     armed: tuple[str, ...] = ()
     disarmed: tuple[str, ...] = ()
+    wrapped: tuple[str, ...] = ()
+    unwrapped: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
     subscriptions: tuple[Subscribed, ...] = ()
     started: tuple[str, ...] = ()
@@ -236,6 +239,8 @@ class Plan:
             "pending": list(self.pending),
             "armed": list(self.armed),
             "disarmed": list(self.disarmed),
+            "wrapped": list(self.wrapped),
+            "unwrapped": list(self.unwrapped),
             "history": list(self.history),
             "subscriptions": [asdict(each) for each in self.subscriptions],
             "started": list(self.started),

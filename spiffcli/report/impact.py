@@ -158,6 +158,8 @@ def effect_lines(instance: Document, width: int, *, many: bool = False) -> Itera
         ("New ahead", instance.get("pending", ())),
         ("Begins to wait for", instance["armed"]),
         ("No longer waits for", instance["disarmed"]),
+        ("Begins around open tasks", instance["wrapped"]),
+        ("Is taken away around open tasks", instance["unwrapped"]),
         ("Starts the branch at", instance["started"]),
         ("Enters again", instance["reset"]),
         ("Keeps as history, though the new version lacks it", instance["history"]),

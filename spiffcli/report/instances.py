@@ -15,6 +15,9 @@ from spiffcli.values import ActiveTask, HistoryEntry, Instance, JsonObject, Sour
 #: Digits of a commit that people read.
 _COMMIT = 12
 
+#: What the history lists of a migration.
+_MOVED = ("skipped", "armed", "disarmed", "wrapped", "unwrapped", "started", "reset")
+
 #: Characters of a value inside a line.
 _WIDEST = 200
 
@@ -140,7 +143,7 @@ def _migrated(found: Mapping[str, Any]) -> str:
     told = {
         "allowed": [f"{each['rule']}:{each['element']}" for each in found.get("overridden", ())],
         "moved": [f"{old} to {new}" for _, old, new in found.get("moves", ()) if old != new],
-        **{name: found.get(name) for name in ("skipped", "armed", "disarmed", "started", "reset")},
+        **{name: found.get(name) for name in _MOVED},
         **{name: policies.get(name) for name in ("timers", "events", "data", "script")},
         "changed what is meant by": [each["element"] for each in found.get("rebound", ())],
         "plan": found.get("plan"),

@@ -213,7 +213,8 @@ def test_boundary_events_of_the_new_sub_process_are_armed_and_can_come(bench: Be
     bench.versions(process(U, B), process(sub("sp", U), late, B))
     for come in (False, True):
         id = bench.start()
-        assert bench.moved(id, map=HERE).armed == ("late",)
+        moved = bench.moved(id, map=HERE)
+        assert (moved.armed, moved.wrapped, moved.skipped) == (("late",), ("sp",), ())
         assert bench.waits_for(id) == ["timer"]
         if come:
             bench.wait(3700)
@@ -227,7 +228,8 @@ def test_boundary_events_of_a_sub_process_that_is_gone_wait_no_more(bench: Bench
     late = boundary("late", "sp", duration("PT1H"))
     bench.versions(process(sub("sp", A, U), late, B), process(A, U, B))
     id = bench.start()
-    assert bench.moved(id, map=HERE).disarmed == ("late",)
+    moved = bench.moved(id, map=HERE)
+    assert (moved.disarmed, moved.unwrapped) == (("late",), ("sp",))
     assert bench.waits_for(id) == []
     bench.wait(7200)
     assert (bench.open(id), bench.drive(id), bench.log) == (["u"], "completed", ["a", "U:u", "b"])

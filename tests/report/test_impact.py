@@ -31,6 +31,8 @@ EFFECTS: dict[str, list[Any]] = {
         "skipped",
         "armed",
         "disarmed",
+        "wrapped",
+        "unwrapped",
         "started",
         "reset",
         "history",

@@ -98,13 +98,13 @@ RULES = (
         "nodes sub-processes",
         (
             "Sub-processes have data, boundary events and an end of their own. A node that moves across such a "
-            "border runs under other rules, and a task that stands on it belongs to a child that does not exist, "
-            "or to one that no longer does."
+            "border runs under other rules, and a task that stands on it gets into a child that does not exist yet, "
+            "or out of one that no longer does."
         ),
         "`Enter address` moved into the new sub-process `Collect data`.",
         active=(
-            "The task runs inside another scope than the model now says; complete it first, or map it to a node "
-            "of the same scope."
+            "The task gets into another scope, or out of its own, if a mapping says so and the sub-process does "
+            "nothing but hold its nodes; otherwise complete it first."
         ),
         completed="It was done in its old scope; data it left there stay there.",
     ),
@@ -132,8 +132,8 @@ RULES = (
         ),
         "The sub-process `Collect data` was dissolved and its tasks put into the process.",
         active=(
-            "A child of the instance runs in a sub-process that no longer exists; complete it first, or map the "
-            "tasks inside."
+            "A child of the instance runs in a sub-process that no longer exists; map the tasks inside to nodes "
+            "outside, or complete it first."
         ),
         completed="What it did stays in the history.",
         opposite="subprocess-added",
@@ -208,7 +208,7 @@ RULES = (
         "nodes boundary-events",
         "Whether the event ends the activity (or the scope, for event sub-processes) or runs beside it.",
         "The reminder timer was set to interrupt the task.",
-        active="The armed event was set up under the old rule; it must be armed anew under the new one.",
+        active="An event that has not happened yet follows the new rule; one that has holds the open activity back.",
         completed="The activity is done; the event does not concern the instance.",
     ),
     make(
