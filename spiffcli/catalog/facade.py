@@ -414,6 +414,12 @@ class Catalog:
 
         return tuple(self.definition(id) for id in started_by(self.reader, self.scope, kind, name))
 
+    def suspended_starts(self, kind: str, name: str) -> tuple[Definition, ...]:
+        """The definitions a message or signal would start if they were not suspended."""
+        from spiffcli.catalog.starting import suspended_starts
+
+        return tuple(self.definition(id) for id in suspended_starts(self.reader, self.scope, kind, name))
+
     def start_names(self, kind: str) -> tuple[str, ...]:
         """Names of the messages or signals that start something, in order."""
         from spiffcli.catalog.starting import start_names

@@ -38,6 +38,21 @@ def started_by(reader: Reader, scope: Scope, kind: str, name: str) -> tuple[str,
     return tuple(each.starts_id for each in own or found if each.starts_id)
 
 
+def suspended_starts(reader: Reader, scope: Scope, kind: str, name: str) -> tuple[str, ...]:
+    """Ids of the definitions that an event would start if they were not suspended: the newest of each key.
+
+    Args:
+        kind, name: As of `started_by`.
+    """
+    wanted = event(kind, name)
+    found = []
+    for record in _visible(reader, scope):
+        row = reader.get("definition", record.latest_id) if record.latest_id and record.kind in STARTABLE else None
+        if row is not None and row.fields.get("suspended", False) and wanted in starts_of(row):
+            found.append(row.id)
+    return tuple(found)
+
+
 def start_names(reader: Reader, scope: Scope, kind: str) -> tuple[str, ...]:
     """Names of the messages or signals that start something, in order."""
     prefix = event(kind, "")

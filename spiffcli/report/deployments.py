@@ -121,6 +121,7 @@ def why_json(
         "schema": "runner/why/1",
         "spec": _short(definition),
         "previous": None if previous is None else _short(previous),
+        "forced": is_forced(definition, previous),
         "created": definition.created,
         "user": definition.user,
         "source": _source_json(definition.source),
@@ -141,7 +142,16 @@ def why_title(definition: Definition, previous: Definition | None) -> str:
     commit = commit_in_words(definition.source)
     whence = f" from commit {commit}" if commit else ""
     who = f"{definition.label} was added at {when(definition.created)} by {definition.user or 'unknown'}{whence}"
-    return f"{who}." if previous is not None else f"{who}; it is the first version there is."
+    if previous is None:
+        return f"{who}; it is the first version there is."
+    if not is_forced(definition, previous):
+        return f"{who}."
+    return f"{who}, by force (--force-new): its content is that of {previous.label}."
+
+
+def is_forced(definition: Definition, previous: Definition | None) -> bool:
+    """Whether a version was made although nothing had changed since the one before."""
+    return previous is not None and previous.version == definition.version - 1 and previous.hash == definition.hash
 
 
 def rebound_cells(rebound: Iterable[Rebound]) -> list[list[str]]:

@@ -230,6 +230,14 @@ def _nobody_waits(context: Context, event: Event, instance: Instance | None) -> 
             hint=f"It is waited for by {_listed(others, event)}{', suspended' if suspended else ''}.",
             candidates=[row.id for row in others],
         )
+    suspended_starts = context.catalog.suspended_starts(event.kind, event.name) if instance is None else ()
+    if suspended_starts:
+        labels = [each.label for each in suspended_starts]
+        return NotFoundError(
+            f"No instance waits for the {event.kind} '{event.name}', and what it would start is suspended.",
+            hint=f"It would start {', '.join(labels)}; let it with: runner activate {labels[0]}.",
+            candidates=labels,
+        )
     names = _names_waited_for(context, event.kind, instance)
     return NotFoundError(
         f"{who} for the {event.kind} '{event.name}'.",

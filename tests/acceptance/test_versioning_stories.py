@@ -62,6 +62,10 @@ def test_w2_the_same_again_is_no_version_unless_forced(cli: Cli) -> None:
     assert again.lines()[0].endswith("order@1  process  unchanged since version 1")
     assert notes(add(cli, "order", 1, "--force-new"), "same-as") == ["order@2 has the same content as version 1."]
     assert versions(cli) == ["order@1", "order@2"]
+    assert cli.document("why", "order@2")["forced"] is True
+    assert "by force (--force-new): its content is that of order@1." in " ".join(
+        cli.ok("why", "order@2").stdout.split()
+    )
 
 
 def test_w3_a_shape_that_moves_and_white_space_make_no_version(cli: Cli) -> None:
@@ -463,7 +467,7 @@ def test_w21_a_partial_deployment_is_bound_to_what_is_there_and_stays_so(cli: Cl
     again = cli.document("add", "-b", "order.bpmn")
     assert [(each["version"], each["new"]) for each in again["specs"]] == [(2, True)], "what it is bound to differs"
     why = cli.document("why", "order@2")
-    assert (why["previous"]["version"], why["changed"]) == (1, ["process:tax"])
+    assert (why["previous"]["version"], why["changed"], why["forced"]) == (1, ["process:tax"], False)
     assert why["rebound"] == [
         {"element": "order_calls_tax", "kind": "process", "key": "tax", "before": "tax@1", "after": "tax@2"}
     ]

@@ -254,6 +254,18 @@ def suspend(runner: Runner, ref: str) -> None:
     runner.catalog.suspend(ref, instances=True)
 
 
+def test_an_event_whose_versions_are_all_suspended_says_so(bench: Bench) -> None:
+    start = '<startEvent id="start"><messageEventDefinition messageRef="ping"/></startEvent>'
+    model = process("hear", manual("begin")).replace('<startEvent id="start"/>', start)
+    bench.add("hear", message("ping"), model)
+    bench.runner().catalog.suspend("hear")
+    with pytest.raises(NotFoundError, match="what it would start is suspended") as caught:
+        send(bench, "ping")
+    assert "runner activate hear@1" in str(caught.value.hint)
+    bench.runner().catalog.activate("hear")
+    assert len(send(bench, "ping")) == 1
+
+
 def test_a_suspended_instance_rests(bench: Bench) -> None:
     bench.add("hear", message("ping"), process("hear", manual("begin"), receive("got", "ping")))
     bench.add("call", message("ping"), process("call", throw("say", "ping")))
