@@ -142,6 +142,7 @@ def _migrated(found: Mapping[str, Any]) -> str:
     policies = found.get("policies", {})
     told = {
         "allowed": [f"{each['rule']}:{each['element']}" for each in found.get("overridden", ())],
+        "mapped": [f"{old}={new}" for old, new in policies.get("mapping", {}).items()],
         "moved": [f"{old} to {new}" for _, old, new in found.get("moves", ()) if old != new],
         **{name: found.get(name) for name in _MOVED},
         **{name: policies.get(name) for name in ("timers", "events", "data", "script")},

@@ -6,7 +6,7 @@ items and running children, and touches only what the new version makes differen
 1. `document`: the tasks of the state document get the names of their new nodes (`names`); finished tasks whose node is
    gone stay as history, on a node without connections that only this instance has; predicted tasks whose node is
    gone, and boundary events that are gone, are taken out; tokens get into sub-processes that the new version has
-   around them, and out of those that it has not (`crossing`);
+   around them, and out of those that it has not (`crossing`, `trees`);
 2. `settling`: where the path ahead of a token differs, what was predicted is predicted again; boundary events that are
    new on a live task are armed, new data objects initialised, and what the policies ask for is done.
 

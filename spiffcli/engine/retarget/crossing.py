@@ -1,334 +1,167 @@
 """Tokens that come to lie in a sub-process, because the new version draws one around them, or lie in none any more.
 
-A sub-process runs in a tree of its own. What lies inside of it from now on is taken out of the tree around it and put
-behind the start event of a new one, whose task stands where it was; the other way round, what runs in a sub-process is
-put where its task stood. Ids, data, states and the order of tasks stay. That is done only where the sub-process does
-nothing but hold its nodes: otherwise the result would not be what a new instance comes to.
+That is done only where the sub-process does nothing but hold its nodes: otherwise the result would not be what a new
+instance comes to. And it is done only where a mapping says so: boundary events, and the end of the sub-process, come
+with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
-from uuid import uuid4
 
 from SpiffWorkflow.util.task import TaskState
 
-from spiffcli.engine.registry import Registry
-from spiffcli.engine.retarget.names import HELPERS, Names, Spec
-from spiffcli.engine.state import put_data
+from spiffcli.engine.retarget.names import Names, Spec
+from spiffcli.engine.retarget.parts import Part, Parts
+from spiffcli.engine.retarget.places import Scope, is_live, label_of, start_event, unfit
+from spiffcli.engine.retarget.trees import Wrapping, entry_of, unwrap, wrap, wrappings
+from spiffcli.engine.retarget.values import Fault
 
-PREDICTED = TaskState.PREDICTED_MASK | TaskState.FUTURE
-HISTORY = TaskState.COMPLETED | TaskState.CANCELLED
-
-#: One process or sub-process of a state document.
-Scope = dict[str, Any]
-Task = dict[str, Any]
-
-#: How the engine calls the node of a sub-process that is nothing more.
-_PLAIN = "SubWorkflowTask"
-_KINDS = {
-    "TransactionSubprocess": "a transaction",
-    "AdHocSubprocess": "an ad-hoc sub-process",
-    "EventSubprocess": "an event sub-process",
-}
-
-#: What of a node changes the data that get into a sub-process, or out of it.
-_DATA = ("io_specification", "data_input_associations", "data_output_associations")
+WAIT = "Complete the task first, then migrate."
 
 
-class Places:
-    """In which sub-process of a definition its nodes lie.
+class Crossing(Parts):
+    """What gets into sub-processes and out of them."""
 
-    Args:
-        specs: The specs of the definition by name: the process under `main`, and its sub-processes.
-    """
+    def _graph(self, part: Part, names: Names) -> dict[str, tuple[str, ...]]:
+        """Connections of the old version, as the scope that a part gets into or is would have them."""
+        graph = names.old_graph()
+        known = self.result.old_graphs.get(part.new_key, {})
+        if part.outer is not None:
+            end, behind = f"{names.spec['name']}.EndJoin", known.get(part.node, ())
+            graph = {
+                name: tuple(each for output in outputs for each in (behind if output == end else (output,)))
+                for name, outputs in graph.items()
+                if name != end
+            }
+        return {**graph, **known}
 
-    def __init__(self, specs: Mapping[str, Spec], main: str) -> None:
-        self.specs = specs
-        self._scopes: dict[str, str] = {}
-        self._holders: dict[str, tuple[str, str]] = {}
-        for scope, spec in specs.items():
-            for name, node in spec["task_specs"].items():
-                if name not in ("Start", "End") and node["typename"] != "_EndJoin":
-                    self._scopes[name] = scope
-                if node.get("spec") in specs and node["spec"] != main and node["typename"] != "CallActivity":
-                    self._holders[node["spec"]] = (scope, name)
+    def _wrappings(self, part: Part, names: Names) -> list[Wrapping]:
+        tasks = part.scope["tasks"].values()
+        if not any(is_live(task) and names.target(task["spec"]) is None for task in tasks):
+            return []
+        return list(wrappings(part.scope, names, self._places, self._place(part.new_key)))
 
-    def knows(self, name: str) -> bool:
-        """Whether the definition has a node, anywhere."""
-        return name in self._scopes or _base(name) in self._scopes
+    def _put_into(self, graph: dict[str, tuple[str, ...]], part: Part, names: Names, found: Wrapping) -> None:
+        """Let a sub-process that is drawn around nodes stand for them in the connections of the old version."""
+        place = self._place(part.new_key)
+        for name, outputs in graph.items():
+            if any(self._places.around(output, place) == found.holder for output in outputs):
+                graph[name] = (*outputs, found.holder)
+        tokens = tuple(names.new(part.scope["tasks"][id]["spec"]) for id in found.tokens)
+        graph[found.holder] = (*graph.get(found.holder, ()), *tokens)
 
-    def around(self, name: str, scope: str) -> str | None:
-        """The sub-process in `scope` that holds a node, itself or further inside; None if none does."""
-        place = self._scopes.get(name) or self._scopes.get(_base(name))
-        while place is not None and place in self._holders:
-            outer, holder = self._holders[place]
-            if outer == scope:
-                return holder
-            place = outer
+    def _wrap(self, part: Part, names: Names, found: Wrapping) -> None:
+        """Begin a sub-process with the tokens that lie in it from now on."""
+        place = self._place(part.new_key)
+        holder = self._places.specs[place]["task_specs"][found.holder]
+        name = self._places.spec_in(found.holder, place)
+        spec = self._places.specs[name]
+        label = f"the sub-process '{label_of(holder)}'"
+        reason = unfit(holder, spec)
+        if reason is not None:
+            self._cross_faults(
+                part.scope, names.old, found.tokens, f"the new version has it in {label}, which {reason}"
+            )
+        elif found.first is None:
+            reason = f"the new version has it in {label}, which would begin more than once"
+            self._cross_faults(part.scope, names.old, found.tokens, reason)
+        elif found.outside:
+            reason = f"the new version does not have it in {label}, which the token that leads to it gets into"
+            self._cross_faults(part.scope, names.old, found.outside, reason)
+        else:
+            self._cross(part.scope, names, found.tokens)
+            self.result.wrapped[found.holder] = start_event(spec) or ""
+            id, inner = wrap(part.scope, found.first, found.holder, spec, self.registry)
+            new_key = f"{self.new}#{name}"
+            self.document["children"][id] = {"spec": new_key, **inner}
+            self._begun[id] = part.key, new_key
+            self.cut.add(id)
+            if holder.get("prescript"):
+                self.result.entries_changed.append((id, found.holder))
+
+    def _leave(self, part: Part, names: Names) -> None:
+        """Find the sub-processes whose tokens lie outside of them from now on."""
+        for id, task in part.scope["tasks"].items():
+            child = self.document["children"].get(id)
+            if child is None or id in self._begun or not is_live(task) or not self._is_embedded(child):
+                continue
+            tokens = [each for each in child["tasks"] if _holds_token(child, each)]
+            leaving = [self._is_in(child, token, part.new_key) for token in tokens]
+            if any(leaving) and (all(leaving) or names.target(task["spec"]) is None):
+                reason = self._why_not_left(names.node(task["spec"]), child, part.new_key)
+                inner = self._names_for(child["spec"], part.new_key)
+                assert inner is not None
+                if reason is not None:
+                    self._cross_faults(child, inner.old, tokens, reason)
+                else:
+                    self._cross(child, inner, tokens)
+                self.result.dropped.update((id, child["root"]))
+                self.result.unwrapped.append(task["spec"])
+                self._left[id] = Part(child["spec"], part.new_key, child, part, id, names.new(task["spec"]))
+
+    def _is_in(self, scope: Scope, task_id: str, new_key: str) -> bool:
+        """Whether a token of a sub-process, or all in what runs there, lies directly in a scope of the new version."""
+        names = self._names_for(scope["spec"], new_key)
+        if names is not None and names.target(scope["tasks"][task_id]["spec"]) is not None:
+            return True
+        child = self.document["children"].get(task_id)
+        if child is None or not self._is_embedded(child):
+            return False
+        return all(self._is_in(child, id, new_key) for id in child["tasks"] if _holds_token(child, id))
+
+    def _why_not_left(self, holder: Spec, child: Scope, new_key: str) -> str | None:
+        label = f"the sub-process '{label_of(holder)}'"
+        reason = unfit(holder, self._old_spec(child["spec"]))
+        if reason is not None:
+            return f"the new version has it outside of {label}, which {reason}"
+        entry = entry_of(child)
+        if entry is None:
+            return f"more than one path began in {label}, which the new version does not have around it"
+        if any(is_live(task) and not _holds_token(child, id) for id, task in child["tasks"].items()):
+            return f"another token has come to the end of {label}, which the new version does not have around them"
+        if holder["name"] in self.result.wrapped:
+            return f"the new version has {label} elsewhere around it"
+        names = self._names_for(child["spec"], new_key)
+        if names is not None and names.target(child["tasks"][entry]["spec"]) is not None:
+            return f"the new version has the start of {label} outside of it, where something else would begin"
         return None
 
-    def label(self, name: str) -> str:
-        """Where a node lies, in words."""
-        place = self._scopes.get(name) or self._scopes[_base(name)]
-        if place not in self._holders:
-            return "the process itself"
-        scope, holder = self._holders[place]
-        return f"the sub-process '{label_of(self.specs[scope]['task_specs'][holder])}'"
+    def _cross(self, scope: Scope, names: Names, tokens: Iterable[str]) -> None:
+        """Note which tasks get into a sub-process or out of it, and ask for those of which nobody has said so."""
+        for id in tokens:
+            task = scope["tasks"][id]
+            node = names.node(task["spec"])
+            element, new = node.get("bpmn_id"), names.new(task["spec"])
+            self.result.crossed.add(id)
+            # A boundary event goes where its task goes; what runs in a sub-process that moves as a whole goes with it.
+            if element and node["typename"] != "BoundaryEvent" and self._places.knows(new):
+                if element not in self.policies.mapping:
+                    self._ask(id, task, node, self._places.label(new))
 
-    def spec_in(self, holder: str, scope: str) -> str:
-        """Name of the spec that the sub-process `holder` of `scope` runs."""
-        name: str = self.specs[scope]["task_specs"][holder]["spec"]
-        return name
+    def _ask(self, task_id: str, task: dict[str, Any], node: Spec, where: str) -> None:
+        element, state = node["bpmn_id"], TaskState.get_name(task["state"])
+        reason = f"Task '{label_of(node)}' is {state}, and the new version has it in {where}."
+        fix = f"Say that it goes there with --map {element}={element}, or complete the task first."
+        asked = Fault("node-moved-scope", task_id, element, node.get("bpmn_name"), state, reason, fix)
+        self.result.asked.append((asked, where))
 
+    def _cross_faults(self, scope: Scope, spec: Spec, tasks: Iterable[str], reason: str) -> None:
+        for id in tasks:
+            task = scope["tasks"][id]
+            node, state = spec["task_specs"][task["spec"]], TaskState.get_name(task["state"])
+            self._fault("node-moved-scope", id, task, node, f"Task '{label_of(node)}' is {state}, and {reason}.", WAIT)
 
-def _base(name: str) -> str:
-    for suffix in HELPERS:
-        name = name.removesuffix(suffix)
-    return name
-
-
-def label_of(node: Spec) -> str:
-    """Name of a node for people."""
-    label: str = node.get("bpmn_name") or node.get("bpmn_id") or node["name"]
-    return label
-
-
-def is_live(task: Task) -> bool:
-    """Whether a task holds a token."""
-    return not task["state"] & (PREDICTED | HISTORY)
-
-
-def unfit(holder: Spec, spec: Spec) -> str | None:
-    """Why no token gets into a sub-process, or out of it, other than by its start and end; None if it can.
-
-    Args:
-        holder: Its node.
-        spec: What it runs.
-    """
-    kind = holder["typename"]
-    if holder["name"].endswith(" [child]"):
-        return "is repeated"
-    if kind != _PLAIN or not holder["inputs"] or "Start" in holder["inputs"]:
-        return f"is {_KINDS.get(kind, _KINDS['EventSubprocess'])}"
-    if any(holder.get(key) for key in _DATA) or spec["io_specification"]:
-        return "says which data get in and out"
-    if spec["data_objects"]:
-        return "has data objects of its own"
-    if _correlates(spec):
-        return "waits for messages that are correlated inside of it"
-    if start_event(spec) is None:
-        return "does not simply begin at one start event"
-    return None
+    def _join(self) -> None:
+        """Put what has left a sub-process where that stood; what is furthest inside first."""
+        for part in reversed(self._parts):
+            if part.outer is not None:
+                del self.document["children"][part.holder]
+                unwrap(part.outer.scope, part.holder, part.scope, self.registry)
 
 
-def _correlates(spec: Spec) -> bool:
-    definitions = [node.get("event_definition") or {} for node in spec["task_specs"].values()]
-    definitions += [inner for each in definitions for inner in each.get("event_definitions", ())]
-    return any(each.get("correlation_properties") for each in definitions)
-
-
-def start_event(spec: Spec) -> str | None:
-    """The one start event of a sub-process that begins without any event; its event sub-processes begin with it."""
-    nodes = spec["task_specs"]
-    begins = [name for name in nodes["Start"]["outputs"] if nodes[name]["typename"] != _PLAIN]
-    node = nodes[begins[0]] if len(begins) == 1 else {}
-    plain = (node.get("event_definition") or {}).get("typename") == "NoneEventDefinition"
-    return begins[0] if plain and node["typename"] == "StartEvent" else None
-
-
-# Into a sub-process
-
-
-@dataclass(frozen=True, slots=True)
-class Wrapping:
-    """Tasks that the new version has in a sub-process.
-
-    Attributes:
-        holder: Node of that sub-process.
-        first: Id of the task behind whose parent it begins; None where tokens came to it on several ways.
-        tokens: Ids of the tasks that hold tokens.
-        outside: Ids of tasks among them that do not lie in it.
-    """
-
-    holder: str
-    first: str | None
-    tokens: tuple[str, ...]
-    outside: tuple[str, ...]
-
-
-def wrappings(scope: Scope, names: Names, places: Places, place: str) -> Iterator[Wrapping]:
-    """The sub-processes that tokens of a scope lie in from now on.
-
-    Args:
-        place: Name of the spec that the scope runs from now on.
-    """
-    tasks = scope["tasks"]
-    found: dict[str, list[str]] = {}
-    for id, task in tasks.items():
-        if is_live(task) and names.target(task["spec"]) is None:
-            holder = places.around(names.new(task["spec"]), place)
-            if holder is not None:
-                found.setdefault(holder, []).append(id)
-    for holder, tokens in found.items():
-        inside = _Inside(names, places, place, holder)
-        firsts = {_first(tasks, id, inside) for id in tokens}
-        first = firsts.pop() if len(firsts) == 1 else None
-        subtree = [] if first is None else list(_subtree(tasks, first))
-        live = [id for id in subtree if is_live(tasks[id])]
-        outside = [id for id in subtree if not inside.may_hold(tasks[id], tasks)]
-        yield Wrapping(holder, first, tuple(live or tokens), tuple(outside))
-
-
-@dataclass(frozen=True, slots=True)
-class _Inside:
-    names: Names
-    places: Places
-    place: str
-    holder: str
-
-    def holds(self, task: Task) -> bool:
-        """Whether the node of a task lies in the sub-process."""
-        return self.places.around(self.names.new(task["spec"]), self.place) == self.holder
-
-    def is_gone(self, task: Task) -> bool:
-        """Whether the new version has no such node anywhere."""
-        return task["spec"] != "Start" and not self.places.knows(self.names.new(task["spec"]))
-
-    def may_hold(self, task: Task, tasks: Mapping[str, Task]) -> bool:
-        """Whether a task can go on in the sub-process."""
-        if task["state"] & PREDICTED or self.holds(task):
-            return True
-        kind = self.names.node(task["spec"])["typename"]
-        if kind == "_EndJoin":
-            return self.holds(tasks[task["parent"]])
-        return self.is_gone(task) and (not is_live(task) or kind == "BoundaryEvent")
-
-
-def _first(tasks: Mapping[str, Task], id: str, inside: _Inside) -> str:
-    """The first task on the way to a token since the sub-process was entered, as the new version has it."""
-    first, task = id, tasks[id]
-    while task["parent"] is not None:
-        parent = tasks[task["parent"]]
-        if inside.holds(parent):
-            first = task["parent"]
-        elif not inside.is_gone(parent):
-            break
-        task = parent
-    return first
-
-
-def _subtree(tasks: Mapping[str, Task], id: str) -> Iterator[str]:
-    stack = [id]
-    while stack:
-        current = stack.pop()
-        yield current
-        stack.extend(tasks[current]["children"])
-
-
-def wrap(scope: Scope, first: str, holder: str, spec: Spec, registry: Registry) -> tuple[str, Scope]:
-    """Take a part of a scope out of it and make a sub-process of that, which stands there instead.
-
-    Args:
-        first: Id of the task that the part begins with.
-        holder: Node of the sub-process.
-        spec: What it runs.
-
-    Returns:
-        The id of its task, and the scope it runs in.
-    """
-    tasks = scope["tasks"]
-    start = start_event(spec)
-    parent_id, changed = tasks[first]["parent"], tasks[first]["changed"]
-    data = data_of(tasks, parent_id, registry)
-    moved = set(_subtree(tasks, first))
-    own, root, begun = str(uuid4()), str(uuid4()), str(uuid4())
-    siblings = tasks[parent_id]["children"]
-    siblings[siblings.index(first)] = own
-    inner: dict[str, Task] = {root: _made("Start", TaskState.COMPLETED, None, [first], changed)}
-    put_data(inner[root], {}, data, registry)
-    entry = root
-    if tasks[first]["spec"] != start:
-        inner[root]["children"] = [begun]
-        inner[begun] = _made(start, TaskState.COMPLETED, root, [first], changed, internal={"event_fired": True})
-        entry = begun
-    inner.update((id, task) for id, task in tasks.items() if id in moved)
-    inner[first]["parent"] = entry
-    made = _made(holder, TaskState.STARTED, parent_id, [], changed)
-    scope["tasks"] = dict(_replaced(tasks, first, {own: made}, moved))
-    last = scope["last"]
-    if last in moved:
-        scope["last"] = parent_id
-    within = {"success": True, "completed": False, "data": {}, "correlations": {}}
-    return own, {"root": root, "last": last if last in moved else entry, **within, "tasks": inner}
-
-
-def _made(spec: str | None, state: int, parent: str | None, children: list[str], changed: float, **more: Any) -> Task:
-    return {"spec": spec, "state": state, "parent": parent, "children": children, "changed": changed, **more}
-
-
-def _replaced(tasks: Mapping[str, Task], at: str, by: Mapping[str, Task], gone: set[str]) -> Iterator[tuple[str, Task]]:
-    """Tasks with others in one's place: data are restored in order, parents first."""
-    for id, task in tasks.items():
-        if id == at:
-            yield from by.items()
-        elif id not in gone:
-            yield id, task
-
-
-def data_of(tasks: Mapping[str, Task], id: str | None, registry: Registry) -> dict[Any, Any]:
-    """The data of a task, with those it has of the tasks before it."""
-    chain: list[Task] = []
-    while id is not None:
-        chain.append(tasks[id])
-        id = None if "empty" in tasks[id] else tasks[id]["parent"]
-    data: dict[Any, Any] = {}
-    for task in reversed(chain):
-        data.update(registry.decode(task.get("set", {})))
-        for key in registry.decode(task.get("unset", [])):
-            data.pop(key, None)
-    return data
-
-
-# Out of a sub-process
-
-
-def entry_of(inner: Scope) -> str | None:
-    """The task of the start event that a sub-process began at; None where more than that began with it."""
-    tasks = inner["tasks"]
-    begun = [id for id in tasks[inner["root"]]["children"] if not tasks[id]["state"] & PREDICTED]
-    return begun[0] if len(begun) == 1 and tasks[begun[0]]["state"] == TaskState.COMPLETED else None
-
-
-def unwrap(scope: Scope, holder: str, inner: Scope, registry: Registry) -> None:
-    """Put what runs in a sub-process where its task stands, behind the start event that it began at.
-
-    Args:
-        holder: Id of the task of the sub-process.
-        inner: The scope it runs in.
-    """
-    tasks, root = scope["tasks"], inner["root"]
-    entry = entry_of(inner)
-    assert entry is not None
-    parent_id = tasks[holder]["parent"]
-    data = data_of(inner["tasks"], entry, registry)
-    gone = set(_subtree(tasks, holder))
-    siblings = tasks[parent_id]["children"]
-    siblings[siblings.index(holder)] = entry
-    moved = {id: task for id, task in inner["tasks"].items() if id not in _predicted_of(inner, root, entry)}
-    moved[entry]["parent"] = parent_id
-    for key in ("set", "unset", "empty"):
-        moved[entry].pop(key, None)
-    put_data(moved[entry], data_of(tasks, parent_id, registry), data, registry)
-    scope["tasks"] = dict(_replaced(tasks, holder, moved, gone))
-    if inner["last"] in moved:
-        scope["last"] = inner["last"]
-
-
-def _predicted_of(inner: Scope, root: str, entry: str) -> set[str]:
-    """The root of a sub-process, and what lies behind it but not behind its start event."""
-    tasks = inner["tasks"]
-    others = (id for id in tasks[root]["children"] if id != entry)
-    return {root}.union(*(_subtree(tasks, id) for id in others))
+def _holds_token(scope: Scope, task_id: str) -> bool:
+    """Whether a live task stands for a node of the model; the engine's own end of a process waits for the others."""
+    task = scope["tasks"][task_id]
+    return is_live(task) and not task["spec"].endswith(".EndJoin")

@@ -14,8 +14,8 @@ from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine.adapter import Running
-from spiffcli.engine.retarget.crossing import HISTORY, PREDICTED
 from spiffcli.engine.retarget.document import Rewriting
+from spiffcli.engine.retarget.places import HISTORY, PREDICTED
 from spiffcli.engine.retarget.values import Fault, Policies, Subscribed
 from spiffcli.engine.views import bpmn_id, deadline, definitions, is_model_node
 from spiffcli.engine.workflow import copy_data
