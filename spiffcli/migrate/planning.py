@@ -83,7 +83,7 @@ def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
     blockers = _distinct(blockers)
     waived = [blocker for blocker in blockers if request.waivers.cover(blocker)]
     remaining = [blocker for blocker in blockers if blocker not in waived]
-    proposals = tuple(_proposals(request, before, found, remaining))
+    proposals = tuple(dict.fromkeys(_proposals(request, before, found, remaining)))
     new_nodes = {} if found.snapshot is None else dict(_new_nodes(request.diff))
     ahead = _with_contents(ahead, new_nodes)
     reached = {*ahead, *found.armed, *found.started, *_stood_on(found)}

@@ -139,6 +139,16 @@ def test_s3_s4_a_sub_process_is_taken_away_around_a_token(
     like_new(bench, id, done, history)
 
 
+def test_each_item_of_a_repetition_gets_a_sub_process_of_its_own(bench: Bench) -> None:
+    repetition = times(2)
+    bench.versions(process(sub("mi", U, loop=repetition), B), process(sub("mi", sub("sp", U), loop=repetition), B))
+    id = begun(bench)
+    plan = bench.plan(id)
+    assert [(each.old, each.new) for each in plan.proposals] == [("u", "u")]
+    bench.moved(id, map=HERE)
+    like_new(bench, id)
+
+
 def test_e10_e11_there_and_back_again(bench: Bench) -> None:
     bench.versions(process(A, U, B), process(sub("sp", A, U), B), process(A, U, B))
     id = begun(bench)

@@ -21,7 +21,6 @@ _PLAIN = "SubWorkflowTask"
 _KINDS = {
     "TransactionSubprocess": "a transaction",
     "AdHocSubprocess": "an ad-hoc sub-process",
-    "EventSubprocess": "an event sub-process",
 }
 
 #: What of a node changes the data that get into a sub-process, or out of it.
@@ -101,8 +100,10 @@ def unfit(holder: Spec, spec: Spec) -> str | None:
     kind = holder["typename"]
     if holder["name"].endswith(" [child]"):
         return "is repeated"
-    if kind != _PLAIN or not holder["inputs"] or "Start" in holder["inputs"]:
-        return f"is {_KINDS.get(kind, _KINDS['EventSubprocess'])}"
+    if kind == "EventSubprocess" or not holder["inputs"] or "Start" in holder["inputs"]:
+        return "is an event sub-process"
+    if kind != _PLAIN:
+        return f"is {_KINDS.get(kind, 'of another kind')}"
     if any(holder.get(key) for key in _DATA) or spec["io_specification"]:
         return "says which data get in and out"
     if spec["data_objects"]:
