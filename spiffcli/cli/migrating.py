@@ -54,7 +54,7 @@ def _policies(command: Decorated) -> Decorated:
             click.option(
                 "--events",
                 type=click.Choice(["keep", "update"]),
-                help="Messages and signals: keep the names waited for, or take the new ones. [keep]",
+                help="Messages, signals, conditions: keep what is waited for, or take what is new. [keep]",
             ),
             click.option(
                 "--reset", metavar="TASK", multiple=True, help="Enter the open task of this node again. Repeatable."

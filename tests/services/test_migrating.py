@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 
@@ -38,9 +38,9 @@ class Orders:
             raise TaskException("BROKEN")
 
 
-def moved(env: WorkflowEnvironment, workflow: Workflow, tmp_path: Path, *processes: str, **policies: str) -> None:
+def moved(env: WorkflowEnvironment, workflow: Workflow, tmp_path: Path, *processes: str, **policies: Any) -> None:
     env.add(write(tmp_path / "v2.bpmn", *processes))
-    target = env.runner.target("p@2", policies=Policies(**policies))  # type: ignore[arg-type]
+    target = env.runner.target("p", policies=Policies(**policies))
     (plan,) = env.runner.diff_workflow(target, [workflow.id])
     assert plan.verdict == "migratable", plan.blockers
     assert env.runner.migrate(target, workflow.id).outcome == "migrated"
@@ -94,6 +94,22 @@ def test_an_open_task_is_completed_after_the_move(make: Make, tmp_path: Path) ->
     env.runner.service(Order).complete_task("1", task)
     workflow.assert_waiting_at("U")
     assert workflow.aggregate.log == ["created"]
+
+
+def test_an_open_task_gets_into_a_sub_process_and_out_of_it(make: Make, tmp_path: Path) -> None:
+    flat = process("p", service("Pay"), user("U"))
+    late = boundary("T", "S", timer("patience"), service("Late"))
+    around = process("p", sub("S", service("Pay")), user("U"), extra=late)
+    for versions in ((flat, around), (around, flat)):
+        env = make(versions[0], services=Orders)
+        workflow = env.start(Order("1", days=3))
+        (task,) = (view.task for view in env.runner.look(workflow.id).open_tasks)
+        moved(env, workflow, tmp_path, versions[1], mapping={"Pay": "Pay"})
+        env.skip(timedelta(days=2))
+        env.runner.service(Order).complete_task("1", task)
+        env.skip(timedelta(days=2))
+        workflow.assert_waiting_at("U")
+        assert workflow.aggregate.log == ["created"]
 
 
 def test_a_migration_taken_back_leaves_the_aggregate_as_it_is(make: Make, tmp_path: Path) -> None:
