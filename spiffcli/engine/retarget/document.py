@@ -86,8 +86,8 @@ class Rewriting(Crossing):
         )
         if task["state"] & PREDICTED or not (happened or task["state"] & (TaskState.READY | TaskState.ERROR)):
             return
-        hosts = (tasks[id] for id in tasks[task["parent"]]["children"])
-        if any(is_live(host) and names.node(host["spec"])["typename"] != "BoundaryEvent" for host in hosts):
+        beside = (tasks[id] for id in tasks[task["parent"]]["children"])
+        if any(is_live(each) and not names.is_boundary_event(each["spec"]) for each in beside):
             node = names.node(task["spec"])
             message = f"'{label_of(node)}' has happened, and in the new version it "
             message += "does not interrupt" if node["cancel_activity"] else "would have interrupted"

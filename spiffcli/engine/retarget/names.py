@@ -66,6 +66,10 @@ class Names:
         after = (self.target(name) or {}).get("event_definition") or {}
         return before.get("typename") != after.get("typename")
 
+    def is_boundary_event(self, name: str) -> bool:
+        """Whether an old node is a boundary event."""
+        return bool(self.old["task_specs"].get(name, {}).get("typename") == "BoundaryEvent")
+
     def interrupts_differently(self, name: str) -> bool:
         """Whether a boundary event interrupts in one version only."""
         before, after = self.old["task_specs"].get(name, {}), self.target(name) or {}
