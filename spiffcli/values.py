@@ -266,6 +266,7 @@ class AggregateRecord:
         instance: Id of the instance that works on it.
         root: Natural id of the workflow at the top; None for that one itself.
         body: The aggregate as JSON; empty where a repository of its own keeps it.
+        kept_as: The revision under which that repository keeps it; None for the document store.
     """
 
     process: str
@@ -277,6 +278,7 @@ class AggregateRecord:
     root: str | None = None
     revision: int = 0
     body: bytes = field(default=b"", repr=False)
+    kept_as: int | None = None
 
 
 @record

@@ -71,6 +71,10 @@ class _CatalogSource:
     def record(self, case: CaseKey) -> AggregateRecord | None:
         return self._runner.catalog.aggregate(case.process, case.id)
 
+    @property
+    def tenant(self) -> str:
+        return self._runner.catalog.tenant
+
 
 def subject_of(runner: Runner, definition: Definition, *, newest: bool = True, instances: int = 0) -> Subject:
     """A stored version of a process, as it is wired and checked."""

@@ -55,6 +55,7 @@ def put_aggregate(tx: Transaction, tenant: str, record: AggregateRecord) -> Aggr
         "definition": record.definition,
         "instance": record.instance,
         **({} if record.root is None else {"root": record.root}),
+        **({} if record.kept_as is None else {"kept_as": record.kept_as}),
     }
     return replace(record, revision=tx.put("aggregate", id, fields, record.body, expected=record.revision))
 
@@ -77,4 +78,5 @@ def _record(document: Document) -> AggregateRecord:
         root=fields.get("root"),
         revision=document.revision,
         body=document.body or b"",
+        kept_as=fields.get("kept_as"),
     )

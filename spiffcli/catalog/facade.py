@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,7 @@ class Catalog:
         self.read_only = read_only
         self.scope = Scope(tenant, fallback, default_tenant, dict(default_tenants or {}))
         self._tx: Transaction | None = None
+        self._committed: list[Callable[[], None]] = []
 
     @property
     def tenant(self) -> str:
@@ -97,7 +98,18 @@ class Catalog:
             BusyError: Another process has been writing for too long.
         """
         with self._write() as tx:
-            yield self._copy(self.scope, tx)
+            catalog = self._copy(self.scope, tx)
+            yield catalog
+        if self._tx is None:
+            for each in catalog._committed:
+                each()
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Have something called once the transaction that the catalog belongs to is durable, and never if it fails."""
+        if self._tx is None:
+            call()
+        else:
+            self._committed.append(call)
 
     # Deployments
 
@@ -602,6 +614,8 @@ class Catalog:
     def _copy(self, scope: Scope, tx: Transaction | None) -> Catalog:
         copy = Catalog(self.store, clock=self.clock, read_only=self.read_only)
         copy.scope, copy._tx = scope, tx
+        if tx is not None and tx is self._tx:
+            copy._committed = self._committed
         return copy
 
     def _own(self, reader: Reader, ref: str) -> Definition:

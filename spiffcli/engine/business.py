@@ -191,8 +191,18 @@ class Unit(Protocol):
         """Whether something is kept that the store does not have."""
         ...
 
-    def save(self, instance: str, put: Callable[[AggregateRecord], AggregateRecord]) -> None:
-        """Store what changed, inside the transaction that stores the instance."""
+    def save(
+        self,
+        instance: str,
+        put: Callable[[AggregateRecord], AggregateRecord],
+        after_commit: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """Store what changed, inside the transaction that stores the instance.
+
+        Args:
+            put: Stores a record, and returns it with its new revision.
+            after_commit: Takes what is to be called once the transaction is durable.
+        """
         ...
 
     def mark(self) -> object:

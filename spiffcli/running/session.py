@@ -397,7 +397,7 @@ class Session:
         with self._duplicates_told():
             self.instance = write(row, snapshot.state, self._entries, situation=situation, keep=kept)
             if self.running.unit is not None:
-                self.running.unit.save(self.instance.id, catalog.put_aggregate)
+                self.running.unit.save(self.instance.id, catalog.put_aggregate, catalog.after_commit)
         self._stored = True
         self._entries = []
 

@@ -5,7 +5,7 @@ See docs/services.md.
 
 from __future__ import annotations
 
-from spiffcli.services.aggregates import AggregateRepository, WorkflowAggregate
+from spiffcli.services.aggregates import WorkflowAggregate
 from spiffcli.services.codecs import AggregateCodec
 from spiffcli.services.decorators import WorkflowService, workflow_service, workflow_task, workflow_value
 from spiffcli.services.errors import DuplicateStart, ServiceError, TaskException, WiringError
@@ -27,10 +27,12 @@ from spiffcli.services.markers import (
 )
 from spiffcli.services.process_service import ProcessService
 from spiffcli.services.registry import Registry
+from spiffcli.services.repositories import AggregateKey, AggregateRepository
 from spiffcli.services.service import Service
 
 __all__ = [
     "AggregateCodec",
+    "AggregateKey",
     "AggregateRepository",
     "Around",
     "DefinitionId",

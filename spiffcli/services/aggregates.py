@@ -6,44 +6,16 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, Any, Generic, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from spiffcli.errors import DataError, InputError
 from spiffcli.services.codecs import AggregateCodec, codec_of
 from spiffcli.services.errors import ServiceError
 from spiffcli.services.markers import DefinitionId, NaturalId, Origin, ProcessId, ProcessVersion, RootId
+from spiffcli.services.repositories import AggregateRepository, require_repository
 
 A = TypeVar("A")
-
-
-class AggregateRepository(Protocol[A]):
-    """Where aggregates of one type live, if not in the document store.
-
-    `save` and `insert` are called inside the transaction that saves the instance, just before it commits: what they
-    raise undoes the step. What they have written themselves they must be able to write again, since the commit that
-    follows can fail, and the step is then repeated.
-    """
-
-    def load(self, id: str) -> A:
-        """The aggregate with this natural id as it was saved last, as an object of its own.
-
-        Raises:
-            LookupError: There is none.
-        """
-        ...
-
-    def insert(self, id: str, aggregate: A) -> None:
-        """Keep a new one.
-
-        Raises:
-            Exception: There is one with this id already.
-        """
-        ...
-
-    def save(self, id: str, aggregate: A) -> None:
-        """Keep what changed."""
-        ...
 
 
 @dataclass(kw_only=True)
@@ -71,8 +43,9 @@ class AggregateType(Generic[A]):
         cls: The class.
         natural_id: Name of the field that identifies one.
         origins: What is set when a workflow starts, by field.
-        codec: How it becomes JSON; None with a repository.
+        codec: How it is stored as JSON; None with a repository.
         repository: Where it lives; None for the document store.
+        reader: How JSON that somebody gives becomes one, or fields of one; None where nothing knows.
     """
 
     cls: type[A]
@@ -80,6 +53,7 @@ class AggregateType(Generic[A]):
     origins: Mapping[str, str] = field(default_factory=dict)
     codec: AggregateCodec[A] | None = None
     repository: AggregateRepository[A] | None = None
+    reader: AggregateCodec[A] | None = None
 
     @property
     def name(self) -> str:
@@ -124,6 +98,8 @@ def aggregate_type(
     Raises:
         ServiceError: It has no natural id, or nothing knows how to store it.
     """
+    if repository is not None:
+        require_repository(cls, repository)
     markers = {name: _markers(hint) for name, hint in _hints(cls).items()}
     ids = [name for name, found in markers.items() if any(isinstance(each, NaturalId) for each in found)]
     if len(ids) != 1:
@@ -133,14 +109,23 @@ def aggregate_type(
             hint="Mark one field: order_id: Annotated[str, NaturalId()]",
         )
     origins = {name: each.what for name, found in markers.items() for each in found if isinstance(each, Origin)}
-    if repository is None and codec is None:
-        codec = codec_of(cls)
-        if codec is None:
-            raise ServiceError(
-                f"Nothing knows how to store the aggregate {cls.__name__}: it is no dataclass and no pydantic model.",
-                hint=f"Register a codec or a repository: Registry().aggregate({cls.__name__}, repository=...)",
-            )
-    return AggregateType(cls, ids[0], origins, codec, repository)
+    reader = codec or _codec_if_any(cls, required=repository is None)
+    if repository is None and reader is None:
+        raise ServiceError(
+            f"Nothing knows how to store the aggregate {cls.__name__}: it is no dataclass and no pydantic model.",
+            hint=f"Register a codec or a repository: Registry().aggregate({cls.__name__}, repository=...)",
+        )
+    stored = reader if repository is None else None
+    return AggregateType(cls, ids[0], origins, stored, repository, reader)
+
+
+def _codec_if_any(cls: type[A], *, required: bool) -> AggregateCodec[A] | None:
+    try:
+        return codec_of(cls)
+    except ServiceError:
+        if required:
+            raise
+        return None  # a field has a type that only its repository knows
 
 
 def _hints(cls: type[Any]) -> dict[str, Any]:
@@ -173,10 +158,13 @@ def from_data(type: AggregateType[A], data: Mapping[str, Any], natural_id: str |
         raise InputError(
             f"{type.name} has no field {unknown[0]!r}.", hint=f"Its fields are {', '.join(sorted(type.fields))}."
         )
-    if type.codec is None:
-        raise InputError(f"{type.name} lives in a repository of its own, so it can only be started from code.")
+    if type.reader is None:
+        raise InputError(
+            f"Nothing knows how to make a {type.name} of data.",
+            hint=f"Start it from code, or say how: Registry().aggregate({type.name}, repository=..., codec=...)",
+        )
     try:
-        return type.codec.from_json(given)
+        return type.reader.from_json(given)
     except DataError as error:
         raise InputError(
             f"That makes no {type.name}: {error.message}",

@@ -12,6 +12,7 @@ from spiffcli.services.aggregates import AggregateType
 from spiffcli.services.errors import ServiceError
 from spiffcli.services.names import task_definition
 from spiffcli.services.registry import Entry, Method, Registry
+from spiffcli.services.repositories import AggregateKey
 from spiffcli.services.signatures import place_of_code, read_signature
 from spiffcli.services.unit import AggregateUnit
 from spiffcli.services.wiring import WIRABLE, Subject, Wiring, bind
@@ -27,6 +28,11 @@ class Source(Protocol):
 
     def record(self, case: CaseKey) -> AggregateRecord | None:
         """A stored aggregate, or None."""
+        ...
+
+    @property
+    def tenant(self) -> str:
+        """Whose aggregates they are."""
         ...
 
 
@@ -110,6 +116,10 @@ class Services:
         if found is None:
             raise NotFoundError(f"There is no aggregate '{case.id}' of the process '{case.process}'.", candidates=[])
         return found
+
+    def key(self, case: CaseKey) -> AggregateKey:
+        """How a repository knows an aggregate."""
+        return AggregateKey(self._source.tenant, case.process, case.id)
 
     def object_of(self, entry: Entry) -> Any:
         """The object of a service, made once.

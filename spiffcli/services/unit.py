@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, is_dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from spiffcli.engine.business import BusinessError, CaseKey, Level, Outcome, Place, Start, TaskHappening
 from spiffcli.errors import DataError, InputError
+from spiffcli.services import repositories
 from spiffcli.services.aggregates import AggregateType, from_data
 from spiffcli.services.errors import DuplicateStart
 from spiffcli.services.invoking import Call, invoke
 from spiffcli.services.registry import Method
+from spiffcli.services.repositories import AggregateRepository
 from spiffcli.services.wiring import Wiring
 from spiffcli.values import AggregateRecord
 
@@ -68,6 +71,8 @@ class AggregateUnit:
         """Call the method of a task."""
         method = self._wiring(place).tasks.get(place.element)
         if happening == "cancelled" and (method is None or not method.signature.wants("event")):
+            return Outcome()
+        if method is None and not given:
             return Outcome()
         case = self._case(place)
         kind = self._type(case)
@@ -206,21 +211,31 @@ class AggregateUnit:
         """Whether something is kept that the store does not have."""
         return any(kept.changed for kept in self._kept.values())
 
-    def save(self, instance: str, put: Callable[[AggregateRecord], AggregateRecord]) -> None:
-        """Store what changed, inside the transaction that stores the instance.
+    def save(
+        self,
+        instance: str,
+        put: Callable[[AggregateRecord], AggregateRecord],
+        after_commit: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """Store what changed; see `spiffcli.engine.business.Unit`.
 
-        Args:
-            put: Stores a record, and returns it with its new revision.
+        Raises:
+            DuplicateError: The natural id of a new one is taken.
+            ConflictError: Somebody else changed one.
+            StoreError: A repository could not keep one.
         """
         for case, kept in list(self._kept.items()):
             if not kept.changed:
                 continue
-            kind = self._type(case)
-            if kind.repository is not None:
-                write = kind.repository.save if kept.record.revision else kind.repository.insert
-                write(case.id, deepcopy(kept.object))
+            repository = self._type(case).repository
+            kept_as = None if repository is None else repositories.next_revision(kept.record.kept_as)
             body = b"" if kept.document is None else orjson.dumps(kept.document)
-            record = put(replace(kept.record, instance=instance, body=body))
+            # First here: whoever comes second with a natural id, or with an old revision, never gets to the repository.
+            record = put(replace(kept.record, instance=instance, body=body, kept_as=kept_as))
+            if repository is not None and kept_as is not None:
+                key = self._services.key(case)
+                repositories.save(repository, key, kept_as, deepcopy(kept.object))
+                after_commit(partial(repositories.settle, repository, key, kept_as))
             self._kept[case] = replace(kept, record=record, changed=False)
 
     # Steps
@@ -244,11 +259,24 @@ class AggregateUnit:
         kept = self._kept.get(case)
         if kept is None:
             record = self._services.record(case)
-            document = orjson.loads(record.body) if record.body else None
             repository = self._type(case).repository
-            kept = _Kept(record, document, None if repository is None else repository.load(case.id))
+            if (repository is None) is not (record.kept_as is None):
+                raise repositories.kept_otherwise(record)
+            document = orjson.loads(record.body) if record.body else None
+            kept = _Kept(record, document) if repository is None else self._elsewhere(case, repository, record)
             self._kept[case] = kept
         return kept
+
+    def _elsewhere(self, case: CaseKey, repository: AggregateRepository[Any], record: AggregateRecord) -> _Kept:
+        """An aggregate that lives elsewhere. Somebody who only reads may meet one who settles the next revision."""
+        while True:
+            try:
+                found = repositories.load(repository, self._services.key(case), record.kept_as or 0)
+                return _Kept(record, object=found)
+            except DataError:
+                before, record = record, self._services.record(case)
+                if record.kept_as == before.kept_as:
+                    raise
 
     def _object(self, case: CaseKey, kept: _Kept) -> Any:
         kind = self._type(case)
@@ -343,15 +371,20 @@ class AggregateUnit:
                 f"{kind.name} has no field '{unknown[0]}' for what was given; its fields are {names}",
                 hint="Add the field, or wire a method that takes it with a parameter marked Payload().",
             )
-        if kind.codec is None:
-            for name, value in given.items():
-                setattr(aggregate, name, value)
-            return aggregate
-        document = {**kind.codec.to_json(aggregate), **given}
+        if kind.reader is None:
+            return _with(aggregate, given)
         try:
-            return kind.codec.from_json(document)
+            filled = kind.reader.from_json({**kind.reader.to_json(aggregate), **given})
         except DataError as error:
             raise InputError(f"what was given does not fit: {error.message}") from error
+        # A repository may know more of an aggregate than its JSON says.
+        return filled if kind.repository is None else _with(aggregate, {name: getattr(filled, name) for name in given})
+
+
+def _with(aggregate: Any, values: Mapping[str, Any]) -> Any:
+    for name, value in values.items():
+        _set(aggregate, name, value)
+    return aggregate
 
 
 def _set(aggregate: Any, name: str, value: Any) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiffcli.errors import DataError, IncidentError, InputError
+from spiffcli.errors import DataError, IncidentError
 from spiffcli.services import NaturalId, ProcessVersion, Registry, ServiceError, workflow_service, workflow_task
 from spiffcli.services.codecs import DataclassCodec
 from spiffcli.testing import WorkflowEnvironment
@@ -278,29 +278,6 @@ class TicketCodec:
         return Ticket(**document)
 
 
-class Shelf:
-    """A repository in memory that says what it was asked."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-        self.asked: list[str] = []
-        self.broken = False
-
-    def load(self, id: str) -> Ticket:
-        self.asked.append(f"load {id}")
-        return Ticket(int(id), self.kept[id])
-
-    def insert(self, id: str, aggregate: Ticket) -> None:
-        self.asked.append(f"insert {id}")
-        self.kept[id] = aggregate.title
-
-    def save(self, id: str, aggregate: Ticket) -> None:
-        if self.broken:
-            raise OSError("the shelf is locked")
-        self.asked.append(f"save {id}")
-        self.kept[id] = aggregate.title
-
-
 @workflow_service(aggregate=Ticket, process_id="p")
 class Tickets:
     @workflow_task
@@ -331,36 +308,3 @@ def test_a_codec_makes_other_types_aggregates(make: Make) -> None:
     assert (workflow.instance.natural_id, workflow.aggregate.title) == ("1", "BROKEN")
     workflow.complete("V", {"title": "mended"})
     assert workflow.aggregate.title == "mended"
-
-
-def test_a_repository_keeps_aggregates_elsewhere(make: Make) -> None:
-    shelf = Shelf()
-    model = choice("p", "urgent", service("A", "urgent_mail"), user("U"))
-    env = make(model + process("q", user("V")), services=Registry(Tickets).aggregate(Ticket, repository=shelf))
-    workflow = env.start(Ticket(1, "NOW"))
-    assert shelf.kept == {"1": "NOW!"}
-    assert workflow.aggregate.title == "NOW!"
-    (record,) = env.runner.catalog.aggregates_of(workflow.id)
-    assert (record.body, record.version, record.natural_id) == (b"", 1, "1")
-    with pytest.raises(InputError, match="lives in a repository of its own"), env.runner.start("p", {"number": 2}):
-        pass
-
-
-def test_a_method_that_fails_leaves_the_repository_alone_and_so_does_a_commit(make: Make) -> None:
-    shelf = Shelf()
-    env = make(TICKETS, services=Registry(Tickets).aggregate(Ticket, repository=shelf))
-    bad = env.start(Ticket(1, "bad"))
-    with pytest.raises(IncidentError, match="ValueError: no"):
-        bad.complete("U")
-    assert shelf.kept["1"] == "bad"
-    good = env.start(Ticket(2, "good"))
-    shelf.broken = True
-    with pytest.raises(OSError, match="the shelf is locked"):
-        good.complete("U")
-    # Neither the aggregate nor the instance moved on.
-    assert (shelf.kept["2"], good.waiting_at) == ("good", ["U"]) or good.instance.due == 0.0
-    shelf.broken = False
-    env.run_until_idle()
-    if good.waiting_at == ["U"]:
-        good.complete("U")
-    assert (shelf.kept["2"], good.waiting_at) == ("GOOD", ["V"])
