@@ -464,9 +464,10 @@ class Running(Cased):
         failed = [task for task in views.tasks(self.workflow) if task.state == TaskState.ERROR]
         if not failed:
             raise StateError("No task of the instance has failed; there is nothing to retry.")
+        self._open.before_step()
         for task in failed:
             self._rearm(task, data or {})
-        self._raise_failures()
+        self._after_step()
         return [views.view(task) for task in failed]
 
     def _rearm(self, task: Task, data: Mapping[str, Any]) -> None:

@@ -118,11 +118,13 @@ class Outcome:
         error: The business outcome it ended with, or None.
         open: Whether the task is to stay open, to be completed by somebody later.
         keep: Takes over what the method changed.
+        made: The aggregate of its own that a called process is to have, or None.
     """
 
     error: BusinessError | None = None
     open: bool = False
     keep: Callable[[], None] = field(default=lambda: None, repr=False)
+    made: CaseKey | None = None
 
 
 class Unit(Protocol):
@@ -146,11 +148,11 @@ class Unit(Protocol):
         """
         ...
 
-    def called(self, place: Place, definition: str) -> CaseKey | None:
-        """The aggregate of its own that a called process is to have, made now; None where it has its caller's.
+    def called(self, place: Place, definition: str) -> Outcome | None:
+        """Have the aggregate of its own made that a called process is to have; None where it has its caller's.
 
         Raises:
-            Exception: Whatever the method that makes it raised.
+            Exception: Whatever the method that makes it raised, a `BusinessError` apart.
         """
         ...
 

@@ -189,13 +189,31 @@ def _uncaught(task: Task, error: BusinessError) -> UncaughtError:
 # Called processes
 
 
-def begin_call(task: Task, subprocess: Any) -> None:
-    """Give a called process the aggregate of its own that a method makes, if it is to have one."""
+def begin_call(task: Task, subprocess: Any) -> bool:
+    """Give a called process the aggregate of its own that a method makes, if it is to have one.
+
+    Returns:
+        False where the call takes its error path instead.
+    """
     if not is_served(task):
-        return
-    case = task.workflow.top_workflow.unit.called(place_of(task), subprocess.definition)
-    if case is not None:
-        subprocess.data[CASE] = case.to_json()
+        return True
+    if _is_given_up(task):
+        return False
+    outcome = task.workflow.top_workflow.unit.called(place_of(task), subprocess.definition)
+    if outcome is None:
+        return True
+    if outcome.error is not None:
+        raise_error(task, outcome)
+        return False
+    outcome.keep()
+    subprocess.data[CASE] = outcome.made.to_json()
+    return True
+
+
+def _is_given_up(task: Task) -> bool:
+    """Whether an error path that is still to be taken ends what a task belongs to: an instance before it failed."""
+    ended = [each.catcher.parent for each in task.workflow.top_workflow.raised]
+    return any(node.parent in ended for node in around(task)) if ended else False
 
 
 # Repetitions

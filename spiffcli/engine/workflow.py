@@ -381,10 +381,13 @@ def _start_workflow(self: Any, my_task: Task) -> None:
     subworkflow = top.create_subprocess(my_task, key)
     if isinstance(self, CallActivityMixin):
         try:
-            begin_call(my_task, subworkflow)
+            begins = begin_call(my_task, subworkflow)
         except BaseException:
             top.delete_subprocess(my_task)
             raise
+        if not begins:
+            top.delete_subprocess(my_task)
+            return
     subworkflow.completed_event.connect(self._on_subworkflow_completed, my_task)
     self.copy_data(my_task, subworkflow)
     subworkflow.get_next_task(spec_name="Start").run()

@@ -105,8 +105,8 @@ class AggregateUnit:
         change(aggregate)
         self._keep(case, self._changed(case, aggregate))
 
-    def called(self, place: Place, definition: str) -> CaseKey | None:
-        """The aggregate of its own that a called process is to have, made now."""
+    def called(self, place: Place, definition: str) -> Outcome | None:
+        """Have the aggregate of its own made that a called process is to have."""
         own, child = self._wiring(place), self._services.wiring(definition)
         if child is None or child.aggregate.cls is own.aggregate.cls:
             return None
@@ -118,11 +118,15 @@ class AggregateUnit:
             )
         case = self._case(place)
         aggregate = self._fresh(case)
-        made = self._made(creator, child, self._invoke(creator, place, aggregate, "created", None))
+        try:
+            made = self._made(creator, child, self._invoke(creator, place, aggregate, "created", None))
+        except BusinessError as error:
+            kept = self._changed(case, aggregate)
+            return Outcome(error, keep=lambda: self._keep(case, kept))
         key = CaseKey(child.process, child.aggregate.id_of(made))
-        self._insert(key, child, definition, made, root=self._root(case))
-        self._keep(case, self._changed(case, aggregate))
-        return key
+        new = self._new(key, child, definition, made, root=self._root(case))
+        kept = self._changed(case, aggregate)
+        return Outcome(keep=lambda: self._kept.update({key: new, case: kept}), made=key)
 
     def mark(self) -> object:
         """What is kept now."""
@@ -195,7 +199,7 @@ class AggregateUnit:
         if natural_id is not None and natural_id != id:
             raise InputError(f"The natural id is '{natural_id}', and {kind.name}.{kind.natural_id} is '{id}'.")
         key = CaseKey(wiring.process, id)
-        self._insert(key, wiring, definition, aggregate, root=None, check=False)
+        self._keep(key, self._new(key, wiring, definition, aggregate, root=None, check=False))
         return key
 
     def reading(self, case: CaseKey) -> Any:
@@ -314,9 +318,10 @@ class AggregateUnit:
     def _keep(self, case: CaseKey, kept: _Kept) -> None:
         self._kept[case] = kept
 
-    def _insert(
+    def _new(
         self, key: CaseKey, wiring: Wiring, definition: str, aggregate: Any, *, root: str | None, check: bool = True
-    ) -> None:
+    ) -> _Kept:
+        """A new aggregate, as it would be kept."""
         kind = wiring.aggregate
         taken = self._services.find(key) if check else None
         if key in self._kept or taken is not None:
@@ -326,7 +331,7 @@ class AggregateUnit:
             _set(aggregate, name, origin[what])
         record = AggregateRecord(key.process, key.id, kind.name, wiring.version, definition, "", root)
         document = None if kind.codec is None else kind.codec.to_json(aggregate)
-        self._kept[key] = _Kept(record, document, aggregate if kind.codec is None else None, changed=True)
+        return _Kept(record, document, aggregate if kind.codec is None else None, changed=True)
 
     def _made(self, creator: Method, child: Wiring, result: Any) -> Any:
         if not isinstance(result, child.aggregate.cls):
