@@ -74,10 +74,8 @@ def _wiring_notes(faults: list[Fault]) -> tuple[Note, ...]:
         WiringError: Others do.
     """
     from spiffcli.services.errors import WiringError
-    from spiffcli.services.faults import CAN_MOVE
 
-    grave = [fault for fault in faults if not fault.warning and fault.rule not in CAN_MOVE]
-    if grave:
+    if any(fault.blocks for fault in faults):
         raise WiringError(faults)
     return tuple(
         Note("wiring", f"{fault.place}: {fault.message}. {fault.fix}", warning=True, file=fault.file or None,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spiffcli.app.modules import load_module, offered_services
-from spiffcli.catalog.instances import OPEN_STATES
+from spiffcli.app.using import called_by, stored_subjects, subject_of, targets, with_called
 from spiffcli.engine.business import CaseKey
 from spiffcli.errors import ConfigError, NoStoreError
 from spiffcli.migrate.plans import Blocker
 from spiffcli.services import ProcessService, Registry, WiringError
 from spiffcli.services.checking import check
-from spiffcli.services.faults import CAN_MOVE, Fault
+from spiffcli.services.faults import Fault, fault_text
 from spiffcli.services.runtime import Services
 from spiffcli.services.wiring import Subject
 from spiffcli.values import AggregateRecord, Definition
@@ -21,6 +22,8 @@ from spiffcli.values import AggregateRecord, Definition
 if TYPE_CHECKING:
     from spiffcli.app.runner import Runner
     from spiffcli.catalog import DeploymentPlan
+
+_log = logging.getLogger(__name__)
 
 
 def load_services(runner: Runner) -> Services | None:
@@ -76,33 +79,6 @@ class _CatalogSource:
         return self._runner.catalog.tenant
 
 
-def subject_of(runner: Runner, definition: Definition, *, newest: bool = True, instances: int = 0) -> Subject:
-    """A stored version of a process, as it is wired and checked."""
-    model = runner.catalog.model(runner.context.specs.definition(definition.id))
-    process = model.processes[definition.key]
-    return Subject(process, definition.version, definition.id, model.decisions, newest, instances)
-
-
-def stored_subjects(runner: Runner, registry: Registry) -> list[Subject]:
-    """The stored versions of all processes that are served, and the newest ones of those that call them."""
-    counts = runner.counts()
-    rows = runner.catalog.definitions(None, ("process",))
-    newest = {row.key: row.id for row in rows}  # they come by key and version
-    subjects = []
-    for row in rows:
-        is_newest = newest[row.key] == row.id
-        if row.key in registry.processes or (is_newest and _calls_served(runner, registry, row)):
-            states = counts[row.id].states if row.id in counts else {}
-            open = sum(states.get(state, 0) for state in OPEN_STATES)
-            subjects.append(subject_of(runner, row, newest=is_newest, instances=open))
-    return subjects
-
-
-def _calls_served(runner: Runner, registry: Registry, row: Definition) -> bool:
-    references = runner.context.specs.definition(row.id).references
-    return any(each.kind == "process" and each.key in registry.processes for each in references)
-
-
 def wiring_faults(runner: Runner, services: Services, subjects: Sequence[Subject]) -> list[Fault]:
     """What is wrong between the services and some versions of processes; tasks that are stubbed are left out."""
     faults = check(
@@ -119,7 +95,7 @@ def _is_stubbed(fault: Fault, stubs: Mapping[str, Any]) -> bool:
 
 
 def require_wired(runner: Runner) -> None:
-    """Nothing, if everything in use is served.
+    """Nothing, if everything in use is served. What is wrong and keeps nothing from moving is told as a warning.
 
     Raises:
         WiringError: It is not; nothing may move.
@@ -128,34 +104,45 @@ def require_wired(runner: Runner) -> None:
     if services is None:
         return
     faults = wiring_faults(runner, services, stored_subjects(runner, services.registry))
-    grave = [fault for fault in faults if not fault.warning and fault.rule not in CAN_MOVE]
-    if grave:
+    if any(fault.blocks for fault in faults):
         raise WiringError(faults)
+    for fault in faults:
+        if not fault.warning:
+            _log.warning(fault_text(fault))
 
 
 def planned_faults(runner: Runner, plan: DeploymentPlan) -> list[Fault]:
-    """What would be wrong once a deployment is stored: faults of its own processes, and of services of them."""
+    """What would be wrong once a deployment is stored: faults of it and of what it calls, and of their services."""
     services = runner.services
     if services is None:
         return []
-    planned = dict(_planned_subjects(plan, services.registry))
-    stored = [
-        replace(each, newest=False) if each.key in planned else each
-        for each in _stored_if_any(runner, services.registry)
-    ]
-    faults = wiring_faults(runner, services, [*stored, *planned.values()])
-    versions = {key: subject.version for key, subject in planned.items()}
-    return [fault for fault in faults if fault.process in planned and fault.version in (None, versions[fault.process])]
+    registry = services.registry
+    planned = {each.key: each for each in _planned_subjects(plan, registry)}
+    stored = [replace(each, newest=False) if each.key in planned else each for each in _stored_if_any(runner, registry)]
+    called = _called_by_plan(runner, plan, registry, {each.definition for each in planned.values()})
+    subjects = with_called(runner, registry, stored, called)
+    faults = wiring_faults(runner, services, [*subjects, *planned.values()])
+    mine = {*called, *(each.definition for each in planned.values())}
+    return [each for each in faults if each.definition in mine or (not each.definition and each.process in planned)]
 
 
-def _planned_subjects(plan: DeploymentPlan, registry: Registry) -> Iterator[tuple[str, Subject]]:
+def _planned_subjects(plan: DeploymentPlan, registry: Registry) -> Iterator[Subject]:
     for each in plan.new:
         kind, key = each.name
         if kind == "process":
             process = plan.model.processes[key]
             calls = any(ref.kind == "process" and ref.key in registry.processes for ref in process.references)
             if key in registry.processes or calls:
-                yield key, Subject(process, each.version, each.id, plan.model.decisions)
+                yield Subject(process, each.version, each.id, plan.model.decisions)
+
+
+def _called_by_plan(runner: Runner, plan: DeploymentPlan, registry: Registry, planned: Collection[str]) -> list[str]:
+    """Ids of what is stored already and called by what is to be added."""
+    if runner.catalog_if_any() is None:
+        return []
+    references = [reference for each in plan.new for reference in each.references]
+    direct = [id for id in targets(runner, references, registry.processes) if id not in planned]
+    return list(dict.fromkeys([*direct, *called_by(runner, registry, direct)]))
 
 
 def _stored_if_any(runner: Runner, registry: Registry) -> list[Subject]:
@@ -170,21 +157,18 @@ def unserved(runner: Runner, definition: Definition) -> tuple[Blocker, ...]:
     services = runner.services
     if services is None or definition.kind != "process":
         return ()
-    called = {each.key for each in runner.catalog.dependencies(definition) if each.kind == "process"}
-    stored = [each for each in stored_subjects(runner, services.registry) if each.definition != definition.id]
-    faults = wiring_faults(runner, services, [*stored, subject_of(runner, definition)])
-    mine = [
-        fault
-        for fault in faults
-        if fault.rule in _UNSERVED
-        and ((fault.process, fault.version) == (definition.key, definition.version) or fault.process in called)
-    ]
+    registry = services.registry
+    stored = [each for each in stored_subjects(runner, registry) if each.definition != definition.id]
+    subjects = with_called(runner, registry, [*stored, subject_of(runner, definition)], [definition.id])
+    mine = {definition.id, *called_by(runner, registry, [definition.id])}
+    faults = wiring_faults(runner, services, subjects)
     return tuple(
         Blocker(
             "service-missing", "", fault.element or definition.key, None, "",
             f"{fault.place} has no service: {fault.message}.", fault.fix, waivable=True,
         )
-        for fault in mine
+        for fault in faults
+        if fault.rule in _UNSERVED and fault.definition in mine
     )  # fmt: skip
 
 

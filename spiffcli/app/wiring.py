@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spiffcli.app.services import stored_subjects, wiring_faults
+from spiffcli.app.services import wiring_faults
+from spiffcli.app.using import stored_subjects
 from spiffcli.errors import InputError, NotFoundError
 from spiffcli.services.describing import Described, describe
-from spiffcli.services.faults import Fault
+from spiffcli.services.faults import Fault, of_tenant
 from spiffcli.services.wiring import Subject
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ def check_services(runner: Runner, services: Services, ref: str | None = None) -
     chosen = _chosen(runner, services, subjects, ref)
     faults = wiring_faults(runner, services, subjects)
     if ref is not None:
-        places = {(subject.key, version) for subject in chosen for version in (None, subject.version)}
-        faults = [fault for fault in faults if (fault.process, fault.version) in places]
-    return [f"{subject.key}@{subject.version}" for subject in chosen], faults
+        ids, keys = {each.definition for each in chosen}, {each.key for each in chosen}
+        faults = [each for each in faults if each.definition in ids or (not each.definition and each.process in keys)]
+    return [f"{each.key}@{each.version}{of_tenant(each.tenant)}" for each in chosen], faults
 
 
 def describe_wiring(runner: Runner, services: Services, ref: str | None = None) -> list[Described]:

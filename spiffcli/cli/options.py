@@ -42,9 +42,11 @@ class Invocation:
 
             self._settings = load_settings(self.flags)
         if running:
+            from spiffcli.cli.output import tell_warnings
             from spiffcli.prints import to_stderr
 
             to_stderr.set(True)
+            tell_warnings()
         return self._settings.for_running() if running else self._settings
 
 

@@ -153,6 +153,19 @@ def warn(message: str) -> None:
     write(sys.stderr, f"Warning: {strip_controls(message)}".rstrip("\n") + "\n")
 
 
+def tell_warnings() -> None:
+    """Say what the library logs as a warning as `warn` does."""
+    import logging
+
+    class Telling(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            warn(record.getMessage())
+
+    logger = logging.getLogger("spiffcli")
+    if not any(type(each).__name__ == "Telling" for each in logger.handlers):
+        logger.addHandler(Telling(logging.WARNING))
+
+
 def _verbosity() -> int:
     context = click.get_current_context(silent=True)
     invocation = context.find_object(Invocation) if context else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from spiffcli.model.elements import Node
@@ -40,7 +41,8 @@ def check(
         found = matches(registry, subject)
         used |= {id(each.method) for every in found.values() for each in every}
         doubled |= {id(each.method) for every in found.values() if len(every) > 1 for each in every}
-        faults += _subject_faults(registry, subject, found, levels, functions)
+        told = _subject_faults(registry, subject, found, levels, functions)
+        faults += (replace(each, definition=subject.definition, tenant=subject.tenant) for each in told)
     faults += _dead_methods(registry, subjects, used | doubled)
     return faults
 
@@ -79,6 +81,7 @@ def _uncovered(registry: Registry, subject: Subject) -> Fault:
     ranges = ", ".join(f"{entry.name or 'a Service'} {mark.versions}" for entry, mark in registry.serving(subject.key))
     count = "1 instance" if subject.instances == 1 else f"{subject.instances} instances"
     runs = f", and {count} of it {'has' if subject.instances == 1 else 'have'} not ended" if subject.instances else ""
+    runs += ", and versions in use call it" if subject.called else ""
     return Fault(
         "version-not-served",
         subject.key,
@@ -89,7 +92,7 @@ def _uncovered(registry: Registry, subject: Subject) -> Fault:
         "Widen the range of versions of a service, add one for this version, or migrate its instances.",
         subject.process.file,
         subject.process.line,
-        warning=not subject.newest and not subject.instances,
+        warning=not subject.in_use,
         instances=subject.instances,
     )
 
@@ -197,7 +200,7 @@ def _dead_methods(registry: Registry, subjects: Iterable[Subject], used: set[int
                 if service.process in held
             ]
             if id(method) not in used and ranges and not any(_is_ahead(held[key], each) for key, each in ranges):
-                yield _dead(method, [key for key, _ in ranges])
+                yield _dead(method, [key for key, _ in ranges], 1 + max(max(held[key]) for key, _ in ranges))
 
 
 def _is_ahead(held: Sequence[int], versions: VersionRange) -> bool:
@@ -205,7 +208,7 @@ def _is_ahead(held: Sequence[int], versions: VersionRange) -> bool:
     return versions.first > max(held)
 
 
-def _dead(method: Method, processes: Sequence[str]) -> Fault:
+def _dead(method: Method, processes: Sequence[str], next_version: int) -> Fault:
     wanted = " or ".join(
         f"the element '{mark.id}'" if mark.id else f"a task definition '{mark.task_definition or method.name}'"
         for mark in method.tasks
@@ -218,6 +221,7 @@ def _dead(method: Method, processes: Sequence[str]) -> Fault:
         None,
         f"method {method}",
         f"it is wired to no task: no version of {where} that it is for has {wanted}",
-        "Correct the name, or take the method away.",
+        "Correct the name or take the method away; if a later version is to have it, say so: "
+        f'version=">={next_version}".',
         methods=(method,),
     )

@@ -30,6 +30,8 @@ class Fault:
         methods: The methods concerned.
         warning: Whether everything can move all the same.
         instances: Instances concerned, where the fault is about them.
+        definition: Id of the definition; empty where the fault is about no single version.
+        tenant: The tenant it belongs to, where that is not the one in use.
     """
 
     rule: str
@@ -44,13 +46,20 @@ class Fault:
     methods: tuple[Method, ...] = ()
     warning: bool = False
     instances: int = 0
+    definition: str = ""
+    tenant: str | None = None
 
     @property
     def place(self) -> str:
         """Process, version and element, in words."""
         process = f"process '{self.process}'" if self.process else ""
         version = f" v{self.version}" if self.version is not None else ""
-        return ", ".join(filter(None, (f"{process}{version}", self.label)))
+        return ", ".join(filter(None, (f"{process}{version}{of_tenant(self.tenant)}", self.label)))
+
+    @property
+    def blocks(self) -> bool:
+        """Whether nothing may be added or moved before it is mended."""
+        return not self.warning and self.rule not in CAN_MOVE
 
     def to_json(self) -> dict[str, Any]:
         """An entry of `faults` in a `runner/faults/1` document."""
@@ -69,7 +78,15 @@ class Fault:
                 for method in self.methods
             ],
             "instances": self.instances,
+            "tenant": self.tenant,
         }
+
+
+def of_tenant(tenant: str | None) -> str:
+    """Whose a version is, as words behind its name; nothing for the tenant in use."""
+    if tenant is None:
+        return ""
+    return f" of tenant '{tenant}'" if tenant else " of the default tenant"
 
 
 def fault_text(fault: Fault) -> str:

@@ -41,6 +41,8 @@ class Subject:
         decisions: The decisions of its files, by key.
         newest: Whether it is the newest version of its key.
         instances: How many instances of it have not ended.
+        called: Whether a version in use calls it.
+        tenant: The tenant it belongs to, where that is not the one in use.
     """
 
     process: Process = field(repr=False)
@@ -49,6 +51,8 @@ class Subject:
     decisions: Mapping[str, Decision] = field(default_factory=dict, repr=False)
     newest: bool = True
     instances: int = 0
+    called: bool = False
+    tenant: str | None = None
 
     @property
     def key(self) -> str:
@@ -57,8 +61,8 @@ class Subject:
 
     @property
     def in_use(self) -> bool:
-        """Whether something can still happen in it: it is the newest, or instances of it have not ended."""
-        return self.newest or self.instances > 0
+        """Whether something can still happen in it: it is the newest, instances have not ended, or it is called."""
+        return self.newest or self.instances > 0 or self.called
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,27 @@ def test_check_tells_all_faults_and_its_exit_code_says_whether_there_are_any(sho
 
 
 @pytest.mark.one_store
+def test_methods_without_a_task_are_told_all_at_once_and_nothing_waits_for_them(shop: Cli) -> None:
+    code = (shop.folder / "vacation.py").read_text()
+    more = (
+        "    @workflow_task\n    def first(self, approval: Approval) -> None: ...\n\n"
+        '    @workflow_task(id="Nowhere")\n    def second(self, approval: Approval) -> None: ...\n\n'
+    )
+    head, name, body = code.partition("class ApprovalOfVacation:")
+    shop.write("vacation.py", head + name + body.replace("    @workflow_task", more + "    @workflow_task", 1))
+    added = shop.ok(*WITH, "add", "-b", V1)
+    ran = shop.ok(*WITH, "run", "-s", PROCESS, "-a", "--data", ADA)
+    for said in (added.stderr, ran.stderr):
+        assert "has a task definition 'first'" in said
+        assert "has the element 'Nowhere'" in said
+    assert ran.stderr.startswith(
+        "Warning: process 'Process_ApprovalOfVacation', method ApprovalOfVacation.first (vacation"
+    )
+    told = shop.document(*WITH, "check", code=1)
+    assert [fault["rule"] for fault in told["faults"]] == ["method-without-task", "method-without-task"]
+
+
+@pytest.mark.one_store
 def test_wiring_shows_what_does_what(shop: Cli) -> None:
     shop.ok(*WITH, "add", "-b", V1)
     shop.ok(*WITH, "add", "-b", V2)
