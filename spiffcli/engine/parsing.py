@@ -20,6 +20,7 @@ from SpiffWorkflow.dmn.parser.BpmnDmnParser import BpmnDmnParser
 from SpiffWorkflow.dmn.specs.model import DecisionTable, HitPolicy
 
 from spiffcli.engine.config import EngineConfig
+from spiffcli.engine.preparing import leave_to_methods
 from spiffcli.engine.registry import Registry
 from spiffcli.engine.workflow import INTERRUPTING
 from spiffcli.errors import ModelError
@@ -27,7 +28,6 @@ from spiffcli.model.xml import read_xml
 from spiffcli.values import Resource
 
 _BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
-_SPIFF = "http://spiffworkflow.org/bpmn/schema/1.0/core"
 _DI = "http://www.omg.org/spec/BPMN/20100524/DI"
 
 #: Ids the engine gives to nodes of its own; a model that uses one loses nodes without a word.
@@ -95,7 +95,7 @@ class Parser:
         parser = self._config.parser()
         if self._is_served is not None:
             for _, tree in trees.bpmn:
-                _leave_to_methods(tree, self._is_served)
+                leave_to_methods(tree, self._is_served)
         with trees.explained():
             for name, tree in trees.bpmn:
                 parser.add_bpmn_xml(tree, filename=name)
@@ -113,40 +113,6 @@ class Parser:
         # What was parsed and what was restored serialize a little differently; instances run on restored
         # specs, and their hashes are compared with these. It also proves that the spec can be restored.
         return self._registry.spec_to_bytes(self._registry.spec_from_bytes(self._registry.spec_to_bytes(spec)))
-
-
-def _leave_to_methods(tree: Any, is_served: Callable[[str], bool]) -> None:
-    """Let the engine accept tasks that say nothing it could execute, where methods do them.
-
-    A service task gets an operator without a name. A business rule task without a decision becomes a service task.
-    """
-    for process in tree.iterfind(f"{{{_BPMN}}}process"):
-        if not is_served(process.get("id", "")):
-            continue
-        for node in list(process.iter(f"{{{_BPMN}}}businessRuleTask")):
-            if not _decides(node):
-                node.tag = f"{{{_BPMN}}}serviceTask"
-        ids = {node.get("id") for node in process.iter(f"{{{_BPMN}}}*")}
-        for node in process.iter(f"{{{_BPMN}}}serviceTask"):
-            operator = node.find(f".//{{{_SPIFF}}}serviceTaskOperator")
-            if operator is None:
-                _add_operator(node)
-            elif operator.get("id") in ids:
-                operator.set("id", "")  # the engine would take it for the node of this id
-
-
-def _decides(node: Any) -> bool:
-    if node.find(f".//{{{_SPIFF}}}calledDecisionId") is not None:
-        return True
-    return any(name.endswith("}decisionRef") for name in node.attrib)
-
-
-def _add_operator(node: Any) -> None:
-    extensions = node.find(f"{{{_BPMN}}}extensionElements")
-    if extensions is None:
-        extensions = node.makeelement(f"{{{_BPMN}}}extensionElements")
-        node.insert(0, extensions)
-    extensions.append(node.makeelement(f"{{{_SPIFF}}}serviceTaskOperator", id=""))
 
 
 def _leave_out_late_tables(parser: Any, is_late: Callable[[str], bool]) -> None:

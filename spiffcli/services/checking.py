@@ -17,6 +17,7 @@ from spiffcli.services.names import function_name, method_name, parameter_name, 
 from spiffcli.services.registry import Method, Registry
 from spiffcli.services.versions import VersionRange
 from spiffcli.services.wiring import Match, Subject, Wiring, bind, is_covered, matches
+from spiffcli.text import unwrapped
 
 
 def check(
@@ -171,6 +172,10 @@ def _refused(subject: Subject) -> Iterator[Fault]:
         if node.loop is not None and node.loop.output:
             yield fault_at("loop-output", subject, node, f"it collects results in '{node.loop.output}'",
                            f"Let its method put them into the aggregate. {_NOT_SERVED}")  # fmt: skip
+        if node.loop is not None and node.loop.input and node.loop.cardinality:
+            yield fault_at("counted-collection", subject, node,
+                           f"it iterates over '{unwrapped(node.loop.input)}' and by loopCardinality",
+                           "Leave one of them: the collection, if its elements are asked for.")  # fmt: skip
         if node.triggered_by_event and _starts_by_error(subject, node):
             yield fault_at("error-start", subject, node, "the engine knows no event sub-process that an error starts",
                            "Put the part it belongs to into a sub-process, and a boundary event on that.")  # fmt: skip

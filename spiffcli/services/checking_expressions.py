@@ -12,6 +12,7 @@ from spiffcli.services.levels import Levels
 from spiffcli.services.names import free_names, nearest, node_label
 from spiffcli.services.registry import Registry
 from spiffcli.services.wiring import Subject, Wiring, value_marks
+from spiffcli.text import unwrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Expression:
         node: The node it belongs to; for a condition, the gateway.
         label: How messages name it.
         file, line: Where it stands.
+        is_name: Whether it has to be a name alone: elements of a collection are fetched from it later.
     """
 
     text: str
@@ -30,6 +32,7 @@ class Expression:
     label: str
     file: str
     line: int
+    is_name: bool = False
 
 
 def expressions(subject: Subject) -> Iterator[Expression]:
@@ -37,7 +40,8 @@ def expressions(subject: Subject) -> Iterator[Expression]:
     process = subject.process
     for node in process.nodes.values():
         for text, what in _of_node(node):
-            yield Expression(text, node, f"{node_label(node)}, {what}", process.file, node.line)
+            is_name = what == "collection"
+            yield Expression(text, node, f"{node_label(node)}, {what}", process.file, node.line, is_name)
         yield from _of_decision(subject, node)
     for flow in process.flows.values():
         source = process.nodes.get(flow.source or "")
@@ -98,6 +102,12 @@ def _faults(
         yield fault(
             "expression", f"'{expression.text.strip()}' is no Python: {error.msg}",
             "Write it in Python, as in: days > 5 and not urgent. Operators of other languages are not known.",
+        )  # fmt: skip
+        return
+    if expression.is_name and not unwrapped(expression.text).strip().isidentifier():
+        yield fault(
+            "no-collection-name", f"'{unwrapped(expression.text).strip()}' is no name of a collection",
+            "Let a @workflow_value return it, and write its name.",
         )  # fmt: skip
         return
     for name in names:

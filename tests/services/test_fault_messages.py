@@ -189,13 +189,28 @@ CASES: dict[str, tuple[list[str], list[Any]]] = {
         [process("p", user("U"), start=CYCLE)], [serving(c=task(makes_order, id="p_start"))]),
     "a version that is not served": ([process("p", user("U"))], [serving(version=">1")]),
     "functions": ([A], [Service(Order, process_id="p")]),
+    "a collection that is no name": (
+        [process("p", service("A", inside=many(collection="items[1:]")))], [serving(a=task(a, id="A"))]),
+    "a collection that is counted": (
+        [process("p", service("A", inside=many(collection="items", cardinality="3")))], [serving(a=task(a, id="A"))]),
 }  # fmt: skip
 
+#: Versions that are in use for other reasons than being the newest, with what the check says of them.
+USES: dict[str, dict[str, Any]] = {
+    "of a version that nobody uses": {"newest": False},
+    "of a version with an instance": {"newest": False, "instances": 1},
+    "of a version with instances": {"newest": False, "instances": 1200},
+    "of a version that is called": {"newest": False, "called": True},
+    "of a version that is called and has instances": {"newest": False, "called": True, "instances": 3},
+    "of a version of another tenant": {"tenant": "north"},
+    "of a version of the default tenant": {"tenant": "", "instances": 2},
+}
 
-def faults(processes: list[str], services: list[Any]) -> list[Any]:
+
+def faults(processes: list[str], services: list[Any], **use: Any) -> list[Any]:
     content = document(*processes, messages=("paid",)).encode()
     model = load([Resource("shop.bpmn", "bpmn", content)])
-    subjects = [Subject(each, 1, decisions=model.decisions) for each in model.processes.values()]
+    subjects = [Subject(each, 1, decisions=model.decisions, **use) for each in model.processes.values()]
     return check(Registry(*services), subjects)
 
 
@@ -206,8 +221,10 @@ def scrubbed(text: str) -> str:
 
 def test_every_message_reads_as_it_did(request: pytest.FixtureRequest) -> None:
     written = ""
-    for name, case in CASES.items():
-        found = faults(*case)
+    told = {name: faults(*case) for name, case in CASES.items()}
+    unserved = CASES["a version that is not served"]
+    told |= {f"no service {name}": faults(*unserved, **use) for name, use in USES.items()}
+    for name, found in told.items():
         assert found, name
         written += f"# {name}\n" + "".join(scrubbed(fault_text(fault)) + "\n" for fault in found) + "\n"
     if request.config.getoption("--update-golden"):
