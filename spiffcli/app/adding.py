@@ -76,7 +76,7 @@ def _wiring_notes(faults: list[Fault]) -> tuple[Note, ...]:
     from spiffcli.services.errors import WiringError
 
     if any(fault.blocks for fault in faults):
-        raise WiringError(faults)
+        raise WiringError(faults, planned=True)
     return tuple(
         Note("wiring", f"{fault.place}: {fault.message}. {fault.fix}", warning=True, file=fault.file or None,
              element=fault.element, line=fault.line or None)

@@ -70,8 +70,8 @@ class OpenTasks:
 
     def _tell(self, task_id: UUID, place: Place) -> None:
         task = self._workflow.task(task_id)
-        if task is not None and task.state == TaskState.COMPLETED:
-            return
+        if task is not None and task.has_state(TaskState.COMPLETED | TaskState.ERROR):
+            return  # what failed is as it was before, once it is loaded anew or tried again
         unit = self._workflow.unit
         assert unit is not None
         try:

@@ -57,14 +57,19 @@ class WiringError(ConfigError):
         faults: All of them.
     """
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[Fault], *, planned: bool = False) -> None:
+        """An error with these faults.
+
+        Args:
+            planned: The models are not stored yet, and are not stored now.
+        """
         from spiffcli.services.faults import fault_text
 
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         listed = "\n".join(fault_text(fault) for fault in faults)
         super().__init__(
             f"Services and models do not fit together: {count}.\n{listed}",
-            hint="Nothing was moved. See all of it again with: runner check",
+            hint="Nothing was stored." if planned else "Nothing was moved. See all of it again with: runner check",
             faults=[fault.to_json() for fault in faults],
         )
         self.faults = tuple(faults)

@@ -86,8 +86,10 @@ def test_nothing_is_added_or_moved_where_services_do_not_fit(shop: Cli) -> None:
     assert "version_1.bpmn:13: process 'Process_ApprovalOfVacation' v1, service task" in refused.stderr
     assert "no method is wired to it" in refused.stderr
     assert "it is wired to no task" in refused.stderr
+    assert refused.stderr.endswith("Nothing was moved. See all of it again with: runner check\n")
     assert shop.document("show", "-w", "V-1")["instance"]["active"][0]["id"] == "Activity_Decide"
     refused = shop.fails(2, *WITH, "add", "-b", V2)
+    assert refused.stderr.endswith("Nothing was stored.\n")
     assert "task-without-method" in [fault["rule"] for fault in _faults(shop, "add", "-b", V2)]
     assert len(shop.specs()) == 1
     # Whatever is wrong, an instance can be looked at and ended.

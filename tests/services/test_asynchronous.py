@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from spiffcli.errors import NotFoundError, StateError
+from spiffcli.errors import IncidentError, NotFoundError, StateError
 from spiffcli.services import Payload, TaskEvent, TaskId, workflow_service, workflow_task
 
 from .conftest import Make
@@ -70,6 +70,25 @@ def test_it_is_given_up_by_an_error_that_the_model_handles(make: Make) -> None:
     orders.cancel_task("1", asked[0], "DECLINED")
     # Whoever gives a task up is not told of it.
     assert (workflow.state, workflow.aggregate.log) == ("completed", ["pay created", "reminded"])
+
+
+def test_a_completion_that_fails_leaves_it_open_and_tells_nobody(make: Make) -> None:
+    told: list[str] = []
+
+    @workflow_service(aggregate=Order, process_id="p")
+    class Told(Orders):
+        @workflow_task(id="Pay")
+        def pay(self, order: Order, task_id: TaskId, event: TaskEvent) -> None:
+            told.append(event.value)
+
+    env = make(MODEL, services=Told, errors=("DECLINED",))
+    workflow = env.start(Order("1"))
+    for wrong in ({"days": "many"}, {"nothing": 1}):
+        with pytest.raises(IncidentError, match="Service task 'Pay' failed: "):
+            workflow.complete("Pay", wrong)
+    assert told == ["created"]
+    workflow.complete("Pay", {"days": 3})
+    assert (workflow.state, workflow.aggregate.days, told) == ("completed", 3, ["created"])
 
 
 def test_a_method_is_told_when_a_timer_takes_its_task_away(make: Make) -> None:
