@@ -24,6 +24,11 @@ class Cased:
         noted = self.workflow.data.get(CASE)
         return None if noted is None else CaseKey.from_json(noted)
 
+    @property
+    def needs_methods(self) -> bool:
+        """Whether tasks of the process were left to methods when it was parsed."""
+        return any(getattr(spec, "operation_name", None) == "" for spec in self.workflow.spec.task_specs.values())
+
     def begin_case(self, case: CaseKey) -> None:
         """Note which aggregate the new instance works on."""
         self.workflow.data[CASE] = case.to_json()

@@ -456,7 +456,13 @@ def _started(
     """A new instance in memory, with its aggregate where business code serves it."""
     engine = context.engine
     if engine.business is None or not engine.business.serves(definition.id):
-        return engine.start(definition.id, context.cache, data)
+        running = engine.start(definition.id, context.cache, data)
+        if running.needs_methods:
+            raise ConfigError(
+                f"{definition.label} was added with services that do its tasks, and no service serves it now.",
+                hint="Name their module: --services MODULE (or RUNNER_SERVICES, or services in runner.toml).",
+            )
+        return running
     running = engine.start(definition.id, context.cache)
     assert running.unit is not None
     running.begin_case(running.unit.begin(definition.id, data, natural_id, start))

@@ -247,6 +247,16 @@ def test_an_open_task_is_completed_or_given_up_by_its_id(cli: Cli) -> None:
 
 
 @pytest.mark.one_store
+def test_nothing_is_started_without_the_services_it_was_added_with(shop: Cli) -> None:
+    shop.ok(*WITH, "add", "-b", V1)
+    refused = shop.fails(2, "run", "-s", PROCESS, "-a", "--data", ADA).stderr
+    assert f"{PROCESS}@1 was added with services that do its tasks, and no service serves it now." in refused
+    assert "--services MODULE" in refused
+    assert shop.document("list_instances")["instances"] == []
+    shop.ok(*WITH, "run", "-s", PROCESS, "-a", "--data", ADA)
+
+
+@pytest.mark.one_store
 def test_an_instance_with_an_aggregate_does_not_move_without_its_services(shop: Cli) -> None:
     shop.ok(*WITH, "add", "-b", V1)
     shop.document(*WITH, "run", "-s", PROCESS, "-a", "--data", ADA)

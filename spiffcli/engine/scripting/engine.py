@@ -87,7 +87,10 @@ class RunnerScriptEngine(PythonScriptEngine):
             ScriptFailure: There is no service, it failed, or its result is not JSON.
         """
         if not operation_name:
-            hint = "Wire one with @workflow_task, and name its module with --services MODULE."
+            hint = (
+                "Wire one with @workflow_task, and name its module with --services MODULE. "
+                "An instance that began without services has no aggregate: start it anew with them."
+            )
             raise ScriptFailure("NoService", "no method is wired to it", hint=hint, task=task)
         if self.service is None:
             hint = "Name an engine module that offers services: -e MODULE."
