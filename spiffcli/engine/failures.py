@@ -120,11 +120,16 @@ def _reason(error: BaseException) -> tuple[str, int | None, str]:
     if isinstance(error, SpiffWorkflowException):
         text = str(error.args[0]) if error.args else str(error)
         return text.rstrip(". "), getattr(error, "line_number", None), getattr(error, "error_line", "") or ""
-    return f"{type(error).__name__}: {error}{_raised_at(error)}", None, ""
+    return in_words(error), None, ""
 
 
 #: Where code is that no user wrote: this program, the standard library, and what is installed.
 _NOT_THEIRS = (Path(__file__).parents[1], *(Path(sysconfig.get_paths()[name]) for name in ("stdlib", "purelib")))
+
+
+def in_words(error: BaseException) -> str:
+    """What code of somebody else raised, and where in it."""
+    return f"{type(error).__name__}: {error}{_raised_at(error)}"
 
 
 def _raised_at(error: BaseException) -> str:

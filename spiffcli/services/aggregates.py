@@ -170,3 +170,18 @@ def from_data(type: AggregateType[A], data: Mapping[str, Any], natural_id: str |
             f"That makes no {type.name}: {error.message}",
             hint=f"""Say all of it with --data '{{"{type.natural_id}": ...}}'.""",
         ) from error
+
+
+def with_values(aggregate: Any, values: Mapping[str, Any]) -> Any:
+    """An aggregate with these values in its fields."""
+    for name, value in values.items():
+        set_field(aggregate, name, value)
+    return aggregate
+
+
+def set_field(aggregate: Any, name: str, value: Any) -> None:
+    """Set a field, also of a dataclass that is frozen."""
+    if dataclasses.is_dataclass(aggregate):
+        object.__setattr__(aggregate, name, value)
+    else:
+        setattr(aggregate, name, value)

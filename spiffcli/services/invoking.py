@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from spiffcli.engine.business import Level, Place, TaskHappening
-from spiffcli.errors import InputError
+from spiffcli.errors import InputError, RunnerError
 from spiffcli.prints import kept_apart
 from spiffcli.services.markers import MultiInstance, TaskEvent, TaskId
 from spiffcli.services.registry import Method
@@ -111,3 +112,20 @@ def _level(wanted: Wanted, call: Call, method: Method) -> Level:
 def _scope(level: Level, call: Call) -> MultiInstance[Any]:
     fetch = None if level.collection is None else lambda: call.element(level)
     return MultiInstance(level.element, level.index, level.total, fetch)
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """A context in which what a method raises says what could not be done because of it: there is no error path.
+
+    Raises:
+        InputError: It raised something.
+    """
+    try:
+        yield
+    except RunnerError:
+        raise
+    except (Exception, SystemExit) as error:
+        from spiffcli.engine.failures import in_words
+
+        raise InputError(f"{what}: {in_words(error)}") from error

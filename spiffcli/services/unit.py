@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,9 @@ import orjson
 from spiffcli.engine.business import BusinessError, CaseKey, Level, Outcome, Place, Start, TaskHappening
 from spiffcli.errors import DataError, InputError
 from spiffcli.services import repositories
-from spiffcli.services.aggregates import AggregateType, from_data
+from spiffcli.services.aggregates import AggregateType, from_data, set_field, with_values
 from spiffcli.services.errors import DuplicateStart
-from spiffcli.services.invoking import Call, invoke
+from spiffcli.services.invoking import Call, invoke, told
 from spiffcli.services.registry import Method
 from spiffcli.services.repositories import AggregateRepository
 from spiffcli.services.wiring import Wiring
@@ -144,8 +144,7 @@ class AggregateUnit:
         wiring, found = self._wiring(place), {}
         for name in names:
             if name in wiring.values:
-                # Its own copy: a value must not change anything, and does not.
-                found[name] = self._invoke(wiring.values[name], place, self._fresh(place.case), "created", None)
+                found[name] = self._calculated(name, wiring.values[name], place)
             elif name in wiring.fields:
                 found[name] = getattr(self.reading(place.case), wiring.fields[name])
             else:
@@ -192,7 +191,8 @@ class AggregateUnit:
             aggregate = given
         elif creator is not None:
             place = Place(definition, element, "", None)
-            aggregate = self._made(creator, wiring, self._invoke(creator, place, None, "created", given or {}))
+            with told(f"{creator.label} could not make the {kind.name} of '{wiring.process}'"):
+                aggregate = self._made(creator, wiring, self._invoke(creator, place, None, "created", given or {}))
         else:
             aggregate = from_data(kind, given or {}, natural_id)
         id = kind.id_of(aggregate)
@@ -328,10 +328,16 @@ class AggregateUnit:
             raise DuplicateStart(key.process, key.id, taken.instance if taken is not None else "this very one")
         origin = {"process": key.process, "version": wiring.version, "definition": definition, "root": root}
         for name, what in kind.origins.items():
-            _set(aggregate, name, origin[what])
+            set_field(aggregate, name, origin[what])
         record = AggregateRecord(key.process, key.id, kind.name, wiring.version, definition, "", root)
         document = None if kind.codec is None else kind.codec.to_json(aggregate)
         return _Kept(record, document, aggregate if kind.codec is None else None, changed=True)
+
+    def _calculated(self, name: str, method: Method, place: Place) -> Any:
+        assert place.case is not None
+        with told(f"the value '{name}' ({method.label}) cannot be calculated"):
+            # Its own copy: a value must not change anything, and does not.
+            return self._invoke(method, place, self._fresh(place.case), "created", None)
 
     def _made(self, creator: Method, child: Wiring, result: Any) -> Any:
         if not isinstance(result, child.aggregate.cls):
@@ -377,23 +383,14 @@ class AggregateUnit:
                 hint="Add the field, or wire a method that takes it with a parameter marked Payload().",
             )
         if kind.reader is None:
-            return _with(aggregate, given)
+            return with_values(aggregate, given)
         try:
             filled = kind.reader.from_json({**kind.reader.to_json(aggregate), **given})
         except DataError as error:
             raise InputError(f"what was given does not fit: {error.message}") from error
         # A repository may know more of an aggregate than its JSON says.
-        return filled if kind.repository is None else _with(aggregate, {name: getattr(filled, name) for name in given})
-
-
-def _with(aggregate: Any, values: Mapping[str, Any]) -> Any:
-    for name, value in values.items():
-        _set(aggregate, name, value)
-    return aggregate
-
-
-def _set(aggregate: Any, name: str, value: Any) -> None:
-    if is_dataclass(aggregate):  # also one that is frozen
-        object.__setattr__(aggregate, name, value)
-    else:
-        setattr(aggregate, name, value)
+        return (
+            filled
+            if kind.repository is None
+            else with_values(aggregate, {name: getattr(filled, name) for name in given})
+        )

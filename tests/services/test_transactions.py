@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from spiffcli.errors import IncidentError, StoreError
-from spiffcli.services import TaskException, workflow_service, workflow_task
+from spiffcli.errors import IncidentError, InputError, StoreError
+from spiffcli.services import TaskException, workflow_service, workflow_task, workflow_value
 from spiffcli.store import open_store
 from spiffcli.testing import WorkflowEnvironment
 
 from .conftest import Make
-from .models import boundary, error, many, process, service, sub, user, write
+from .models import boundary, choice, error, many, process, service, sub, user, write
 from .shop import Order
 
 broken = {"mail": True}
@@ -214,3 +215,63 @@ def test_a_commit_that_fails_leaves_both_as_they_were(tmp_path: Any, at: int) ->
             with env.runner.session(workflow.id, "run") as session:
                 session.advance()
     assert workflow.aggregate.log == ["noted", "mailed"]
+
+
+def test_a_value_that_cannot_be_calculated_says_which_and_why(make: Make) -> None:
+    problems: list[BaseException] = [
+        ValueError("no"),
+        SystemExit(3),
+        TaskException("LATE"),
+        InputError("none", hint="x"),
+    ]
+
+    @workflow_service(aggregate=Order, process_id="p")
+    class Values:
+        @workflow_value
+        def soon(self, order: Order) -> bool:
+            raise problems.pop(0)
+
+    env = make(choice("p", "soon", user("U"), user("V")), services=Values)
+    for id, said in enumerate(
+        [
+            r"the value 'soon' \(Values\.soon\) cannot be calculated: ValueError: no \(test_transactions\.py:\d+\)",
+            r"the value 'soon' \(Values\.soon\) cannot be calculated: SystemExit: 3 \(test_transactions\.py:\d+\)",
+            r"the value 'soon' \(Values\.soon\) cannot be calculated: TaskException: LATE \(test_transactions\.py:\d+\)",
+            "none",
+        ]
+    ):
+        with pytest.raises(IncidentError, match=f"Exclusive gateway 'G' failed: {said}"):
+            env.start(Order(str(id)))
+
+
+@pytest.mark.parametrize("problem", [ValueError("no"), SystemExit(3), TaskException("LATE")])
+def test_a_start_whose_aggregate_cannot_be_made_starts_nothing_and_says_why(make: Make, problem: BaseException) -> None:
+    raising = [problem]
+
+    @workflow_service(aggregate=Order, process_id="p")
+    class Starting:
+        @workflow_task(id="p_start")
+        def tonight(self) -> Order:
+            if raising:
+                raise raising[0]
+            return Order("1")
+
+    @workflow_service(aggregate=Order, process_id="q")
+    class Other:
+        @workflow_task(id="q_start")
+        def tonight(self) -> Order:
+            return Order("2")
+
+    cycle = '<timerEventDefinition><timeCycle>"R3/PT1H"</timeCycle></timerEventDefinition>'
+    env = make(process("p", user("U"), start=cycle), process("q", user("V"), start=cycle), services=[Starting, Other])
+    env.run_until_idle()
+    with pytest.raises(AssertionError) as told:
+        env.skip(timedelta(hours=1))
+    assert f"starts nothing: Starting.tonight could not make the Order of 'p': {type(problem).__name__}: " in str(
+        told.value
+    )
+    # It keeps nothing else from starting, and its own start is made up for.
+    assert [each.natural_id for each in env.runner.instances()] == ["2"]
+    raising.clear()
+    env.run_until_idle()
+    assert sorted(each.natural_id or "" for each in env.runner.instances()) == ["1", "2"]

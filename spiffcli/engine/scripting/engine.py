@@ -11,6 +11,7 @@ from SpiffWorkflow.bpmn.script_engine import PythonScriptEngine
 from spiffcli.engine.scripting.compiling import syntax_error
 from spiffcli.engine.scripting.environment import ScriptEnvironment
 from spiffcli.engine.scripting.failure import ScriptFailure, failure_of_error
+from spiffcli.errors import RunnerError
 from spiffcli.text import unwrapped
 
 #: Carries out a service task: (operator name, parameters, task data) -> result.
@@ -61,6 +62,8 @@ class RunnerScriptEngine(PythonScriptEngine):
         names = self.environment.names(expression)
         try:
             values = task.workflow.top_workflow.unit.values(place_of(task), names)
+        except RunnerError:
+            raise
         except Exception as error:
             raise failure_of_error(expression, error) from error
         return expression, {**values, **(given or {})}
