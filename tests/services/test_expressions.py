@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +15,7 @@ from spiffcli.engine import EngineConfig
 from spiffcli.errors import IncidentError
 from spiffcli.services import (
     Index,
+    NaturalId,
     Payload,
     ProcessService,
     Registry,
@@ -23,7 +26,7 @@ from spiffcli.services import (
 from spiffcli.testing import WorkflowEnvironment
 
 from .conftest import Make
-from .models import boundary, choice, process, service, timer, user, write
+from .models import boundary, choice, many, process, service, timer, user, write
 from .shop import Order
 
 DMN = """<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="dd" name="dd" namespace="urn:t">
@@ -89,6 +92,84 @@ def test_an_input_that_nobody_offers_is_a_fault(tmp_path: Path) -> None:
 
     with pytest.raises(WiringError, match="input 'days' of decision 'rating': 'dais' is neither"):
         decided(tmp_path, Orders, input="dais").start(Order("1"))
+
+
+@dataclass
+class Plan:
+    plan_id: Annotated[str, NaturalId()]
+    field: int = 6
+    log: list[str] = dataclass_field(default_factory=list)
+    paid: bool = False
+
+    @property
+    def property(self) -> int:
+        return self.field
+
+
+@workflow_service(aggregate=Plan, process_id="p")
+class Plans:
+    @workflow_value
+    def value(self, plan: Plan) -> int:
+        return plan.field
+
+    @workflow_value
+    def limit(self, plan: Plan) -> int:
+        return 2
+
+    @workflow_task
+    def note(self, plan: Plan) -> None:
+        plan.log.append("noted")
+
+
+LOOP = "<standardLoopCharacteristics testBefore={!r}><loopCondition>{}</loopCondition></standardLoopCharacteristics>"
+
+#: A process for every place where a model has an expression: what it notes says what the expression gave.
+PLACES: dict[str, Callable[[str], str]] = {
+    "condition": lambda name: choice("p", f"{name} == 6", service("A", "note"), user("U")),
+    "cardinality": lambda name: process("p", service("A", "note", many(cardinality=name))),
+    "cardinality of a sequence": lambda name: process(
+        "p", service("A", "note", many(cardinality=name, sequential=True))
+    ),
+    "completion condition": lambda name: process(
+        "p", service("A", "note", many(cardinality="9", condition=f"len(log) == {name}"))
+    ),
+    "loop condition": lambda name: process("p", service("A", "note", LOOP.format("true", f"len(log) &lt; {name}"))),
+    "loop condition, after": lambda name: process(
+        "p", service("A", "note", LOOP.format("false", f"len(log) &lt; {name}"))
+    ),
+}
+
+each_name = pytest.mark.parametrize("name", ["field", "property", "value"])
+
+
+@each_name
+@pytest.mark.parametrize("place", PLACES)
+def test_every_expression_reads_fields_properties_and_values_by_name(make: Make, place: str, name: str) -> None:
+    workflow = make(PLACES[place](name), services=Plans).start(Plan("1"))
+    assert workflow.state == "completed"
+    assert len(workflow.aggregate.log) == (1 if place == "condition" else 6)
+
+
+@each_name
+def test_timers_read_them_too(make: Make, name: str) -> None:
+    events = {
+        "duration": timer(f"f'P{{{name}}}D'"),
+        "date": f"<timerEventDefinition><timeDate>f'2030-01-0{{{name} + 1}}T09:00:00Z'</timeDate></timerEventDefinition>",
+    }
+    for kind, event in events.items():
+        env = make(process("p", f'<intermediateCatchEvent id="T">{event}</intermediateCatchEvent>'), services=Plans)
+        workflow = env.start(Plan(kind))
+        env.skip(timedelta(days=5, hours=23))
+        workflow.assert_waiting_at("T")
+        env.skip(timedelta(hours=2))
+        assert workflow.state == "completed"
+
+
+@each_name
+def test_inputs_of_decisions_read_them_too(tmp_path: Path, name: str) -> None:
+    env = decided(tmp_path, Plans, input=name)
+    assert env.start(Plan("1")).aggregate.paid
+    assert not env.start(Plan("2", field=5)).aggregate.paid
 
 
 def test_a_standard_loop_reads_its_condition_from_the_aggregate(make: Make) -> None:
@@ -212,7 +293,7 @@ def test_an_instance_from_before_there_were_services_goes_on_with_its_data(make:
 
 
 def test_a_loop_counter_of_a_boundary_event_is_that_of_its_activity(make: Make) -> None:
-    from .models import many, sub
+    from .models import sub
 
     @workflow_service(aggregate=Order, process_id="p")
     class Timed(Orders):
