@@ -28,14 +28,19 @@ CRASHES = [(call, count) for call in ("save", "settle") for count in (1, 2, 3)]
 STARTERS = 16
 
 
-def documented() -> ModuleType:
-    """The aggregate and the repository of the documentation, as a module. It makes `approvals.db` in this folder."""
+def documented_code() -> str:
+    """The aggregate, its service and its repository, as the documentation has them."""
     blocks = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
-    module = ModuleType("documented")
-    sys.modules["documented"] = module
-    for word in ("class Approval:", "class ApprovalTable("):
-        (code,) = (block for block in blocks if word in block)
-        exec(code, vars(module))
+    first, second = (
+        next(block for block in blocks if f"class {name}" in block) for name in ("Approval:", "ApprovalTable(")
+    )
+    return first + second
+
+
+def documented() -> ModuleType:
+    """That code as a module. It makes `approvals.db` in this folder."""
+    module = sys.modules["documented"] = ModuleType("documented")
+    exec(documented_code(), vars(module))
     return module
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from .repository_worker import documented_code
+
 SAMPLE = """
 from __future__ import annotations
 
@@ -119,10 +121,13 @@ WRONG = {
 def mypy(folder: Path, source: str) -> tuple[int, str]:
     pytest.importorskip("mypy")
     (folder / "sample.py").write_text(source)
+    (folder / "documented.py").write_text(documented_code())
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", str(folder / "cache")]
     # Not our own configuration, which knows this package as the one to check; a user's project has none of it.
     (folder / "mypy.ini").write_text("[mypy]\n[mypy-SpiffWorkflow.*]\nignore_missing_imports = True\n")
-    done = subprocess.run([*command, "sample.py"], cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [*command, "sample.py", "documented.py"], cwd=folder, capture_output=True, text=True, timeout=300
+    )
     return done.returncode, done.stdout + done.stderr
 
 
