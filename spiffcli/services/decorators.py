@@ -96,6 +96,7 @@ def workflow_service(
     Raises:
         ServiceError: There is no aggregate, or another than before, or the range of versions is none.
     """
+    require_name("process_id", process_id)
     versions = parse_range(version)
     if naming not in get_args(Naming):
         raise ServiceError(f"{naming!r} is no way of naming.", hint="Write 'exact' or 'camel'.")
@@ -161,13 +162,15 @@ def workflow_task(
         version: For which versions of the process, instead of those of the service.
 
     Raises:
-        ServiceError: Both a name and an id are given, or the range of versions is none.
+        ServiceError: Both a name and an id are given, one of them is empty, or the range of versions is none.
     """
     if task_definition is not None and id is not None:
         raise ServiceError(
             f"@workflow_task has task_definition={task_definition!r} and id={id!r}.",
             hint="Name the task by one of them; repeat the decorator to wire the method to two tasks.",
         )
+    require_name("task_definition", task_definition)
+    require_name("id", id)
     mark = TaskMark(task_definition, id, None if version is None else parse_range(version))
 
     def decorate(method: F) -> F:
@@ -193,6 +196,7 @@ def workflow_value(
     Raises:
         ServiceError: The range of versions is none.
     """
+    require_name("name", name)
     mark = ValueMark(name, None if version is None else parse_range(version))
 
     def decorate(method: F) -> F:
@@ -200,6 +204,18 @@ def workflow_value(
         return method
 
     return decorate if function is None else decorate(function)
+
+
+def require_name(what: str, name: str | None) -> None:
+    """Nothing, if a name is not given or is one.
+
+    Raises:
+        ServiceError: It is empty, or no text.
+    """
+    if name is not None and (not isinstance(name, str) or not name.strip()):
+        raise ServiceError(
+            f"{what}={name!r} names nothing.", hint="Write the name that the model has, or leave it out."
+        )
 
 
 def _mark(method: Callable[..., Any], attribute: str, mark: Any) -> None:

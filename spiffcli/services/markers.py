@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Generic, TypeVar
 
+from spiffcli.services.errors import ServiceError
+
 A = TypeVar("A")
 E = TypeVar("E")
 
@@ -116,6 +118,16 @@ class Element:
 
     name: str | None = None
     resolver: type[ElementResolver[Any, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        wrong = self.resolver is not None and not (
+            isinstance(self.resolver, type) and issubclass(self.resolver, ElementResolver)
+        )
+        if wrong:
+            raise ServiceError(
+                f"{self.resolver!r} is no resolver.",
+                hint="Name a class that derives from ElementResolver, as in Element(resolver=Licenses).",
+            )
 
 
 @dataclass(frozen=True, slots=True)

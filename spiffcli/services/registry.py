@@ -231,14 +231,14 @@ class Registry:
         file, line = place_of_code(cls)
         entry = Entry(cls, cls.__name__, vars(cls)[SERVICE], factory, file, line)
         members = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
-        entry.methods = tuple(_methods(entry, members))
+        entry.methods = tuple(_methods(entry, members.items()))
         self.entries.append(entry)
 
     def _add_functions(self, service: Service[Any]) -> None:
         if self._is_known(service):
             return
         entry = Entry(service, "", service.marks)
-        entry.methods = tuple(_methods(entry, {each.__name__: each for each in service.functions}))
+        entry.methods = tuple(_methods(entry, [(each.__name__, each) for each in service.functions]))
         self.entries.append(entry)
 
 
@@ -266,9 +266,9 @@ def _is_own(value: Any, module: ModuleType) -> bool:
     return isinstance(value, Service)
 
 
-def _methods(entry: Entry, members: Mapping[str, Any]) -> Iterable[Method]:
+def _methods(entry: Entry, members: Iterable[tuple[str, Any]]) -> Iterable[Method]:
     aggregate = entry.marks[0].aggregate
-    for name, member in members.items():
+    for name, member in members:
         function = getattr(member, "__func__", member)
         tasks, values = getattr(function, TASK, ()), getattr(function, VALUE, ())
         if not (tasks or values) or isinstance(member, type):

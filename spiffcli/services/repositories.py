@@ -78,11 +78,21 @@ def require_repository(cls: type[Any], repository: Any) -> None:
     """Nothing, if an object can be a repository.
 
     Raises:
-        ServiceError: It lacks a method, or one takes other arguments.
+        ServiceError: It lacks a method, or one takes other arguments or is async.
     """
+    if isinstance(repository, type):
+        raise ServiceError(
+            f"The repository of {cls.__name__} is the class {repository.__name__}, not an object of it.",
+            hint=f"Write repository={repository.__name__}(...).",
+        )
     for name, given in (("load", 2), ("save", 3), ("settle", 2)):
         method = getattr(repository, name, None)
         arguments = ", ".join(("key", "revision", "aggregate")[:given])
+        if inspect.iscoroutinefunction(method):
+            raise ServiceError(
+                f"{type(repository).__name__} cannot be the repository of {cls.__name__}: its method {name} is async.",
+                hint="It is called inside a transaction, which waits for nobody: let it return when it is done.",
+            )
         if not callable(method) or not _takes(method, given):
             raise ServiceError(
                 f"{type(repository).__name__} cannot be the repository of {cls.__name__}: "

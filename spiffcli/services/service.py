@@ -9,6 +9,7 @@ from spiffcli.services.decorators import (
     Naming,
     ServiceMark,
     default_process_id,
+    require_name,
     workflow_task,
     workflow_value,
 )
@@ -53,7 +54,8 @@ class Service(Generic[A]):
         self._aggregate = aggregate
         self.functions: list[Callable[..., Any]] = []
         self._marks: list[ServiceMark] = []
-        self.serves(process_id or default_process_id(aggregate.__name__), version=version, naming=naming)
+        id = default_process_id(aggregate.__name__) if process_id is None else process_id
+        self.serves(id, version=version, naming=naming)
 
     @property
     def marks(self) -> tuple[ServiceMark, ...]:
@@ -62,6 +64,7 @@ class Service(Generic[A]):
 
     def serves(self, process_id: str, *, version: str | None = None, naming: Naming = "exact") -> Service[A]:
         """Serve another process too, with the same functions."""
+        require_name("process_id", process_id)
         self._marks.append(ServiceMark(process_id, self._aggregate, parse_range(version), naming))
         return self
 

@@ -333,6 +333,16 @@ def test_what_is_no_repository_is_refused_when_it_is_registered() -> None:
     )
 
 
+def test_neither_is_a_class_or_what_has_to_be_awaited() -> None:
+    class Later(Shelf):
+        async def save(self, key: AggregateKey, revision: int, aggregate: Any) -> None: ...  # type: ignore[override]
+
+    with pytest.raises(ServiceError, match="Later cannot be the repository of Ticket: its method save is async"):
+        on(Later())
+    with pytest.raises(ServiceError, match="The repository of Ticket is the class Shelf, not an object of it"):
+        on(Shelf)
+
+
 def test_an_aggregate_that_was_kept_in_the_other_place_is_told(tmp_path: Path) -> None:
     model = write(tmp_path / "m.bpmn", process("p", user("U")))
     store = open_store("memory:")

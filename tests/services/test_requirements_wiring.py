@@ -8,6 +8,7 @@ import pytest
 
 from spiffcli.errors import ConfigError
 from spiffcli.services import (
+    Element,
     Registry,
     Service,
     ServiceError,
@@ -511,6 +512,64 @@ def test_constructors_get_what_factories_make(make: Make) -> None:
     with pytest.raises(WiringError) as error:
         make(model, services=Orders).start(Order("1"))
     assert faults(error) == {"service-not-made"}
+
+
+@pytest.mark.parametrize("name", ["", " ", 3])
+def test_a_name_that_names_nothing_is_refused_when_the_decorator_runs(name: str) -> None:
+    for decorate in (
+        lambda: workflow_service(aggregate=Order, process_id=name),
+        lambda: workflow_task(id=name),
+        lambda: workflow_task(task_definition=name),
+        lambda: workflow_value(name=name),
+        lambda: Service(Order, process_id=name),
+    ):
+        with pytest.raises(ServiceError, match=f"={name!r} names nothing"):
+            decorate()
+
+
+@pytest.mark.parametrize("resolver", [int, object()])
+def test_what_is_no_resolver_is_refused_at_once(resolver: type) -> None:
+    with pytest.raises(ServiceError, match="is no resolver"):
+        Element(resolver=resolver)
+
+
+def test_functions_of_one_name_are_all_wired(make: Make) -> None:
+    orders = Service(Order, process_id="p")
+
+    @orders.task(id="A")
+    def _(order: Order) -> None:
+        order.log.append("first")
+
+    @orders.task(id="B")
+    def _(order: Order) -> None:
+        order.log.append("second")
+
+    env = make(process("p", service("A"), service("B")), services=orders)
+    assert env.start(Order("1")).aggregate.log == ["first", "second"]
+
+
+def test_r05_methods_of_two_classes_and_a_function_are_told_too(make: Make) -> None:
+    @workflow_service(aggregate=Order, process_id="p")
+    class One:
+        @workflow_task
+        def send(self, order: Order) -> None: ...
+
+    @workflow_service(aggregate=Order, process_id="p")
+    class Two:
+        @workflow_task(id="A")
+        def other(self, order: Order) -> None: ...
+
+    functions = Service(Order, process_id="p")
+
+    @functions.task(task_definition="send")
+    def third(order: Order) -> None: ...
+
+    env = make(process("p", service("A", "send")), services=[One, Two, functions])
+    with pytest.raises(WiringError) as error:
+        env.start(Order("1"))
+    (fault,) = error.value.faults
+    assert [method.label for method in fault.methods] == ["One.send", "Two.other", "third"]
+    assert env.runner.instances() == []
 
 
 def test_a_module_without_services_says_so() -> None:
