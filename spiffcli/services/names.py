@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from keyword import iskeyword
 
 from spiffcli.model.elements import Node
 from spiffcli.services.decorators import Naming
@@ -89,7 +90,7 @@ def node_label(node: Node) -> str:
 
 def function_name(text: str) -> str:
     """A name for a method that does what a model calls `text`."""
-    if text.isidentifier() and not text.isupper():
+    if text.isidentifier() and not text.isupper() and not iskeyword(text):
         return text
     return _in_python_style(text)
 
@@ -109,4 +110,4 @@ def parameter_name(cls: str) -> str:
 def _in_python_style(text: str) -> str:
     words = "".join(letter.lower() if letter.isalnum() else "_" for letter in text).strip("_")
     name = "_".join(filter(None, words.split("_")))
-    return name if name.isidentifier() else f"task_{name}"
+    return name if name.isidentifier() and not iskeyword(name) else f"task_{name}"

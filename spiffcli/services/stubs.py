@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from keyword import iskeyword
 
 from spiffcli.engine.scripting.guards import BUILTINS
 from spiffcli.model.elements import Node, Process
@@ -70,13 +72,18 @@ def _stubs(subject: Subject, levels: Levels, done: Collection[str]) -> Iterator[
             yield _Stub(name, _decoration(node, definition, name), repeated, about)
         starts = node.type == "startEvent" and node.scope is None and any(e.kind == "timer" for e in node.events)
         if starts and node.id not in done:
-            yield _Stub(method_name(node), f'@workflow_task(id="{node.id}")', False, about, makes=True)
+            yield _Stub(method_name(node), f"@workflow_task(id={_text(node.id)})", False, about, makes=True)
 
 
 def _decoration(node: Node, definition: str | None, name: str) -> str:
     if definition is None:
-        return f'@workflow_task(id="{node.id}")'
-    return "@workflow_task" if definition == name else f'@workflow_task(task_definition="{definition}")'
+        return f"@workflow_task(id={_text(node.id)})"
+    return "@workflow_task" if definition == name else f"@workflow_task(task_definition={_text(definition)})"
+
+
+def _text(text: str) -> str:
+    """A text as Python writes it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _distinct(found: Iterable[_Stub]) -> list[_Stub]:
@@ -112,7 +119,7 @@ def _fields(subjects: Iterable[Subject], functions: Collection[str]) -> list[str
 def _class_name(process: str) -> str:
     words = "".join(letter if letter.isalnum() else " " for letter in process).split()
     name = "".join(word[:1].upper() + word[1:] for word in words)
-    return name if name.isidentifier() else f"Process{name}"
+    return name if name.isidentifier() and not iskeyword(name) else f"Process{name}"
 
 
 def _module(process: str, subjects: list[Subject], name: str, fields: list[str], found: list[_Stub]) -> Iterator[str]:
@@ -140,7 +147,7 @@ def _module(process: str, subjects: list[Subject], name: str, fields: list[str],
     yield ""
     yield ""
     for subject in subjects:
-        yield f'@workflow_service(aggregate={name}, process_id="{subject.key}")'
+        yield f"@workflow_service(aggregate={name}, process_id={_text(subject.key)})"
     yield f"class {name}Service:"
     yield '    """What is done in it."""'
     for stub in found:
@@ -151,5 +158,5 @@ def _module(process: str, subjects: list[Subject], name: str, fields: list[str],
         else:
             more = ", index: Annotated[int, Index()]" if stub.repeated else ""
             yield f"    def {stub.name}(self, {parameter_name(name)}: {name}{more}) -> None:"
-        yield f'        """{stub.about}"""'.replace("\\", "/")
+        yield '        """' + stub.about.replace("\\", "/").replace('"', "'") + '"""'
         yield "        raise NotImplementedError"
