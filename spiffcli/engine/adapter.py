@@ -456,10 +456,13 @@ class Running(Cased):
         self._after_step()
 
     def retry(self, data: Mapping[str, Any] | None = None) -> list[TaskView]:
-        """Make failed tasks runnable again, with `data` merged into theirs; call `advance` next.
+        """Make failed tasks runnable again, with `data` merged into theirs, or put into the fields of their aggregate.
+
+        Call `advance` next.
 
         Raises:
             StateError: No task is in ERROR.
+            InputError: The aggregate has no such fields.
         """
         failed = [task for task in views.tasks(self.workflow) if task.state == TaskState.ERROR]
         if not failed:
@@ -472,7 +475,11 @@ class Running(Cased):
 
     def _rearm(self, task: Task, data: Mapping[str, Any]) -> None:
         incident = task.internal_data.pop("incident", {})
-        task.data.update(data)
+        unit = self.workflow.unit
+        if unit is None or not is_served(task):
+            task.data.update(data)
+        elif data:
+            unit.take(place_of(task), data)
         for workflow in self._chain(task.workflow):
             workflow.completed = False
         with self.engine.time():

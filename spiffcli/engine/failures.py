@@ -129,7 +129,8 @@ _NOT_THEIRS = (Path(__file__).parents[1], *(Path(sysconfig.get_paths()[name]) fo
 
 def in_words(error: BaseException) -> str:
     """What code of somebody else raised, and where in it."""
-    return f"{type(error).__name__}: {error}{_raised_at(error)}"
+    message = str(error)
+    return f"{type(error).__name__}{': ' if message else ''}{message}{_raised_at(error)}"
 
 
 def _raised_at(error: BaseException) -> str:

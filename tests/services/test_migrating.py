@@ -112,6 +112,20 @@ def test_an_open_task_gets_into_a_sub_process_and_out_of_it(make: Make, tmp_path
         assert workflow.aggregate.log == ["created"]
 
 
+@pytest.mark.parametrize("with_services", [True, False])
+def test_data_for_tasks_are_refused_where_an_aggregate_has_the_state(
+    make: Make, tmp_path: Path, with_services: bool
+) -> None:
+    env = make(process("p", user("U")), services=Orders)
+    workflow = env.start(Order("1"))
+    env.add(write(tmp_path / "v2.bpmn", process("p", user("U"), user("V"))))
+    runner = env.runner if with_services else WorkflowEnvironment(store=env.runner.store).runner
+    result = runner.migrate(runner.target("p@2", policies=Policies(data={"days": 3})), workflow.id)
+    assert result.outcome == "refused"
+    assert "'U' reads an aggregate, and no data given with --data." in (result.reason or "")
+    assert (workflow.instance.version, workflow.aggregate.days) == (1, 0)
+
+
 def test_a_migration_taken_back_leaves_the_aggregate_as_it_is(make: Make, tmp_path: Path) -> None:
     from spiffcli.errors import StateError
 

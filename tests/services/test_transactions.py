@@ -61,6 +61,29 @@ def test_any_other_exception_rolls_back_makes_an_incident_and_retry_repeats(make
     assert (workflow.state, workflow.aggregate.log) == ("completed", ["noted", "mailed"])
 
 
+def test_what_is_given_to_a_retry_goes_into_the_aggregate(make: Make) -> None:
+    @workflow_service(aggregate=Order, process_id="p")
+    class Strict:
+        @workflow_task(id="A")
+        def check(self, order: Order) -> None:
+            if not order.days:
+                raise LookupError
+
+    env = make(process("p", service("A"), user("U")), services=Strict)
+    with pytest.raises(IncidentError, match=r"Service task 'A' failed: LookupError \(test_transactions"):
+        env.start(Order("1"))
+    workflow = env.workflow("1")
+    for wrong, said in (({"nothing": 1}, "Order has no field 'nothing'"), ({"days": "x"}, "must be a whole number")):
+        with pytest.raises(InputError, match=said), env.runner.session(workflow.id, "retry") as session:
+            session.retry(wrong)
+        assert (workflow.state, workflow.aggregate.days) == ("error", 0)
+    with env.runner.session(workflow.id, "retry") as session:
+        session.retry({"days": 3})
+        session.advance()
+        assert all(dict(view.data) == {} for view in session.running.tasks())
+    assert (workflow.waiting_at, workflow.aggregate.days) == (["U"], 3)
+
+
 def test_what_a_method_did_before_its_task_failed_otherwise_is_rolled_back_too(make: Make) -> None:
     """The method has succeeded, and what the task does after it has not."""
     broken["mail"] = False

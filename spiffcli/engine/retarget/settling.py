@@ -14,6 +14,7 @@ from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine.adapter import Running
+from spiffcli.engine.places import case_of
 from spiffcli.engine.retarget.document import Rewriting
 from spiffcli.engine.retarget.places import HISTORY, PREDICTED
 from spiffcli.engine.retarget.values import Fault, Policies, Subscribed
@@ -173,6 +174,10 @@ class _Settling:
         for workflow in self.running.workflow.all_workflows():
             for task in workflow.tasks.values():
                 if task.has_state(TaskState.READY | TaskState.WAITING | TaskState.ERROR) and _holds_data(task):
+                    if case_of(workflow) is not None:
+                        self._fault(task, "script-failed", "reads an aggregate, and no data given with --data",
+                                    "Leave --data out, and change the aggregate: ProcessService.change.")  # fmt: skip
+                        return
                     task.data.update(copy_data(dict(self.policies.data)))
                     if self.policies.script is not None:
                         self._run_script(task, self.policies.script)
@@ -189,11 +194,11 @@ class _Settling:
         for failure in failures:
             self._fault(failure.task, "event-not-armed", f"cannot be reached in the new version: {failure.error}")
 
-    def _fault(self, task: Task, rule: str, reason: str) -> None:
+    def _fault(self, task: Task, rule: str, reason: str, fix: str | None = None) -> None:
         spec = task.task_spec
         state = TaskState.get_name(task.state)
         message = f"'{spec.bpmn_name or bpmn_id(spec)}' {reason.rstrip('.')}."
-        fix = _FIXES.get(rule, "Mend the new version, or let the instance finish the task first.")
+        fix = fix or _FIXES.get(rule, "Mend the new version, or let the instance finish the task first.")
         self.result.faults.append(Fault(rule, str(task.id), bpmn_id(spec), spec.bpmn_name, state, message, fix))
 
 
