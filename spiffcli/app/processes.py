@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from spiffcli.app.using import newest
 from spiffcli.engine import Event
 from spiffcli.engine.business import BusinessError, CaseKey, Start
 from spiffcli.errors import InputError, NotFoundError
@@ -184,7 +185,7 @@ class RunnerProcessService(ProcessService[A]):
                 raise InputError(f"No service of '{process_id}' works on {self._aggregate.__name__}.",
                                  hint=f"Its processes are {', '.join(keys)}.")  # fmt: skip
             return process_id
-        stored = {row.key: row for row in self._runner.catalog.definitions(None, ("process",))}  # newest last
+        stored = newest(self._runner)
         called = {
             reference.key
             for key in keys

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -41,20 +41,41 @@ def stored_subjects(runner: Runner, registry: Registry) -> list[Subject]:
     return with_called(runner, registry, list(subjects.values()), used)
 
 
+def newest(runner: Runner) -> dict[str, Definition]:
+    """The version of each process that a start by its key finds: the tenant's own, else the default tenant's."""
+    return _newest(runner, _rows(runner))
+
+
+def _newest(runner: Runner, rows: Mapping[str, list[Definition]]) -> dict[str, Definition]:
+    found: dict[str, Definition] = {}
+    for tenant, every in rows.items():
+        for row in every:  # the newest of a key comes last
+            if found.get(row.key, row).tenant == tenant and runner.catalog.scope.sees(row):
+                found[row.key] = row
+    return found
+
+
+def _rows(runner: Runner) -> dict[str, list[Definition]]:
+    """All versions of processes by tenant, the one in use first.
+
+    The default tenant's count also where nothing falls back on it any more: what runs there goes on.
+    """
+    catalog = runner.catalog
+    tenants = catalog.scope.with_fallback(True).all_tenants()
+    return {each: catalog.with_scope(tenant=each, fallback=False).definitions(None, ("process",)) for each in tenants}
+
+
 def _visible(runner: Runner) -> Iterator[tuple[Definition, bool, int]]:
-    """Versions of processes, whether a start of the key by its name would start them, and how many instances run."""
-    counts, scope = runner.counts(), runner.catalog.scope
-    seen: set[str] = set()
-    for tenant in scope.with_fallback(True).all_tenants():  # what runs goes on when falling back is switched off
-        rows = runner.catalog.with_scope(tenant=tenant, fallback=False).definitions(None, ("process",))
-        newest = {row.key: row.id for row in rows if row.key not in seen}  # they come by key and version
-        for row in rows:
+    """Versions of processes, whether a start of the key would start them, and how many instances have not ended."""
+    counts, rows = runner.counts(), _rows(runner)
+    started = _newest(runner, rows)
+    for tenant, every in rows.items():
+        for row in every:
             states = counts[row.id].states if row.id in counts else {}
             instances = sum(states.get(state, 0) for state in OPEN_STATES)
-            is_newest = newest.get(row.key) == row.id and tenant in scope.tenants(row.key)
-            if tenant == scope.tenant or is_newest or instances:
+            is_newest = row.key in started and started[row.key].id == row.id
+            if tenant == runner.catalog.tenant or is_newest or instances:
                 yield row, is_newest, instances
-        seen |= newest.keys()
 
 
 def _calls_served(runner: Runner, registry: Registry, row: Definition) -> bool:

@@ -180,3 +180,11 @@ def test_a_method_without_a_task_is_told_by_what_moves_and_keeps_nothing_from_mo
         f"no version of 'p' that it is for has a task definition 'first'\n  Fix: {fix}",
         f"no version of 'p' that it is for has the element 'Nowhere'\n  Fix: {fix}",
     ]
+
+
+def test_code_starts_the_process_of_the_default_tenant_that_no_other_calls(shop: Shop) -> None:
+    shop.add(process("p", service("A", "note"), call("C", "q")), process("q", service("B", "note"), user("V")))
+    runner = shop.runner(Orders, Called)
+    started = runner.service(Order).start(Order("1"))
+    assert (started.key, started.tenant, started.natural_id) == ("p", "north", "1")
+    assert runner.service(Order).load("1").log == ["noted", "called"]

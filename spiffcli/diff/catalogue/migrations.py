@@ -91,8 +91,8 @@ RULES = (
         "refuse",
         "instances scripts",
         (
-            "The script given with `--data`, or an expression the new version evaluates at once, failed; or `--data` was "
-            "given for an instance whose state is in an aggregate, where nothing would read it."
+            "The script given with `--data`, or an expression the new version evaluates at once, failed; or `--data` "
+            "was given for an instance whose state is in an aggregate, where nothing would read it."
         ),
         "`--data total.py` divides by a quantity that is 0 in this instance.",
         active="The instance stays as it was.",
