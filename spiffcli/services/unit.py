@@ -309,7 +309,7 @@ class AggregateUnit:
         if kind.id_of(aggregate) != case.id:
             raise InputError(f"the natural id of {kind.name} '{case.id}' was changed to '{kind.id_of(aggregate)}'")
         if kind.codec is None:
-            return replace(before, object=aggregate, changed=True)
+            return replace(before, object=deepcopy(aggregate), changed=True)
         known = before.document or {}
         # What an older class wrote and this one does not know stays.
         document = {**{k: v for k, v in known.items() if k not in kind.fields}, **kind.codec.to_json(aggregate)}
@@ -331,7 +331,7 @@ class AggregateUnit:
             set_field(aggregate, name, origin[what])
         record = AggregateRecord(key.process, key.id, kind.name, wiring.version, definition, "", root)
         document = None if kind.codec is None else kind.codec.to_json(aggregate)
-        return _Kept(record, document, aggregate if kind.codec is None else None, changed=True)
+        return _Kept(record, document, deepcopy(aggregate) if kind.codec is None else None, changed=True)
 
     def _calculated(self, name: str, method: Method, place: Place) -> Any:
         assert place.case is not None

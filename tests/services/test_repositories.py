@@ -22,12 +22,13 @@ from spiffcli.services import (
     ServiceError,
     workflow_service,
     workflow_task,
+    workflow_value,
 )
 from spiffcli.store import open_store
 from spiffcli.testing import WorkflowEnvironment
 
 from .conftest import Make
-from .models import call, choice, process, service, user, write
+from .models import call, choice, many, process, service, user, write
 from .repository_worker import CRASHES, STARTERS
 from .shop import Order, Parcel
 
@@ -148,6 +149,30 @@ def test_a_repository_keeps_aggregates_elsewhere(make: Make) -> None:
     assert workflow.aggregate.title == "NOW!"
     (record,) = env.runner.catalog.aggregates_of(workflow.id)
     assert (record.body, record.version, record.natural_id) == (b"", 1, "1")
+
+
+def test_what_was_handed_out_and_what_was_given_is_nobodys_once_it_is_kept(make: Make) -> None:
+    seen: list[Ticket] = []
+
+    @workflow_service(aggregate=Ticket, process_id="p")
+    class Leaking:
+        @workflow_task(id="A")
+        def see(self, ticket: Ticket) -> None:
+            ticket.title += "!"
+            seen.append(ticket)
+
+        @workflow_value
+        def leak(self) -> bool:
+            seen[-1].title += " leaked"
+            return False
+
+    loop = many(cardinality="2", condition="leak", sequential=True)
+    shelf = Shelf()
+    env = make(process("p", service("A", inside=loop), user("U")), services=on(shelf, Leaking))
+    given = Ticket(1, "mine")
+    workflow = env.start(given)
+    given.title = "yours"
+    assert workflow.aggregate.title == "mine!!"
 
 
 def test_a_step_that_leaves_the_aggregate_alone_writes_no_revision(make: Make) -> None:
