@@ -55,6 +55,11 @@ def unwrapped(expression: str) -> str:
     return text[1:].strip() if text.startswith("=") and not text.startswith("==") else expression
 
 
+def joined(*parts: str) -> str:
+    """Several texts as one, `a/b/c`; slashes inside a part are escaped, so no two lists give the same."""
+    return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
+
+
 def columns_of(text: str) -> int:
     """How many columns of a terminal `text` takes."""
     if text.isascii():

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from spiffcli.store.protocol import Document, Fields
+from spiffcli.text import joined
 from spiffcli.values import (
     ActiveTask,
     Definition,
@@ -32,7 +33,7 @@ _SUBSCRIPTION = 6
 
 def document_id(*parts: str) -> str:
     """An id made of several texts, `a/b/c`; slashes inside a part are escaped, so no two lists collide."""
-    return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
+    return joined(*parts)
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode

@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from spiffcli.errors import DataError, RunnerError, StoreError
 from spiffcli.services.errors import ServiceError
+from spiffcli.text import joined
 from spiffcli.values import AggregateRecord
 
 A = TypeVar("A")
@@ -40,7 +41,7 @@ class AggregateKey:
     id: str
 
     def __str__(self) -> str:
-        return f"{self.tenant}/{self.process}/{self.id}"
+        return joined(self.tenant, self.process, self.id)
 
 
 class AggregateRepository(Protocol[A]):

@@ -198,6 +198,7 @@ def test_two_processes_and_two_tenants_may_have_one_natural_id_on_one_shelf(tmp_
     assert (first.aggregate.title, second.aggregate.title) == ("A", "b?")
     assert {key for key, _ in shelf.kept} == {"/p/1", "/q/1"}
     assert str(AggregateKey("north", "p", "1")) == "north/p/1"
+    assert str(AggregateKey("a/b", "p", "1")) != str(AggregateKey("a", "b/p", "1"))
 
 
 def test_a_method_that_fails_leaves_the_repository_alone(make: Make) -> None:
