@@ -273,7 +273,9 @@ def _answers_for(runner: Runner, view: TaskView, data: dict[str, Any] | None) ->
 
 @click.command(epilog="""Example: runner retry -w 4af0 --data '{"price": 4}'""")
 @click.option("-w", "--workflow", metavar="WF", required=True, shell_complete=complete_instances, help="The instance.")
-@click.option("--data", type=JsonParam(), help="Corrects the data of what failed: a JSON object, or @FILE.")
+@click.option(
+    "--data", type=JsonParam(), help="Corrects the data of what failed, or its aggregate: a JSON object, or @FILE."
+)
 @_max_steps
 @format_option()
 @pass_invocation

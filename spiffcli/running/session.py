@@ -432,7 +432,8 @@ class Session:
         view = self.running.task(error.data["task"])
         error.file, error.line = self.context.specs.place(view.definition, view.id) or (error.file, None)
         error.data["instance"] = self.instance.id
-        retry = f"Then run: runner retry -w {self.instance.id} (--data corrects the data of the task)"
+        data = "corrects the data of the task" if self.running.case is None else "goes into the aggregate"
+        retry = f"Then run: runner retry -w {self.instance.id} (--data {data})"
         error.hint = "\n".join(filter(None, [error.hint or "Mend the cause.", hint or retry]))
 
     def _note_end(self) -> None:

@@ -70,8 +70,9 @@ def test_what_is_given_to_a_retry_goes_into_the_aggregate(make: Make) -> None:
                 raise LookupError
 
     env = make(process("p", service("A"), user("U")), services=Strict)
-    with pytest.raises(IncidentError, match=r"Service task 'A' failed: LookupError \(test_transactions"):
+    with pytest.raises(IncidentError, match=r"Service task 'A' failed: LookupError \(test_transactions") as failed:
         env.start(Order("1"))
+    assert "(--data goes into the aggregate)" in (failed.value.hint or "")
     workflow = env.workflow("1")
     for wrong, said in (({"nothing": 1}, "Order has no field 'nothing'"), ({"days": "x"}, "must be a whole number")):
         with pytest.raises(InputError, match=said), env.runner.session(workflow.id, "retry") as session:
