@@ -52,7 +52,9 @@ def load_module(name: str, folder: Path, what: str, hint: str = "") -> ModuleTyp
             ) from error
         raise ConfigError(f"The {what} '{name}' needs the module '{error.name}', which is not installed.") from error
     except Exception as error:
-        raise ConfigError(f"The {what} '{name}' failed: {type(error).__name__}: {error}.") from error
+        from spiffcli.engine.failures import in_words
+
+        raise ConfigError(f"The {what} '{name}' failed: {in_words(error)}.") from error
 
 
 def load_engine(name: str, folder: Path) -> EngineConfig:

@@ -63,13 +63,18 @@ def _mixed_aggregates(registry: Registry) -> Iterator[Fault]:
         services = registry.serving(process)
         types = list(dict.fromkeys(mark.aggregate for _, mark in services))
         if len(types) > 1:
+            full = len({each.__name__ for each in types}) < len(types)  # two classes of one name
             named = " and ".join(
-                f"{entry.name or 'functions'} with {mark.aggregate.__name__}" for entry, mark in services
+                f"{entry.name or 'functions'} with {_class_name(mark.aggregate, full=full)}" for entry, mark in services
             )
             yield Fault(
                 "two-aggregates", process, None, None, "", f"its services have different aggregates: {named}",
                 "Bind all services of a process to one type of aggregate.",
             )  # fmt: skip
+
+
+def _class_name(cls: type[Any], *, full: bool) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}" if full else cls.__name__
 
 
 def _bad_signature(registry: Registry, method: Method, offered: Collection[type[Any]]) -> Iterator[Fault]:

@@ -303,7 +303,7 @@ def test_services_are_found_in_engine_modules_settings_and_packages(shop: Cli) -
     [
         ("missing", None, "There is no service module 'missing'."),
         ("empty", "x = 1\n", "The module 'empty' has no services."),
-        ("broken", "1 / 0\n", "The service module 'broken' failed: ZeroDivisionError"),
+        ("broken", "1 / 0\n", "The service module 'broken' failed: ZeroDivisionError: division by zero (broken.py:1)."),
         ("asks", "import nowhere\n", "The service module 'asks' needs the module 'nowhere'"),
         (
             "wrong",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 
 from spiffcli.errors import ConfigError
 from spiffcli.services import (
     Element,
+    NaturalId,
     Registry,
     Service,
     ServiceError,
@@ -21,6 +24,7 @@ from spiffcli.services import (
 from spiffcli.services.versions import parse_range
 from spiffcli.testing import WorkflowEnvironment
 
+from . import shop
 from .conftest import Make
 from .models import choice, process, service, user, write
 from .shop import Order, Parcel
@@ -161,6 +165,25 @@ def test_r06_services_of_a_process_have_the_same_aggregate(make: Make) -> None:
         make(process("p", user("U")), services=[One, Two]).start(Order("1"))
     assert faults(error) == {"two-aggregates"}
     assert "One with Order and Two with Parcel" in error.value.message
+
+
+def test_r06_two_aggregates_of_one_name_are_told_apart(make: Make) -> None:
+    @dataclass
+    class Order:
+        order_id: Annotated[str, NaturalId()]
+
+    @workflow_service(aggregate=Order, process_id="p")
+    class One:
+        pass
+
+    @workflow_service(aggregate=shop.Order, process_id="p")
+    class Two:
+        pass
+
+    with pytest.raises(WiringError) as error:
+        make(process("p", user("U")), services=[One, Two]).run_until_idle()
+    here = "tests.services.test_requirements_wiring.test_r06_two_aggregates_of_one_name_are_told_apart.<locals>.Order"
+    assert f"One with {here} and Two with tests.services.shop.Order" in error.value.message
 
 
 def test_r07_models_carry_names_and_nothing_is_imported_by_them(make: Make) -> None:
