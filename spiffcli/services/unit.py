@@ -199,7 +199,7 @@ class AggregateUnit:
         if natural_id is not None and natural_id != id:
             raise InputError(f"The natural id is '{natural_id}', and {kind.name}.{kind.natural_id} is '{id}'.")
         key = CaseKey(wiring.process, id)
-        self._keep(key, self._new(key, wiring, definition, aggregate, root=None, check=False))
+        self._keep(key, self._new(key, wiring, definition, aggregate, root=None, check=start is not None))
         return key
 
     def reading(self, case: CaseKey) -> Any:

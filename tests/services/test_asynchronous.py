@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import pytest
 
 from spiffcli.errors import IncidentError, NotFoundError, StateError
-from spiffcli.services import Payload, TaskEvent, TaskId, workflow_service, workflow_task
+from spiffcli.services import Payload, TaskEvent, TaskId, workflow_service, workflow_task, workflow_value
 
 from .conftest import Make
 from .models import boundary, error, many, message, process, service, sub, timer, user
-from .shop import Item, Order
+from .shop import Item, Order, Parcel
 
 asked: list[str] = []
 
@@ -223,6 +223,40 @@ def test_a_message_may_start_a_workflow(make: Make) -> None:
     # From outside, its payload makes the aggregate.
     delivered = env.runner.send("message", "ordered", {"order_id": "3", "days": 4})
     assert env.workflow(delivered.instances[0].id).aggregate.days == 4
+
+
+def test_a_message_that_starts_what_there_is_already_does_not_stop_its_sender(make: Make) -> None:
+    @workflow_service(aggregate=Order, process_id="p")
+    class Senders:
+        @workflow_task(id="A")
+        def note(self, order: Order) -> None:
+            order.log.append("noted")
+
+        @workflow_value
+        def parcel(self, order: Order) -> dict[str, str]:
+            return {"parcel_id": "X"}
+
+    @workflow_service(aggregate=Parcel, process_id="q")
+    class Parcels:
+        pass
+
+    send = (
+        '<sendTask id="S" messageRef="message_go"><extensionElements><spiffworkflow:messagePayload>parcel'
+        "</spiffworkflow:messagePayload></extensionElements></sendTask>"
+    )
+    env = make(
+        process("p", service("A"), send, user("U")), process("q", user("V"), start=message("go")),
+        services=[Senders, Parcels], messages=("go",),
+    )  # fmt: skip
+    first, second = env.start(Order("1")), env.start(Order("2"))
+    assert (second.waiting_at, second.aggregate.log) == (["U"], ["noted"])
+    (note,) = [each for each in env.runner.catalog.history(second.id) if each.what == "not-delivered-yet"]
+    assert note.details["reason"].startswith("There is an instance of 'q' with the natural id 'X' already: ")
+    # Once the id is free it arrives.
+    env.runner.delete_instance("X")
+    env.run_until_idle()
+    assert env.workflow("X").waiting_at == ["V"]
+    assert first.waiting_at == ["U"]
 
 
 def test_signals_reach_everybody_who_waits(make: Make) -> None:
