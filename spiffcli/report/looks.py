@@ -123,7 +123,8 @@ def look_lines(look: Look, secrets: Collection[str], *, everything: bool) -> Ite
     yield from section("Waits for", _event_rows(look))
     for each in look.aggregates:
         data = json.loads(each.body) if each.body else {}
-        yield from section(f"{one_line(each.type)} {one_line(each.natural_id)}", data_rows(data, secrets))
+        rows = data_rows(data, secrets) if each.kept_as is None else [("kept elsewhere", f"revision {each.kept_as}")]
+        yield from section(f"{one_line(each.type)} {one_line(each.natural_id)}", rows)
     yield from section("Data", data_rows(_own_data(look), secrets))
     yield from section("Data objects", data_rows(look.data_objects, secrets))
 

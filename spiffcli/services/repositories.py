@@ -138,7 +138,7 @@ def load(repository: AggregateRepository[A], key: AggregateKey, revision: int) -
     except Exception as error:
         told = f"has no revision {revision} of it" if isinstance(error, LookupError) else "cannot load it"
         raise DataError(
-            f"The aggregate '{key.id}' of the process '{key.process}' lives in a {type(repository).__name__}, which "
+            f"The aggregate '{key.id}' of the process '{key.process}' is kept by {type(repository).__name__}, which "
             f"{told}: {type(error).__name__}: {error}.",
             hint="A repository keeps what it saved until a larger revision is settled.",
         ) from error
@@ -156,7 +156,7 @@ def save(repository: AggregateRepository[A], key: AggregateKey, revision: int, a
         raise
     except Exception as error:
         raise StoreError(
-            f"The {type(repository).__name__} could not save the aggregate '{key.id}' of the process '{key.process}': "
+            f"{type(repository).__name__} could not save the aggregate '{key.id}' of the process '{key.process}': "
             f"{type(error).__name__}: {error}.",
             hint="Nothing of the step was saved; it is repeated the next time.",
         ) from error
@@ -168,6 +168,6 @@ def settle(repository: AggregateRepository[Any], key: AggregateKey, revision: in
         repository.settle(key, revision)
     except Exception as error:
         _log.warning(
-            "The %s could not settle revision %d of '%s': %s: %s. The step is saved; older revisions stay for now.",
+            "%s could not settle revision %d of '%s': %s: %s. The step is saved; older revisions stay for now.",
             type(repository).__name__, revision, key, type(error).__name__, error,
         )  # fmt: skip

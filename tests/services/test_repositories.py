@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import pytest
 
 from spiffcli.errors import ConflictError, DataError, IncidentError, InputError, StoreError
+from spiffcli.report.looks import look_lines
 from spiffcli.services import (
     AggregateKey,
     AggregateRepository,
@@ -149,6 +150,10 @@ def test_a_repository_keeps_aggregates_elsewhere(make: Make) -> None:
     assert workflow.aggregate.title == "NOW!"
     (record,) = env.runner.catalog.aggregates_of(workflow.id)
     assert (record.body, record.version, record.natural_id) == (b"", 1, "1")
+    shown = [
+        "".join(span.text for span in each) for each in look_lines(env.runner.look(workflow.id), (), everything=False)
+    ]
+    assert shown[shown.index("Ticket 1") + 1] == f"  kept elsewhere  revision {record.kept_as}"
 
 
 def test_what_was_handed_out_and_what_was_given_is_nobodys_once_it_is_kept(make: Make) -> None:
@@ -218,7 +223,7 @@ def test_a_repository_that_cannot_save_undoes_the_step_and_says_so(make: Make) -
     with pytest.raises(StoreError) as failed:
         workflow.complete("U")
     assert failed.value.message == (
-        "The Shelf could not save the aggregate '2' of the process 'p': OSError: the shelf is locked."
+        "Shelf could not save the aggregate '2' of the process 'p': OSError: the shelf is locked."
     )
     shelf.broken = ""
     assert (workflow.aggregate.title, workflow.waiting_at) == ("good", ["U"])
@@ -236,7 +241,7 @@ def test_a_repository_that_cannot_settle_is_told_and_nothing_else_happens(
     workflow.complete("U")
     assert workflow.aggregate.title == "GOOD"
     assert [each.title for each in shelf.of("2")] == ["good", "GOOD"]
-    assert "The Shelf could not settle revision" in caplog.text
+    assert "Shelf could not settle revision" in caplog.text
     assert "OSError: the shelf is locked. The step is saved; older revisions stay for now." in caplog.text
 
 
@@ -244,11 +249,11 @@ def test_a_revision_that_is_gone_and_a_repository_that_fails_are_told(make: Make
     shelf = Shelf()
     workflow = make(TICKETS, services=on(shelf)).start(Ticket(2, "good"))
     shelf.broken = "load"
-    with pytest.raises(DataError, match="'2' of the process 'p' lives in a Shelf, which cannot load it: OSError"):
+    with pytest.raises(DataError, match="'2' of the process 'p' is kept by Shelf, which cannot load it: OSError"):
         _ = workflow.aggregate
     shelf.broken = ""
     shelf.kept.clear()
-    with pytest.raises(DataError, match=r"lives in a Shelf, which has no revision [0-9]+ of it: KeyError"):
+    with pytest.raises(DataError, match=r"is kept by Shelf, which has no revision [0-9]+ of it: KeyError"):
         _ = workflow.aggregate
 
 
