@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from spiffcli.app.files import kind_of, read_resource
 from spiffcli.catalog.references import looks_like_path, looks_like_revision, split_path
 from spiffcli.errors import InputError
 from spiffcli.records import record
 from spiffcli.values import Resource, Source
+
+if TYPE_CHECKING:
+    from spiffcli.repo.revisions import Tree
 
 #: What standard input is called.
 STDIN = "-"
@@ -128,7 +132,7 @@ def _at_revision(ref: str, process: str | None) -> Files:
 
     revision, path = split(ref)
     commit = tree(revision)
-    full = commit.full_path(path)
+    full = _there(commit, path)
 
     def lookup(name: str) -> Resource | None:
         content = commit.read(name.removeprefix(f"{revision}:"))
@@ -142,6 +146,17 @@ def _at_revision(ref: str, process: str | None) -> Files:
         raise missing(commit, path)
     found = tuple(each for name in names if (each := lookup(f"{revision}:{name}")) is not None)
     return Files(found, process, lookup, _needed(revision, full, found))
+
+
+def _there(commit: Tree, path: str) -> str:
+    """The path from the root; that of a model may count from the folder of the models."""
+    full = commit.full_path(path)
+    if commit.files(full):
+        return full
+    from spiffcli.app.models import folder_of_models
+
+    below = f"{folder_of_models()}{full}"
+    return below if commit.files(below) else full
 
 
 def _needed(revision: str, folder: str, found: Sequence[Resource]) -> tuple[Resource, ...]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from spiffcli.app.repository import commit_of, open_repository
 from spiffcli.catalog.plans import Deploy
-from spiffcli.errors import InputError, NotFoundError
+from spiffcli.config import Settings, load_settings
+from spiffcli.errors import InputError, NotFoundError, RunnerError
 from spiffcli.records import record
 from spiffcli.repo.contents import Closure, Contents
 from spiffcli.repo.repository import Repository, find_model
 from spiffcli.repo.snapshots import AtCommit, Snapshot
-from spiffcli.values import Definition, Resource, Source
+from spiffcli.values import Resource, Source
 
 if TYPE_CHECKING:
     from spiffcli.app.adding import Added
@@ -166,37 +168,31 @@ def _common(folders: Sequence[PurePosixPath]) -> PurePosixPath:
     return common
 
 
-def version_at(runner: Runner, key: str, revision: str) -> Definition:
-    """The stored version of a process that does what the repository has at a revision.
+def ref_at(settings: Settings, key: str, revision: str) -> str:
+    """What names a process as the repository has it at a revision: `REV:GROUP/MODEL#KEY`.
 
     Raises:
-        NotFoundError: There is no such process there, or what it was then was never added.
+        NotFoundError: There is no such process there, or several.
+        InputError: There is no repository.
     """
-    repository = open_repository(runner.settings)
-    snapshot = repository.snapshot(revision)
+    snapshot = open_repository(settings).snapshot(revision)
     contents = Contents(snapshot)
     owners = {contents.owner(path) for path in contents.places(("process", key))} - {None}
     if len(owners) != 1:
         what = "no model" if not owners else f"{len(owners)} models"
         raise NotFoundError(
-            f"At {revision} (commit {snapshot.commit[:12] if snapshot.commit else ''}) {what} of the repository "
-            f"has the process '{key}'.",
+            f"At {revision} (commit {str(snapshot.commit)[:12]}) {what} of the repository has the process '{key}'.",
             hint="runner repo ls --rev REV lists the models of a revision.",
             candidates=[],
         )
-    (model,) = (owner for owner in owners if owner is not None)
-    closure = contents.closure(model)
-    found = Found(closure, source_of(repository, closure, snapshot.commit, None))
-    plan = runner.catalog.plan_deployment(request_of(found, repository.prefix, user=runner.settings.user))
-    planned = next(each for each in plan.definitions if each.name == ("process", key))
-    version = planned.same_as if planned.new else planned.version
-    if version is None:
-        raise NotFoundError(
-            f"What '{key}' was at {revision} has not been added.",
-            hint=f"Add it: runner add --model {model} --rev {revision}",
-            candidates=[],
-        )
-    return runner.catalog.find(f"{key}@{version}", ("process",))
+    return f"{revision}:{next(filter(None, owners))}#{key}"
+
+
+def folder_of_models() -> str:
+    """The folder of the models below the root of the repository, with a slash at its end, or empty."""
+    with suppress(RunnerError):  # whoever asks has a repository, and says so where there is none
+        return open_repository(load_settings({})).prefix
+    return ""
 
 
 def model_at(revision: str, path: str) -> Closure | None:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from spiffcli.config import Settings, load_settings, load_surroundings
 from spiffcli.errors import InputError, NoStoreError, ReadOnlyError
-from spiffcli.values import Definition, HistoryEntry, Instance, Resource, TaskView
+from spiffcli.values import Definition, DefinitionKind, HistoryEntry, Instance, Resource, TaskView
 
 if TYPE_CHECKING:
     from spiffcli.app.adding import Added
     from spiffcli.app.exporting import Exported
     from spiffcli.app.kept import KeptDiffs
+    from spiffcli.app.located import Taken
     from spiffcli.app.versions import Why
     from spiffcli.catalog import Catalog, Deploy, DeploymentPlan, Filter
     from spiffcli.catalog.definitions import Counts
@@ -130,8 +131,14 @@ class Runner:
             default_tenant=self.settings.default_tenant,
             default_tenants=self.settings.default_tenants,
             read_only=self.settings.read_only,
+            locate=self._locate,
             **options,
         )
+
+    def _locate(self, catalog: Catalog, ref: str, kinds: Sequence[DefinitionKind]) -> Definition:
+        from spiffcli.app.located import locate
+
+        return locate(self.settings, catalog, ref, kinds)
 
     @cached_property
     def engine(self) -> Engine:
@@ -318,6 +325,20 @@ class Runner:
             self._compare_with_before(added)
         return added
 
+    def take(self, ref: str) -> Taken:
+        """The stored process or collaboration that `ref` names; one at a revision is added if nobody did so yet.
+
+        Raises:
+            NotFoundError: The repository has no such model, file or revision.
+            AmbiguousError: The file or model holds several.
+            ModelError: It cannot be read or executed; nothing was stored.
+            ReadOnlyError: It would have to be added.
+        """
+        from spiffcli.app.located import take
+        from spiffcli.catalog.definitions import STARTABLE
+
+        return take(self, ref, STARTABLE)
+
     def _compare_with_before(self, added: Added) -> None:
         """Compare what is new with the version before it now, when nobody waits: that is what is asked next."""
         from contextlib import suppress
@@ -393,6 +414,9 @@ class Runner:
     ) -> Iterator[Session]:
         """A new instance of a definition, locked and stored, before its first step.
 
+        Args:
+            ref: A definition; what it names at a revision (`HEAD~1:shop/order`) is added if nobody did so yet.
+
         Raises:
             NotFoundError: There is no such definition.
             StateError: It is suspended.
@@ -400,6 +424,7 @@ class Runner:
         """
         from spiffcli.running import Session
 
+        ref = self.take(ref).ref
         definition = self.catalog.startable(ref)
         self.require_wired()
         with Session.begin(self.context, definition, data, natural_id=natural_id) as session:

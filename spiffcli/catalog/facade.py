@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from spiffcli.catalog import aggregates, definitions, deployments, instances
 from spiffcli.catalog.clock import Clock, iso, system_clock
 from spiffcli.catalog.definitions import KINDS, Counts
 from spiffcli.catalog.instances import Filter, Situation, Standing
+from spiffcli.catalog.references import looks_like_revision
 from spiffcli.catalog.scope import Scope
 from spiffcli.errors import ReadOnlyError
 from spiffcli.store.protocol import DocumentStore, Reader, Transaction
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from spiffcli.model import Model
 
 
+#: Finds the stored definition that has what a reference to a revision names; see `Catalog.find` for what it raises.
+Locate: TypeAlias = Callable[["Catalog", str, Sequence[DefinitionKind]], Definition]
+
+
 class Catalog:
     """Deployments, definitions and instances of one tenant.
 
@@ -54,6 +59,7 @@ class Catalog:
         default_tenants: Mapping[str, str] | None = None,
         clock: Clock = system_clock,
         read_only: bool = False,
+        locate: Locate | None = None,
     ) -> None:
         """Look at `store` as `tenant`.
 
@@ -63,10 +69,12 @@ class Catalog:
             default_tenants: Default tenants of single keys, where they differ.
             clock: Time of everything that is written, in seconds since the epoch.
             read_only: Refuse every change of definitions; instances can be written all the same.
+            locate: Finds the definition that has what `REV:PATH` names in a model repository.
         """
         self.store = store
         self.clock = clock
         self.read_only = read_only
+        self.locate = locate
         self.scope = Scope(tenant, fallback, default_tenant, dict(default_tenants or {}))
         self._tx: Transaction | None = None
         self._committed: list[Callable[[], None]] = []
@@ -171,7 +179,7 @@ class Catalog:
         """
         from spiffcli.catalog.redeploying import as_it_was
 
-        return as_it_was(self.reader, self._own(self.reader, ref))
+        return as_it_was(self.reader, self._own(self.reader, self._own_id_of(ref)))
 
     def deployment(self, ref: str) -> Deployment:
         """A deployment by id, unique beginning of its id, or name (the last of that name).
@@ -206,16 +214,17 @@ class Catalog:
         return definitions.definition(self.reader, self.scope, id)
 
     def find(self, ref: str, kinds: Sequence[DefinitionKind] = KINDS) -> Definition:
-        """The definition a reference names, suspended or not: `KEY`, `KEY@VERSION`, `KEY@TAG`, an id or prefix.
+        """The definition a reference names, suspended or not.
+
+        It is `KEY`, `KEY@VERSION`, `KEY@TAG`, an id or prefix; or `REV:PATH` and `REV:GROUP/MODEL`, where it can be
+        located.
 
         Raises:
             NotFoundError: None; `data["candidates"]` has near matches.
             AmbiguousError: An id prefix of several.
             InputError: `ref` is not a reference.
-
-
         """
-        return definitions.find(self.reader, self.scope, ref, kinds)
+        return definitions.find(self.reader, self.scope, self._id_of(ref, kinds), kinds)
 
     def startable(self, ref: str) -> Definition:
         """The definition a reference names, if instances of it can be started.
@@ -226,7 +235,7 @@ class Catalog:
             AmbiguousError: As `find`.
             InputError: As `find`.
         """
-        return definitions.startable(self.reader, self.scope, ref)
+        return definitions.startable(self.reader, self.scope, self._id_of(ref, definitions.STARTABLE))
 
     def latest(self, key: str, kind: DefinitionKind = "process") -> Definition:
         """The latest version of a key, for starting; its cost depends neither on versions nor on instances.
@@ -271,6 +280,7 @@ class Catalog:
             InputError: It cannot be a tag.
             NotFoundError: The tenant itself has no such definition.
         """
+        ref = self._own_id_of(ref)
         with self._write_models() as tx:
             return definitions.tag(tx, self._own(tx, ref), name, move=move)
 
@@ -280,6 +290,7 @@ class Catalog:
         Raises:
             NotFoundError: The tenant itself has no such definition, or it has no such tag.
         """
+        ref = self._own_id_of(ref)
         with self._write_models() as tx:
             return definitions.untag(tx, self._own(tx, ref), name)
 
@@ -323,6 +334,7 @@ class Catalog:
 
         from spiffcli.catalog.suspending import Scheduled, schedule
 
+        ref = self._own_id_of(ref)
         with self._write() as tx:
             definition = self._own(tx, ref)
             plan = Scheduled(str(uuid.uuid4()), action, definition.id, whole_key, instances, at, user)
@@ -337,6 +349,7 @@ class Catalog:
         """
         from spiffcli.catalog.suspending import unschedule
 
+        ref = self._own_id_of(ref)
         with self._write() as tx:
             return unschedule(tx, self.tenant, self._own(tx, ref), action)
 
@@ -366,7 +379,7 @@ class Catalog:
         """
         from spiffcli.catalog.deleting import plan_deletion
 
-        chosen = {each.id: each for each in (self._own(self.reader, ref) for ref in refs)}
+        chosen = {each.id: each for each in (self._own(self.reader, self._own_id_of(ref)) for ref in refs)}
         return plan_deletion(self.reader, self.tenant, list(chosen.values()))
 
     def plan_deployment_deletion(self, ref: str) -> Deletion:
@@ -612,11 +625,23 @@ class Catalog:
             yield tx
 
     def _copy(self, scope: Scope, tx: Transaction | None) -> Catalog:
-        copy = Catalog(self.store, clock=self.clock, read_only=self.read_only)
+        copy = Catalog(self.store, clock=self.clock, read_only=self.read_only, locate=self.locate)
         copy.scope, copy._tx = scope, tx
         if tx is not None and tx is self._tx:
             copy._committed = self._committed
         return copy
+
+    def _id_of(self, ref: str, kinds: Sequence[DefinitionKind] = KINDS) -> str:
+        """`ref`, or the id of what it names where that is something at a revision.
+
+        Git is asked before a transaction begins, and never in one.
+        """
+        if self.locate is None or not looks_like_revision(ref):
+            return ref
+        return self.locate(self, ref, kinds).id
+
+    def _own_id_of(self, ref: str) -> str:
+        return self.with_scope(fallback=False)._id_of(ref)
 
     def _own(self, reader: Reader, ref: str) -> Definition:
         # What the tenant only sees by falling back belongs to somebody else.
@@ -625,6 +650,7 @@ class Catalog:
     def _set_suspended(self, action: Action, ref: str, whole: bool, with_instances: bool, user: str) -> Suspended:
         from spiffcli.catalog.suspending import set_suspended, whole_key
 
+        ref = self._own_id_of(ref)
         with self._write() as tx:
             definition = self._own(tx, ref)
             chosen = whole_key(tx, definition) if whole else [definition]

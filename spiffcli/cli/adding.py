@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -176,15 +176,28 @@ def _note_json(note: Note) -> dict[str, Any]:
     }
 
 
+def take(runner: Runner, ref: str) -> str:
+    """What names the stored spec that REF means; one at a revision that nobody added is added, and that is told."""
+    taken = runner.take(ref)
+    if taken.added is not None:
+        _tell_notes([note for note in taken.added.notes if note.warning])
+        talk(f"Added {ref}: {', '.join(planned.label for planned in taken.added.plan.new)}.")
+    return taken.ref
+
+
 def _show(added: Added, mode: str, *, verbose: bool) -> None:
     emit_lines([list(_cells(planned)) for planned in added.plan.definitions if verbose or _is_shown(planned)])
-    for note in added.notes:
+    _tell_notes(added.notes)
+    talk(_summary(added, mode))
+
+
+def _tell_notes(notes: Iterable[Note]) -> None:
+    for note in notes:
         where = f"{note.where()}: " if note.file else ""
         if note.warning:
             warn(where + note.text)
         elif note.rule not in _SAID:
             talk(where + note.text)
-    talk(_summary(added, mode))
 
 
 def _is_shown(planned: PlannedDefinition) -> bool:

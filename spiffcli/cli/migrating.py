@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from spiffcli.cli.adding import take
 from spiffcli.cli.choosing import check_choice, where, where_options
 from spiffcli.cli.options import Invocation, JsonParam, format_option, many_option, pass_invocation
 from spiffcli.cli.output import emit_json, talk
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _spec = click.option(
-    "-s", "--spec", metavar="REF", shell_complete=complete_specs, help="The version they are to go to."
+    "-s",
+    "--spec",
+    metavar="REF",
+    shell_complete=complete_specs,
+    help="The version they are to go to, also as REV:MODEL.",
 )
 _rev = click.option("--rev", metavar="REV", help="With the KEY of -s: the version the model repository had there.")
 _instances = many_option(
@@ -96,7 +101,7 @@ def diff_workflow(ctx: click.Context, invocation: Invocation, /, **options: Any)
     check_choice(ctx, options)
     chosen = where(options)
     with Runner(invocation.settings(running=True)) as runner:
-        target = _target(runner, ctx, options)
+        target = _target(runner, ctx, options, _target_ref(runner, options))
         rows = selected(runner.catalog, chosen, target.definition)
         document = (fleet_document if chosen.is_fleet else impact_document)(runner, target, rows)
     if options["format"] == "json":
@@ -142,6 +147,8 @@ def diff_workflow(ctx: click.Context, invocation: Invocation, /, **options: Any)
 def migrate(ctx: click.Context, invocation: Invocation, /, **options: Any) -> None:
     """Move instances to another version of their process.
 
+    -s can be a model or file of a commit (HEAD:shop/order); it is added first where it was not yet.
+
     Each keeps its id, its data and what it has done. One that cannot be moved safely is refused with the task, the
     reason and the way out, and stays as it was; it stops no other. Many are moved in chunks. Whoever is interrupted
     says the same again: those that were moved already are left out.
@@ -156,7 +163,9 @@ def migrate(ctx: click.Context, invocation: Invocation, /, **options: Any) -> No
         from spiffcli.app.selecting import selected
 
         chosen = where(options)
-        target = _target(runner, ctx, options, force=options["force"])
+        ref = _target_ref(runner, options)
+        ref = ref if options["dry_run"] else take(runner, ref)
+        target = _target(runner, ctx, options, ref, force=options["force"])
         rows = selected(runner.catalog, chosen, target.definition)
         if not rows:
             talk(_nobody(chosen, target))
@@ -214,7 +223,7 @@ def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
         raise click.UsageError("--save-plan keeps what --dry-run finds; give both.", ctx)
 
 
-def _target(runner: Runner, ctx: click.Context, options: dict[str, Any], *, force: bool = False) -> Target:
+def _target(runner: Runner, ctx: click.Context, options: dict[str, Any], ref: str, *, force: bool = False) -> Target:
     from spiffcli.engine.retarget.values import Policies
 
     data, script = _data(ctx, options["data"])
@@ -226,17 +235,17 @@ def _target(runner: Runner, ctx: click.Context, options: dict[str, Any], *, forc
         data=data,
         script=script,
     )
-    return runner.target(_target_ref(runner, options), policies=policies, allow=_allowed(options["allow"]), force=force)
+    return runner.target(ref, policies=policies, allow=_allowed(options["allow"]), force=force)
 
 
 def _target_ref(runner: Runner, options: dict[str, Any]) -> str:
-    """What names the version to go to: as it is given, or the one the repository had at a revision."""
+    """What names the version to go to: as it is given, or what the repository had at a revision."""
     spec: str = options["spec"]
     if options["rev"] is None:
         return spec
-    from spiffcli.app.models import version_at
+    from spiffcli.app.models import ref_at
 
-    return version_at(runner, spec, options["rev"]).id
+    return ref_at(runner.settings, spec, options["rev"])
 
 
 def _mapping(ctx: click.Context, maps: Iterable[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spiffcli.cli.adding import take
 from spiffcli.cli.options import Invocation, JsonParam, format_option, pass_invocation
 from spiffcli.cli.output import emit_json, talk, warn
 from spiffcli.cli.suggesting import complete_instances, complete_specs
@@ -63,6 +64,8 @@ def run(
 ) -> None:
     """Start an instance of a spec, or continue one, until it ends or has to wait.
 
+    REF can be a model or file of a commit (HEAD~1:shop/order); it is added first where it was not yet.
+
     On a terminal the open human tasks are asked. From a script, --answers gives a JSON file: an object whose keys are
     ids or names of tasks and whose values are what the forms take, or lists of that for tasks that come up again.
     Without either it stops at the first human task. The exit code is 0 if the instance has ended; otherwise 1, or
@@ -76,7 +79,7 @@ def run(
         dialog = _dialog() if source is None else None
         runs = _Run(runner, source, dialog, _stepper(dialog, invocation) if step else None, partial=active_ok)
         if spec is not None:
-            left = runs.through(runner.start(spec, data, natural_id=natural_id))
+            left = runs.through(runner.start(take(runner, spec), data, natural_id=natural_id))
         else:
             left = runs.through(runner.session(workflow or "", "run"))
         _show(runner, left, format)

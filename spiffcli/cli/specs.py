@@ -26,8 +26,8 @@ _ref = click.argument("ref", shell_complete=complete_specs)
 def show_spec(invocation: Invocation, ref: str, format: str) -> None:
     """Show everything about the spec REF: versions, what it calls, its tasks and scripts.
 
-    REF is an id or its beginning, KEY (the latest version), KEY@VERSION or KEY@TAG. Decisions and forms have
-    keys too.
+    REF is an id or its beginning, KEY (the latest version), KEY@VERSION or KEY@TAG, or what was added of a model or
+    file of a commit (HEAD~1:shop/order). Decisions and forms have keys too.
     """
     from spiffcli.app import Runner
     from spiffcli.app.describing import describe

@@ -167,6 +167,68 @@ def test_every_form_of_a_reference_takes_a_revision(shop: Shop) -> None:
     assert "from one revision" in shop.fails(2, "add", "-b", "HEAD:shop/tax/tax.bpmn", "shop/order/order.bpmn")
 
 
+def test_every_command_that_takes_a_spec_takes_a_revision(shop: Shop) -> None:
+    shop.model("shop/tax", script="x = 2")
+    shop.ok("repo", "save", "-m", "second")
+    shop.ok("init")
+    refused = shop.fails(2, "show_spec", "HEAD~1:shop/tax")
+    assert "has not been added" in refused
+    assert "runner add --model shop/tax --rev HEAD~1" in refused
+    old, new = shop.git("rev-parse", "HEAD~1"), shop.git("rev-parse", "HEAD")
+    shop.ok("run", "-s", "HEAD~1:shop/order", "-a")
+    (instance,) = shop.document("list_instances", "HEAD~1:shop/order")["instances"]  # type: ignore[misc]
+    assert instance["source"]["commit"] == old
+    assert "Added" in shop.ok("run", "-s", "HEAD:shop/tax/tax.bpmn", "-a")
+    assert "Added" not in shop.ok("run", "-s", f"{new[:10]}:shop/tax", "-a")  # what is stored is not stored again
+    shown = shop.document("show_spec", "HEAD:shop/tax")["spec"]
+    assert (shown["version"], shown["source"]["commit"]) == (2, new)  # type: ignore[index]
+    for ref, version in (("HEAD~1:shop/tax/tax.bpmn", 1), ("HEAD:shop/tax#tax", 2)):
+        assert shop.document("show_spec", ref)["spec"]["version"] == version  # type: ignore[index]
+    assert "tax@1" in shop.ok("why", "HEAD:shop/tax")
+    assert [each["version"] for each in shop.document("list_instances", "HEAD:shop/tax")["instances"]] == [2, 2]  # type: ignore[attr-defined]
+    shop.ok("tag", "HEAD~1:shop/tax", "first")
+    assert "tax@1" in shop.ok("show_spec", "tax@first")
+    shop.ok("suspend", "HEAD:shop/tax")
+    assert "is suspended" in shop.fails(1, "run", "-s", "HEAD:shop/tax")
+    shop.ok("activate", "HEAD:shop/tax")
+    assert "class Tax" in shop.ok("stubs", "HEAD:shop/tax")
+    shop.ok("add", "--from", "HEAD~1:shop/tax", "--force-new")
+    shop.ok("delete_spec", "HEAD:shop/tax", "--cascade", "--yes")
+    assert "has not been added" in shop.fails(2, "show_spec", "HEAD:shop/tax")
+    assert "There is no model or file shop/taxx" in shop.fails(2, "show_spec", "HEAD:shop/taxx")
+    assert "no revision 'nowhere'" in shop.fails(2, "run", "-s", "nowhere:shop/tax")
+
+
+def test_a_revision_is_named_from_the_root_or_from_the_folder_of_the_models(shop: Shop) -> None:
+    shop.model("bpmn/shop/fee")
+    shop.ok("repo", "save", "-m", "below")
+    below = {"RUNNER_GIT_SUBDIR": "bpmn"}
+    shop.ok("init")
+    assert "runner add --model shop/fee --rev HEAD" in shop.fails(2, "show_spec", "HEAD:shop/fee", **below)
+    shop.ok("run", "-s", "HEAD:shop/fee", **below)
+    for ref in ("HEAD:bpmn/shop/fee", "HEAD:bpmn/shop/fee/fee.bpmn", "HEAD:shop/fee/fee.bpmn", "HEAD:shop/fee"):
+        assert "fee@1" in shop.ok("show_spec", ref, **below)
+        assert "No changes" in shop.ok("diff_spec", "-o", ref, "-n", "HEAD:bpmn/shop/fee/fee.bpmn", **below)
+    assert "Added" in shop.ok("run", "-s", "HEAD:shop/tax/tax.bpmn")  # in a model, with the settings that find it
+
+
+def test_instances_go_to_a_revision(shop: Shop) -> None:
+    """Judging wants it stored; moving stores it."""
+    shop.model("shop/tax", script="x = 1", forms=("sum.json",))
+    shop.ok("repo", "save", "-m", "waits")
+    shop.model("shop/tax", script="x = 2", forms=("sum.json",))
+    shop.ok("repo", "save", "-m", "waits longer")
+    shop.ok("run", "-s", "HEAD~1:shop/tax#tax", "-a")
+    judge = ("diff_workflow", "-s", "HEAD:shop/tax", "--from", "HEAD~1:shop/tax")
+    assert "runner add --model shop/tax --rev HEAD" in shop.fails(2, *judge)
+    move = ("migrate", "-s", "HEAD:shop/tax", "--from", "HEAD~1:shop/tax")
+    assert "runner add --model shop/tax --rev HEAD" in shop.fails(2, *move, "--dry-run")
+    assert "Added" in shop.ok(*move)
+    (moved,) = shop.document("list_instances", "HEAD:shop/tax")["instances"]  # type: ignore[misc]
+    assert moved["source"]["commit"] == shop.git("rev-parse", "HEAD")
+    assert "There is no open instance" in shop.ok(*judge)
+
+
 #: Commands that change models, in the repository or in the store.
 CHANGES = (
     ("add", "-b", "shop/tax/tax.bpmn"),

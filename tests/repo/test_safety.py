@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spiffcli.app.models import add_model, find, version_at
+from spiffcli.app.models import add_model, find, ref_at
 from spiffcli.app.syncing import Synced, sync
 from spiffcli.catalog import Filter
 from spiffcli.errors import ConflictError, InputError, ModelError, NotFoundError, RunnerError, StateError
@@ -345,8 +345,8 @@ def test_n19_instances_are_moved_to_what_the_repository_had_at_a_revision(
         with runner.start("ask@1") as session:
             session.advance()
             instance = session.instance.id
-        assert version_at(runner, "ask", first).version == 1
-        newer = version_at(runner, "ask", "HEAD")
+        assert runner.catalog.find(ref_at(runner.settings, "ask", first)).version == 1
+        newer = runner.catalog.find(ref_at(runner.settings, "ask", "HEAD"))
         assert newer.version == 2
         result = runner.migrate(runner.target(newer.id), instance)
         assert (result.outcome, result.to_label) == ("migrated", "ask@2")
@@ -356,7 +356,7 @@ def test_n19_instances_are_moved_to_what_the_repository_had_at_a_revision(
         desk.write("shop/ask/ask.json", '{"title": "newest"}')
         desk.commit()
         with pytest.raises(NotFoundError, match="has not been added"):
-            version_at(runner, "ask", "HEAD")
+            runner.catalog.find(ref_at(runner.settings, "ask", "HEAD"))
 
 
 def test_addresses_of_pages_per_forge() -> None:
