@@ -24,7 +24,7 @@ def list_specs(
 ) -> None:
     """List processes and collaborations, one line for each version: its id, KEY@VERSION, its file, and marks.
 
-    A tag is shown as #TAG. Every id, KEY@VERSION and KEY@TAG can be given to other commands.
+    Where models came from Git, the beginning of the commit stands behind the file. A tag is shown as #TAG. Every id, KEY@VERSION and KEY@TAG can be given to other commands.
     """
     if latest and outdated:
         raise click.UsageError("The latest versions are not outdated: give --latest or --outdated.")
@@ -79,13 +79,23 @@ def _add_bindings(invocation: Invocation, entries: Sequence[dict[str, Any]]) -> 
 
 
 def spec_lines(entries: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """The cells of every entry: id, label, file, marks."""
-    return [[each["id"], f"{each['key']}@{each['version']}", each["file"], _marks(each)] for each in entries]
+    """The cells of every entry: id, label, file, commit where there are any, marks."""
+    commits = [[(each["source"]["commit"] or "")[:_COMMIT]] for each in entries]
+    shown = commits if any(map(any, commits)) else [[] for _ in entries]
+    return [
+        [each["id"], f"{each['key']}@{each['version']}", each["file"], *commit, _marks(each)]
+        for each, commit in zip(entries, shown, strict=True)
+    ]
+
+
+#: Digits of a commit in a line that begins with a whole id.
+_COMMIT = 8
 
 
 def _marks(entry: dict[str, Any]) -> str:
     marks = " ".join([*(f"#{tag}" for tag in entry["tags"]), *(["suspended"] if entry["suspended"] else [])])
-    return "; ".join(filter(None, [marks, *_counted(entry)]))
+    changed = "not as committed" if entry["source"]["dirty"] else ""
+    return "; ".join(filter(None, [marks, changed, *_counted(entry)]))
 
 
 def _counted(entry: dict[str, Any]) -> list[str]:
@@ -96,13 +106,7 @@ def _counted(entry: dict[str, Any]) -> list[str]:
     entered = f"entered by {entry['entered']}" if entry["entered"] else ""
     bound = dict.fromkeys(each["means"] for each in entry.get("references", ()))
     told = [f"bound to {', '.join(bound)}"] if bound else []
-    return [", ".join(states), ", ".join(waiting), entered, _commit(entry["source"]), *told]
-
-
-def _commit(source: dict[str, Any]) -> str:
-    if not source["commit"]:
-        return ""
-    return f"commit {source['commit'][:12]}{' with changes' if source['dirty'] else ''}"
+    return [", ".join(states), ", ".join(waiting), entered, *told]
 
 
 def _named(invocation: Invocation, ref: str) -> list[dict[str, Any]]:

@@ -147,6 +147,10 @@ def test_instances_are_found_by_the_commit_of_their_model(shop: Shop) -> None:
     assert f"{first} on main, shop/tax" in shown
     assert first[:12] in shop.ok("list_instances")
     assert first[:12] in shop.ok("list_deployments")
+    lines = shop.ok("list_specs", "tax").splitlines()
+    second = shop.git("rev-parse", "HEAD")
+    assert [line.split()[1::2] for line in lines] == [["tax@1", first[:8]], ["tax@2", second[:8]]]
+    assert max(map(len, lines)) <= 80
     assert "no revision 'nowhere'" in shop.fails(2, "list_instances", "--rev", "nowhere")
 
 
