@@ -87,16 +87,18 @@ def _hint(path: Path, error: OSError) -> str | None:
 
 
 def with_forms(resources: tuple[Resource, ...]) -> tuple[Resource, ...]:
-    """The resources, and the forms they name that stand beside them or in a folder `forms` beside them."""
+    """The resources, and the forms they name that stand beside them or in a folder `forms` beside them.
+
+    A form that was given goes before one of its name that stands beside a model.
+    """
     from spiffcli.model import load
 
     have = {Path(resource.name).name for resource in resources}
     found: dict[str, Resource] = {}
     for process in load(resources).processes.values():
         folder = Path(process.file).parent
-        for reference in process.references:
-            if reference.kind == "form" and reference.key not in have | found.keys():
-                place = next((p for p in (folder / "forms", folder) if (p / reference.key).is_file()), None)
-                if place is not None:
-                    found[reference.key] = read_resource(place / reference.key)
+        for name in [each.key for each in process.references if each.kind == "form" and each.key not in have]:
+            place = next((p for p in (folder / "forms" / name, folder / name) if p.is_file()), None)
+            if place is not None and str(place) not in found:
+                found[str(place)] = read_resource(place)
     return (*resources, *found.values())

@@ -28,8 +28,7 @@ def form_of(catalog: Catalog, definition: Definition, folder: Path | None, view:
         return None
     from spiffcli.forms import read_form
 
-    resources = _resources(catalog, definition, view.id, _file_name(view.form))
-    schema = _content(resources, folder, view.form)
+    schema = _content(catalog, definition, folder, view, view.form)
     if schema is None:
         raise ModelError(
             f"Task '{view.name or view.id}' needs the form '{view.form}', which was never added.",
@@ -37,30 +36,33 @@ def form_of(catalog: Catalog, definition: Definition, folder: Path | None, view:
             file=definition.file,
             element=view.id,
         )
-    ui = _content(resources, folder, view.ui_form) if view.ui_form else None
+    ui = _content(catalog, definition, folder, view, view.ui_form) if view.ui_form else None
     return read_form(view.form, schema, ui, ui_name=view.ui_form)
 
 
-def _resources(catalog: Catalog, definition: Definition, element: str, name: str) -> Sequence[Resource]:
-    """The files among which the form is that `element` is bound to."""
-    own = catalog.resources(definition)
-    bound = next((r for r in definition.references if (r.kind, r.element, r.key) == ("form", element, name)), None)
-    is_own = name in {_file_name(each.name) for each in own}
-    if is_own and (bound is None or bound.binding == "deployment"):
-        return own
-    try:
-        return catalog.resources(catalog.resolve(definition, element, "form", name).definition)
-    except NotFoundError:
-        return own
-
-
-def _content(resources: Sequence[Resource], folder: Path | None, name: str) -> bytes | None:
+def _content(catalog: Catalog, definition: Definition, folder: Path | None, view: TaskView, name: str) -> bytes | None:
+    """What the form holds that the task of `view` is bound to; a file beside the models goes last."""
     wanted = _file_name(name)
-    for resource in resources:
-        if _file_name(resource.name) == wanted:
-            return resource.content
+    found = _bound(catalog, definition, view.id, wanted)
+    if found is not None:
+        return found.content
     beside = folder / wanted if folder is not None else None
     return beside.read_bytes() if beside is not None and beside.is_file() else None
+
+
+def _bound(catalog: Catalog, definition: Definition, element: str, name: str) -> Resource | None:
+    """The file of the form that `element` is bound to: of its own deployment, or of another."""
+    references = (each for each in definition.references if (each.kind, each.element) == ("form", element))
+    bound = next((each for each in references if _file_name(each.key) == name), None)
+    own = [each for each in catalog.resources(definition) if _file_name(each.name) == name]
+    if own and (bound is None or bound.binding == "deployment"):
+        # Of several, the one whose path the reference tells.
+        return next((each for each in own if bound is not None and each.name == bound.key), own[0])
+    try:
+        other = catalog.resolve(definition, element, "form", name if bound is None else bound.key).definition
+    except NotFoundError:
+        return next(iter(own), None)
+    return next((each for each in catalog.resources(other) if each.name == other.file), None)
 
 
 def _file_name(name: str) -> str:

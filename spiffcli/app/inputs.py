@@ -193,10 +193,10 @@ def with_forms(files: Sequence[Files]) -> tuple[Resource, ...]:
     found: dict[str, Resource] = {}
     for process in load(resources).processes.values():
         for reference in process.references:
-            if reference.kind == "form" and reference.key not in have | found.keys():
+            if reference.kind == "form" and reference.key not in have:
                 form = _form(files, PurePosixPath(process.file), reference.key)
                 if form is not None:
-                    found[reference.key] = form
+                    found[form.name] = form
     return (*resources, *found.values())
 
 

@@ -10,7 +10,7 @@ from spiffcli.catalog.hashing import Edge, Node, closure_hash, is_current
 from spiffcli.catalog.plans import Candidate, Name
 from spiffcli.errors import CorruptStoreError
 from spiffcli.store.protocol import Reader
-from spiffcli.values import Definition, Reference
+from spiffcli.values import Definition, DefinitionKind, Reference
 
 #: A definition of the files by kind and key, or a stored one by id.
 Target: TypeAlias = Name | str
@@ -57,9 +57,9 @@ class Closures:
     def _node(self, target: Target) -> Node:
         if isinstance(target, str):
             stored = self._definition(target)
-            return Node(stored.kind, stored.key, self._own_hash(stored))
+            return Node(stored.kind, _key(stored.kind, stored.key), self._own_hash(stored))
         candidate = self._candidates[target]
-        return Node(candidate.kind, candidate.key, candidate.own_hash)
+        return Node(candidate.kind, _key(candidate.kind, candidate.key), candidate.own_hash)
 
     def _edges(self, target: Target) -> Iterator[Edge[Target]]:
         inside = not isinstance(target, str)
@@ -69,7 +69,8 @@ class Closures:
             if inside and reference.target is not None:
                 end = self._names.get(reference.target, reference.target)
             # Not whether it is pinned: what was found counts, not how.
-            yield Edge(reference.element, reference.kind, reference.key, _binding(reference), end)
+            key = _key(reference.kind, reference.key)
+            yield Edge(reference.element, reference.kind, key, _binding(reference), end)
 
     def _definition(self, id: str) -> Definition:
         if id not in self._stored:
@@ -91,6 +92,13 @@ class Closures:
         if stored.id not in self._own:
             self._own[stored.id] = _compute_own_hash(self._reader, stored)
         return self._own[stored.id]
+
+
+def _key(kind: DefinitionKind, key: str) -> str:
+    """A key without the folder that a form's has where another of the deployment is called alike."""
+    from spiffcli.model import form_key
+
+    return form_key(key) if kind == "form" else key
 
 
 def _binding(reference: Reference) -> str:

@@ -24,7 +24,8 @@ def list_specs(
 ) -> None:
     """List processes and collaborations, one line for each version: its id, KEY@VERSION, its file, and marks.
 
-    Where models came from Git, the beginning of the commit stands behind the file. A tag is shown as #TAG. Every id, KEY@VERSION and KEY@TAG can be given to other commands.
+    Where models came from Git, the beginning of the commit stands behind the file. A tag is shown as #TAG. Every id,
+    KEY@VERSION and KEY@TAG can be given to other commands.
     """
     if latest and outdated:
         raise click.UsageError("The latest versions are not outdated: give --latest or --outdated.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 from spiffcli.diff.changes import Dependency, Diff
-from spiffcli.model import Model
+from spiffcli.model import Model, form_key
 
 _Name = tuple[Literal["process", "decision", "form"], str]
 
@@ -27,13 +28,19 @@ def compare_dependencies(
         whole: Whether the models were compared whole, so that changes inside are listed already and a
             dependency only tells its status.
     """
-    before, after = _called(old, started[0]), _called(new, started[1])
+    before, after = (_by_name(_called(model, keys)) for model, keys in zip((old, new), started, strict=True))
     found: dict[str, Dependency] = {}
     for name in sorted({*before, *after}):
         if not whole and name[0] == "process" and (name[1],) in started:
             continue
-        found[":".join(name)] = _dependency(name, name in before, name in after, old, new, compare, whole)
+        found[":".join(name)] = _dependency(name, before.get(name), after.get(name), old, new, compare, whole)
     return found
+
+
+def _by_name(called: set[_Name]) -> dict[_Name, str]:
+    """Their keys by the names they are told by: of a form the file name, where nothing else that is called has it."""
+    files = Counter(form_key(key) for kind, key in called if kind == "form")
+    return {(kind, form_key(key) if kind == "form" and files[form_key(key)] == 1 else key): key for kind, key in called}
 
 
 def _called(model: Model, keys: tuple[str, ...]) -> set[_Name]:
@@ -61,27 +68,26 @@ def _references(model: Model, key: str) -> Iterator[_Name]:
 
 def _dependency(
     name: _Name,
-    called_before: bool,
-    called_after: bool,
+    before: str | None,
+    after: str | None,
     old: Model,
     new: Model,
     compare: Callable[[Any, Any], Diff],
     whole: bool,
 ) -> Dependency:
     kind, key = name
-    if not called_before:
+    if before is None:
         return Dependency(kind, key, "added")
-    if not called_after:
+    if after is None:
         return Dependency(kind, key, "removed")
-    before, after = _definition(old, name), _definition(new, name)
-    if before is None or after is None:
+    was, now = _definition(old, kind, before), _definition(new, kind, after)
+    if was is None or now is None:
         return Dependency(kind, key, "missing")
-    diff = compare(before, after)
+    diff = compare(was, now)
     return Dependency(kind, key, "changed" if diff.changes else "unchanged", None if whole else diff)
 
 
-def _definition(model: Model, name: _Name) -> Any:
-    kind, key = name
+def _definition(model: Model, kind: str, key: str) -> Any:
     if kind == "process":
         return model.processes.get(key)
     return model.decisions.get(key) if kind == "decision" else model.forms.get(key)

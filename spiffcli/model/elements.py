@@ -268,7 +268,7 @@ class CalledReference:
 
     Attributes:
         element: Id of the referring node.
-        key: Id of the process or decision, or file name of the form, without folders.
+        key: Id of the process or decision, or key of the form.
         binding: As of `Call.binding`; None where the model says nothing.
         fallback: Whether the default tenant may be looked in; None where the model says nothing.
         line: Line of the referring element.

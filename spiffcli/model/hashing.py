@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from spiffcli.model.elements import Collaboration, Layout, Process
 from spiffcli.model.facts import facts
+from spiffcli.model.forms import form_key
 from spiffcli.model.snapshot import Model
 from spiffcli.model.tables import Decision, Form
 
@@ -44,7 +45,9 @@ def _digest(lines: Iterable[str]) -> str:
 
 
 def _lines(thing: Definition) -> Iterator[str]:
-    yield repr((type(thing).__name__, thing.id, _said(thing)))
+    # A form is the same wherever it lies.
+    id = form_key(thing.id) if isinstance(thing, Form) else thing.id
+    yield repr((type(thing).__name__, id, _said(thing)))
     for kind, parts in _parts(thing):
         # Sorted as a whole: among elements without ids of their own only the content tells them apart.
         yield from sorted(repr((kind, _own(id), _said(part))) for id, part in parts.items())

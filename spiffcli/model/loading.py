@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
+from pathlib import PurePosixPath
 from typing import Protocol, TypeVar
 
 from lxml import etree
@@ -12,7 +13,7 @@ from spiffcli.errors import ModelError
 from spiffcli.model.bpmn import check_bpmn, read_processes
 from spiffcli.model.collaborations import read_collaborations
 from spiffcli.model.context import Context, index, read_roots
-from spiffcli.model.elements import Collaboration, Layout, Process, Shape
+from spiffcli.model.elements import CalledReference, Collaboration, Layout, Process, Shape
 from spiffcli.model.layout import read_layout
 from spiffcli.model.snapshot import Model, RootElement
 from spiffcli.model.tables import Decision, Form
@@ -59,14 +60,17 @@ def load(resources: Sequence[Resource]) -> Model:
             contexts.append(documents[-1][1])
         elif resource.kind == "dmn":
             contexts.append(_add_dmn(resource, building))
-        elif resource.kind == "form":
-            _add_form(resource, building)
+    forms = [resource for resource in resources if resource.kind == "form"]
+    if forms:
+        building.forms = _forms(forms)
     _share([context for _, context in documents])
     for root, context in documents:
         _add_bpmn(root, context, building)
     for _, context in documents:
         for (kind, id), element in read_roots(context).items():
             _add_root(building.roots, kind, id, element)
+    if forms:
+        _choose_forms(building)
     problems = tuple(problem for context in contexts for problem in context.problems)
     return Model(
         processes=building.processes,
@@ -76,6 +80,40 @@ def load(resources: Sequence[Resource]) -> Model:
         roots=building.roots,
         resources=tuple(resource.name for resource in resources),
         problems=problems,
+    )
+
+
+def _choose_forms(building: _Building) -> None:
+    """Let references to a name that several forms have mean the one that lies nearest to the model.
+
+    Raises:
+        ModelError: None lies in the folder of the model, in `forms` there, or above.
+    """
+    from spiffcli.model.forms import form_key
+
+    alike: dict[str, list[str]] = {}
+    for key, form in building.forms.items():
+        alike.setdefault(form_key(form.file), []).append(key)
+    for process in building.processes.values():
+        if any(len(alike.get(each.key, ())) > 1 for each in process.references if each.kind == "form"):
+            chosen = tuple(_chosen(process, each, alike) for each in process.references)
+            object.__setattr__(process, "references", chosen)  # the value is fresh: nobody else holds it yet
+
+
+def _chosen(process: Process, reference: CalledReference, alike: Mapping[str, list[str]]) -> CalledReference:
+    keys = alike.get(reference.key, ())
+    if reference.kind != "form" or len(keys) < 2:
+        return reference
+    for folder in PurePosixPath(process.file).parents:
+        for beside in (folder / "forms" / reference.key, folder / reference.key):
+            if str(beside) in keys:
+                return replace(reference, key=str(beside))
+    raise ModelError(
+        f"The form {reference.key} is in {' and '.join(keys)}, and none lies beside it.",
+        hint="Put the one you mean beside the model, or leave the others out.",
+        file=process.file,
+        line=reference.line or None,
+        element=reference.element,
     )
 
 
@@ -96,7 +134,7 @@ def _add(into: dict[str, _D], thing: _D, what: str) -> None:
         message = f"The {what} {thing.id} is defined in {earlier.file} and in {thing.file}."
     raise ModelError(
         message,
-        hint=f"Give one {what} another {'file name' if what == 'form' else 'id'}, or leave one of them out.",
+        hint=f"Give one {what} another id, or leave one of them out.",
         file=thing.file,
         line=thing.line or None,
         element=thing.id,
@@ -140,10 +178,23 @@ def _place(thing: object, layout: Mapping[str, tuple[Shape, ...]], parts: Iterab
 # Most comparisons are of processes alone and need no reader of anything else.
 
 
-def _add_form(resource: Resource, building: _Building) -> None:
-    from spiffcli.model.forms import read_form
+def _forms(resources: Sequence[Resource]) -> dict[str, Form]:
+    """Forms by key: the file name, or the whole path where different ones have that name."""
+    from spiffcli.model.forms import form_key, read_form
 
-    _add(building.forms, read_form(resource.content, resource.name), "form")
+    alike: dict[str, dict[str, list[Resource]]] = {}
+    for resource in resources:
+        same = alike.setdefault(form_key(resource.name), {})
+        same.setdefault(resource.hash, []).append(resource)
+    found: dict[str, Form] = {}
+    for name, contents in alike.items():
+        if len(contents) == 1:
+            ((first, *_),) = contents.values()
+            found[name] = read_form(first.content, first.name)
+            continue
+        for resource in (each for same in contents.values() for each in same):
+            found[resource.name] = replace(read_form(resource.content, resource.name), key=resource.name)
+    return found
 
 
 def _add_dmn(resource: Resource, building: _Building) -> Context:

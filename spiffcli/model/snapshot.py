@@ -57,7 +57,7 @@ class Model:
 
     Attributes:
         processes, collaborations, decisions: By id, in the order of the resources.
-        forms: By file name without folders.
+        forms: By file name without folders; by the whole path where different ones have that name.
         roots: Messages, signals, errors and the like by (type, id).
         resources: Names of the resources, in order.
         problems: What is wrong and can be read past.

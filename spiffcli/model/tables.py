@@ -131,7 +131,7 @@ class Form:
     """A form resource: a JSON schema, a ui-schema, or a form of another engine.
 
     Attributes:
-        key: File name without folders.
+        key: File name without folders; the whole path where another form of the model is called alike.
         dialect: `json-schema`, `ui-schema`, `camunda` or `json`.
         keywords: Keywords of the form itself, as JSON text.
         fields: By path, in document order.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
@@ -211,7 +211,7 @@ class _Gathering:
         resources = tuple(Resource(path, kind, content[path]) for path, kind in self.paths.items())
         owners = dict.fromkeys(contents.owner(path) for path in self.paths)
         others = tuple(owner for owner in owners if owner is not None and owner != self.model)
-        return Closure(self.model, _distinct(resources), others, tuple(self.missing), self._process())
+        return Closure(self.model, resources, others, tuple(self.missing), self._process())
 
     def _take(self, path: str) -> list[str]:
         facts = self.contents.facts[path]
@@ -260,15 +260,6 @@ class _Gathering:
         folder = self.contents.snapshot.model(self.model)
         own = [name[1] for path in self.contents.files_of(self.model) for name in self.contents.facts[path].defines]
         return folder.primary_process if folder.primary_process in own else None
-
-
-def _distinct(resources: Iterable[Resource]) -> tuple[Resource, ...]:
-    """Forms that are the same under the same name once: their names are all that models know of them."""
-    found: dict[tuple[str, str], Resource] = {}
-    for resource in resources:
-        name = PurePosixPath(resource.name).name if resource.kind == "form" else resource.name
-        found.setdefault((name, resource.hash), resource)
-    return tuple(found.values())
 
 
 def is_of_interest(path: str) -> bool:

@@ -7,7 +7,9 @@ import pytest
 
 from spiffcli.errors import ModelError
 from spiffcli.model import Form
+from spiffcli.values import Resource
 
+from ..catalog.models import bpmn, process
 from .writing import read
 
 
@@ -89,9 +91,49 @@ def test_what_is_no_form_is_an_error(content: bytes, message: str) -> None:
     assert caught.value.file == "a.json"
 
 
-def test_two_forms_of_one_name_are_an_error() -> None:
+def test_each_model_has_the_form_that_lies_beside_it() -> None:
     from spiffcli.model import load
-    from spiffcli.values import Resource
 
-    with pytest.raises(ModelError, match=r"form a\.json is defined in one/a\.json and in two/a\.json"):
-        load([Resource("one/a.json", "form", b"{}"), Resource("two/a.json", "form", b"{}")])
+    model = load(
+        [
+            asking("one/one.bpmn", "one"), asking("two/two.bpmn", "two"), asking("two/deep/three.bpmn", "three"),
+            Resource("one/a.json", "form", b"{}"), Resource("two/forms/a.json", "form", b'{"title": "two"}'),
+        ]
+    )  # fmt: skip
+    assert list(model.forms) == ["one/a.json", "two/forms/a.json"]
+    forms = {key: process.references[0].key for key, process in model.processes.items()}
+    assert forms == {"one": "one/a.json", "two": "two/forms/a.json", "three": "two/forms/a.json"}
+
+
+def test_forms_that_say_the_same_are_one() -> None:
+    from spiffcli.model import load
+
+    model = load(
+        [
+            asking("one/one.bpmn", "one"), asking("two/two.bpmn", "two"),
+            Resource("one/a.json", "form", b"{}"), Resource("two/a.json", "form", b"{}"),
+        ]
+    )  # fmt: skip
+    assert list(model.forms) == ["a.json"]
+    assert {process.references[0].key for process in model.processes.values()} == {"a.json"}
+
+
+def test_two_forms_of_one_name_of_which_none_lies_beside_the_model_are_an_error() -> None:
+    from spiffcli.model import load
+
+    with pytest.raises(ModelError, match=r"one/a\.json and two/a\.json, and none lies beside it") as caught:
+        load([asking("m.bpmn", "m"), Resource("one/a.json", "form", b"{}"), Resource("two/a.json", "form", b"{} ")])
+    assert (caught.value.file, caught.value.element) == ("m.bpmn", "m_asks_a")
+
+
+def test_where_the_form_lies_does_not_count() -> None:
+    """A model is the same whether or not another one brings a form of the same name."""
+    from spiffcli.model import load, semantic_hash
+
+    mine = [asking("one/one.bpmn", "one"), Resource("one/a.json", "form", b"{}")]
+    alone, together = load(mine), load([*mine, Resource("two/a.json", "form", b'{"title": "two"}')])
+    assert semantic_hash(alone.forms["a.json"], alone) == semantic_hash(together.forms["one/a.json"], together)
+
+
+def asking(name: str, key: str) -> Resource:
+    return bpmn(name, process(key, forms=("a.json",)))

@@ -161,6 +161,44 @@ def _here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.chdir(request.getfixturevalue("desk").folder)
 
 
+def test_a_model_may_call_another_whose_form_is_called_alike(desk: Desk) -> None:
+    for model, calls in (("shop/tax", ()), ("shop/order", ("tax",))):
+        desk.model(model, calls=calls, forms=("ask.json",))
+        desk.write(f"{model}/ask.json", json.dumps({"title": model, "properties": {"a": {"type": "string"}}}))
+    desk.commit()
+    synced(desk)
+    asked = []
+    with desk.runner() as runner:
+        assert [each.version for each in runner.specs()] == [1, 1]  # the called one is what it is by itself
+        with runner.start("order") as session:
+            session.advance()
+            while session.instance.ended is None:
+                (view,) = session.running.human_tasks()
+                form = runner.form(view)
+                assert form is not None
+                asked.append(form.title)
+                session.complete(view.task, {"a": "x"})
+                session.advance()
+        files = {
+            each.name for each in runner.export(runner.catalog.find("order").deployment, desk.folder.parent / "out")
+        }
+        assert {"shop/tax/ask.json", "shop/order/ask.json"} <= files
+    assert sorted(asked) == ["shop/order", "shop/tax"]
+    desk.write("shop/order/ask.json", json.dumps({"title": "new", "properties": {"a": {"type": "string"}}}))
+    desk.commit()
+    following = synced(desk).following
+    assert following is not None
+    assert [each.specs for each in following.deployed] == [("order@2", "shop/order/ask.json@2")]
+    with desk.runner() as runner:
+        diff = runner.diff_spec("order@1", "order@2", dependencies=True)
+        called = {name: each.status for name, each in diff.dependencies.items()}
+        assert called == {
+            "process:tax": "unchanged", "form:shop/order/ask.json": "changed", "form:shop/tax/ask.json": "unchanged",
+        }  # fmt: skip
+        alone = runner.diff_spec("tax@1", ["HEAD:shop/tax"], dependencies=True)
+        assert {name: each.status for name, each in alone.dependencies.items()} == {"form:ask.json": "unchanged"}
+
+
 def test_g11_a_form_comes_from_the_time_of_its_instance_whatever_becomes_of_the_history(desk: Desk) -> None:
     form = {"title": "As it was", "type": "object", "properties": {"a": {"type": "string"}}}
     desk.model("shop/ask", forms=("ask.json",))
