@@ -15,6 +15,9 @@ ResourceKind = Literal["bpmn", "dmn", "form", "other"]
 DefinitionKind = Literal["process", "collaboration", "decision", "form"]
 InstanceState = Literal["running", "completed", "error", "cancelled"]
 
+#: The file that makes a folder of a model repository into a group, and describes it.
+GROUP_FILE = "process_group.json"
+
 #: Tenant of everything that was added without `--tenant`.
 DEFAULT_TENANT = ""
 

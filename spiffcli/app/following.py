@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], object]
 
 #: Layout of what is kept between two runs; another one is read anew.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @record
@@ -140,6 +140,7 @@ def _touched(contents: Contents, known: _Known) -> list[str]:
     changed = {path for path in now.keys() | known.files.keys() if now.get(path) != known.files.get(path)}
     models = {owner for path in changed if (owner := contents.owner(path)) is not None}
     models |= known.broken & contents.models
+    models |= {model for path in changed for model in _below_group(contents, path)}
     if not models:
         return []
     callers: dict[str, set[str]] = {}
@@ -154,6 +155,16 @@ def _touched(contents: Contents, known: _Known) -> list[str]:
         models |= new
         pending += new
     return list(_called_first(sorted(models), called))
+
+
+def _below_group(contents: Contents, path: str) -> Iterator[str]:
+    """Models that the description of a group, or the file of a data store in its folder, can mean something for."""
+    folder = path.rpartition("/")[0]
+    if contents.owner(path) is None:
+        for model in contents.models:
+            if not folder or f"{model}/".startswith(f"{folder}/"):
+                if any(contents.facts[file].left_to_groups for file in contents.files_of(model)):
+                    yield model
 
 
 def _called_first(models: list[str], called: Mapping[str, set[str]]) -> Iterator[str]:

@@ -43,6 +43,7 @@ def examine(request: Deploy) -> Contents:
         check_tag(request.tag)
     model = load(resources)
     processes = _processes(request, model)
+    _refuse_unknown_stores(request, model, processes)
     _refuse_unknown_elements(request, model)
     candidates = {each.name: each for each in _candidates(request, model, processes)}
     if request.only and request.main is not None:
@@ -216,6 +217,35 @@ def _refuse_unknown_elements(request: Deploy, model: Model) -> None:
                 f"A binding is given for '{name}', but no such element refers to anything.",
                 hint="Name a call activity, business rule task or user task, as ELEMENT or PROCESS#ELEMENT.",
             )
+
+
+def _refuse_unknown_stores(request: Deploy, model: Model, processes: list[Process]) -> None:
+    """Refuse a data store that no group describes, neither around the model that is meant nor around its own."""
+    from spiffcli.model import read_xml
+    from spiffcli.model.groups import STORE_KINDS, Groups, uses
+
+    main = model.processes.get(request.main or "")
+    files = {each.file for each in processes}
+    groups = Groups(request.resources)
+    for resource in request.resources:
+        if resource.name in files and b"dataStoreReference" in resource.content:
+            for use in uses(resource.name, read_xml(resource.content, resource.name)):
+                kind = STORE_KINDS[use.name]
+                places = (resource.name, *([main.file] if main is not None else []))
+                if not any(groups.store(place, use.id, kind) for place in places):
+                    raise _unknown_store(use.id, kind, resource.name, use.line)
+
+
+def _unknown_store(id: str, kind: str, file: str, line: int) -> ModelError:
+    where = f'"data_store_specifications": {{"{kind}": {{"{id}": ...}}}} in a process_group.json above the model'
+    if kind == "json_file":
+        where = f"a file {id}.json beside the model or above it"
+    return ModelError(
+        f"The data store '{id}' is read or written, and no group around the model describes it.",
+        hint=f"Describe it ({where}), and add the model with: runner add --model GROUP/MODEL",
+        file=file,
+        line=line or None,
+    )
 
 
 def _tagged(request: Deploy, processes: list[Process]) -> tuple[Name, ...]:

@@ -28,6 +28,7 @@ from spiffcli.values import (
 )
 
 if TYPE_CHECKING:
+    from spiffcli.catalog.data_stores import DataStore
     from spiffcli.catalog.deleting import Deletion
     from spiffcli.catalog.following import Followed
     from spiffcli.catalog.plans import Deploy, DeploymentPlan, SpecBytes, SpecSource
@@ -544,6 +545,29 @@ class Catalog:
         """
         with self._write() as tx:
             return aggregates.put_aggregate(tx, self.tenant, record)
+
+    def data_store(self, kind: str, location: str, id: str) -> DataStore:
+        """A data store with its value, written to yet or not."""
+        from spiffcli.catalog.data_stores import data_store
+
+        return data_store(self.reader, self.tenant, kind, location, id)
+
+    def data_stores(self) -> list[DataStore]:
+        """The data stores that have been written to, without their values, by location and id."""
+        from spiffcli.catalog.data_stores import data_stores
+
+        return list(data_stores(self.reader, self.tenant))
+
+    def put_data_store(self, found: DataStore) -> None:
+        """Store a value; the revision is that of what it replaces.
+
+        Raises:
+            ConflictError: Somebody else wrote to it in between.
+        """
+        from spiffcli.catalog.data_stores import put_data_store
+
+        with self._write() as tx:
+            put_data_store(tx, self.tenant, found)
 
     def load(self, id: str) -> tuple[Instance, bytes]:
         """An instance and its state.

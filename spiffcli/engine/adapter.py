@@ -20,6 +20,7 @@ from spiffcli.engine.business import Business, BusinessError, Outcome
 from spiffcli.engine.cases import Cased
 from spiffcli.engine.clock import Clock, ManualClock, SystemClock, use_clock
 from spiffcli.engine.config import EngineConfig
+from spiffcli.engine.data_stores import DataStoreUnit, refresh
 from spiffcli.engine.events import Event
 from spiffcli.engine.failures import IncidentDetails, endless, explain, incident_of
 from spiffcli.engine.open_tasks import OpenTasks
@@ -147,6 +148,11 @@ class Running(Cased):
         """Ids of the other definitions the instance has entered, in the order of entering."""
         entered = dict.fromkeys(child.definition for child in self.workflow.subprocesses.values())
         return tuple(id for id in entered if id != self.workflow.definition)
+
+    @property
+    def data_stores(self) -> DataStoreUnit:
+        """What it read from data stores and wrote to them since it was saved."""
+        return self.workflow.data_stores
 
     def incidents(self) -> list[IncidentDetails]:
         """Why tasks failed, of every task in ERROR."""
@@ -284,9 +290,13 @@ class Running(Cased):
     def _do(self, task: Task, step: Callable[[], object]) -> None:
         before, unit = copy_data(task.data), self.workflow.unit
         kept = unit.mark() if unit is not None else None
+        stores = self.workflow.data_stores
+        written = stores.mark()
         self._open.before_step()
         try:
             with self.engine.time():
+                if not task.task_spec.manual:  # what a person has seen stays
+                    refresh(task)
                 step()
         except (Exception, SystemExit, GeneratorExit) as error:
             # A script that failed half way must not leave its half behind: `retry` starts from here.
@@ -294,6 +304,7 @@ class Running(Cased):
             task._set_state(TaskState.ERROR)
             if unit is not None:
                 unit.go_back(kept)
+            stores.go_back(written)
             self.workflow.failures.append(Failure(task, error))
         self._after_step()
 

@@ -20,10 +20,12 @@ from SpiffWorkflow.dmn.parser.BpmnDmnParser import BpmnDmnParser
 from SpiffWorkflow.dmn.specs.model import DecisionTable, HitPolicy
 
 from spiffcli.engine.config import EngineConfig
+from spiffcli.engine.data_stores import DATA_STORE_CLASSES
 from spiffcli.engine.preparing import leave_to_methods
 from spiffcli.engine.registry import Registry
 from spiffcli.engine.workflow import INTERRUPTING
 from spiffcli.errors import ModelError
+from spiffcli.model.groups import Groups, complete
 from spiffcli.model.xml import read_xml
 from spiffcli.values import Resource
 
@@ -93,6 +95,7 @@ class Parser:
     def _parsed(self, key: str, get: Callable[[Any], Any], is_late: Callable[[str], bool]) -> ParsedProcess:
         trees = _Trees(self._resources)
         parser = self._config.parser()
+        parser.DATA_STORE_CLASSES = {**DATA_STORE_CLASSES, **parser.DATA_STORE_CLASSES}
         if self._is_served is not None:
             for _, tree in trees.bpmn:
                 leave_to_methods(tree, self._is_served)
@@ -176,6 +179,7 @@ class _Trees:
                 self.bpmn.append((resource.name, _prepared(resource)))
             elif resource.kind == "dmn":
                 self.dmn.append((resource.name, read_xml(resource.content, resource.name)))
+        complete(self.bpmn, Groups(resources))
 
     def explained(self) -> _Explained:
         """A context in which the engine's parse errors become ours."""

@@ -21,6 +21,7 @@ from SpiffWorkflow.bpmn.serializer import BpmnWorkflowSerializer
 from SpiffWorkflow.bpmn.specs.mixins import ServiceTaskMixin
 from SpiffWorkflow.bpmn.util import BpmnEvent
 
+from spiffcli.engine.data_stores import DATA_STORE_CLASSES, DataStoreConverter, KeyedValues
 from spiffcli.errors import ConfigError, CorruptStoreError, DataError
 
 #: Key that marks an encoded value. A dict of the user's with this key is written as a `map/1`.
@@ -45,11 +46,13 @@ class Registry:
     """
 
     def __init__(self, spec_config: Mapping[type, type]) -> None:
-        self._specs = BpmnWorkflowSerializer.configure(_with_service_tasks(dict(spec_config)))
+        stores = dict.fromkeys(DATA_STORE_CLASSES.values(), DataStoreConverter)
+        self._specs = BpmnWorkflowSerializer.configure(_with_service_tasks({**stores, **spec_config}))
         self._by_type: dict[type, _Codec] = {}
         self._by_tag: dict[str, Callable[[Any], Any]] = {}
         for cls, tag, encode, decode in _BUILT_IN:
             self._add(cls, tag, encode, decode)
+        self.register(KeyedValues, dict, KeyedValues, tag="keyed-values")
         # Written by `encode` itself, where only some values of a type need a tag.
         self._claim("int/1", int)
         self._claim("float/1", float)

@@ -23,7 +23,8 @@ from SpiffWorkflow.util.deep_merge import DeepMerge
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine.business import Business, Place, Unit
-from spiffcli.engine.registry import Registry
+from spiffcli.engine.data_stores import DataStoreUnit, StoredData
+from spiffcli.engine.registry import Registry, dumps, loads
 from spiffcli.errors import InputError
 from spiffcli.values import Resource
 
@@ -107,6 +108,14 @@ class SpecSource(Protocol):
         """
         ...
 
+    def data_store(self, top: str, definition: str, id: str, kind: str) -> StoredData:
+        """The data store that `definition`, running under the definition `top`, calls `id`.
+
+        Raises:
+            InputError: Nothing says where it is.
+        """
+        ...
+
 
 class SpecCache:
     """Specs of the engine, restored once per hash and process run.
@@ -116,14 +125,14 @@ class SpecCache:
     """
 
     def __init__(self, registry: Registry, source: SpecSource) -> None:
-        self._registry = registry
+        self.registry = registry
         self.source = source
         self._shared: dict[str, Any] = {}
         self._tables: dict[str, Any] = {}
 
     def over(self, source: SpecSource) -> SpecCache:
         """A cache on another source, which shares what this one has restored: a hash means one spec everywhere."""
-        cache = SpecCache(self._registry, source)
+        cache = SpecCache(self.registry, source)
         cache._shared = self._shared
         return cache
 
@@ -132,7 +141,7 @@ class SpecCache:
         shared = self._shared.get(hash)
         if shared is not None:
             return shared
-        spec = self._registry.spec_from_bytes(self.source.content(hash))
+        spec = self.registry.spec_from_bytes(self.source.content(hash))
         if not changes_at_run_time(spec):
             self._shared[hash] = spec
         return spec
@@ -190,6 +199,7 @@ class RunnerWorkflow(BpmnWorkflow):
         given: What the form of the task that runs next gave; for processes that business code serves.
         raised: Business errors whose error paths are still to be taken.
         opened: Tasks that were left open since the caller last looked, and where they are.
+        data_stores: What it read from data stores and wrote to them since it was saved.
     """
 
     business: Business | None = None
@@ -211,6 +221,7 @@ class RunnerWorkflow(BpmnWorkflow):
         self.raised: list[Any] = []
         self.opened: dict[UUID, Place] = {}
         self._unit: Unit | None = None
+        self.data_stores = self._no_data_read()
         self.loaded: dict[str, _Loaded] = {}
         if spec_hash is None:
             own = cache.source.specs(definition)
@@ -226,6 +237,15 @@ class RunnerWorkflow(BpmnWorkflow):
         if self._unit is None and self.business is not None:
             self._unit = self.business.unit()
         return self._unit
+
+    def _no_data_read(self) -> DataStoreUnit:
+        """What the instance reads from data stores and writes to them: nothing yet."""
+        registry = self.cache.registry
+        return DataStoreUnit(
+            lambda definition, id, kind: self.cache.source.data_store(self.definition, definition, id, kind),
+            lambda content: registry.decode(loads(content)),
+            lambda value: dumps(registry.encode(value)),
+        )
 
     def use_spec(self, key: str, hash: str | None = None) -> Any:
         """The spec under a key (`definition` or `definition#sub-process`), loaded on first use."""

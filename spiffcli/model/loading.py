@@ -14,6 +14,7 @@ from spiffcli.model.bpmn import check_bpmn, read_processes
 from spiffcli.model.collaborations import read_collaborations
 from spiffcli.model.context import Context, index, read_roots
 from spiffcli.model.elements import CalledReference, Collaboration, Layout, Process, Shape
+from spiffcli.model.groups import Groups, complete
 from spiffcli.model.layout import read_layout
 from spiffcli.model.snapshot import Model, RootElement
 from spiffcli.model.tables import Decision, Form
@@ -44,22 +45,24 @@ class _Building:
 
 
 def load(resources: Sequence[Resource]) -> Model:
-    """Read resources into one model. Resources of kind `other` are only listed.
+    """Read resources into one model. Of kind `other` those count that describe groups; the rest is only listed.
 
     Raises:
         ModelError: A resource cannot be read, or two define the same thing.
     """
     building = _Building()
     contexts: list[Context] = []
-    documents: list[tuple[etree._Element, Context]] = []
+    trees: list[tuple[str, etree._Element]] = []
     for resource in resources:
         if resource.kind == "bpmn":
             root = read_xml(resource.content, resource.name)
             check_bpmn(root, resource.name)
-            documents.append((root, index(root, resource.name)))
-            contexts.append(documents[-1][1])
+            trees.append((resource.name, root))
         elif resource.kind == "dmn":
             contexts.append(_add_dmn(resource, building))
+    complete(trees, Groups(resources))
+    documents = [(root, index(root, name)) for name, root in trees]
+    contexts = [*(context for _, context in documents), *contexts]
     forms = [resource for resource in resources if resource.kind == "form"]
     if forms:
         building.forms = _forms(forms)

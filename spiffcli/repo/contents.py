@@ -31,27 +31,39 @@ class Facts:
         defines: Processes and decisions in it.
         calls: Processes and decisions it refers to, and does not define itself.
         forms: Names of the forms it refers to.
+        stores: Ids and kinds of the data stores that it uses and that groups describe.
+        messages: Names of the messages that do not say themselves how they are correlated.
         problem: Why it cannot be read, or None.
     """
 
     defines: tuple[Name, ...] = ()
     calls: tuple[Name, ...] = ()
     forms: tuple[str, ...] = ()
+    stores: tuple[tuple[str, str], ...] = ()
+    messages: tuple[str, ...] = ()
     problem: str | None = None
+
+    @property
+    def left_to_groups(self) -> bool:
+        """Whether groups may say something about what is in it."""
+        return bool(self.stores or self.messages)
 
     def to_json(self) -> list[object]:
         """The facts as JSON values."""
-        return [list(map(list, self.defines)), list(map(list, self.calls)), list(self.forms), self.problem]
+        pairs = [list(map(list, each)) for each in (self.defines, self.calls, self.stores)]
+        return [*pairs, list(self.forms), list(self.messages), self.problem]
 
     @classmethod
     def from_json(cls, value: Sequence[object]) -> Facts:
         """What `to_json` gave."""
-        defines, calls, forms, problem = value
+        defines, calls, stores, forms, messages, problem = value
         return cls(
-            tuple((each[0], each[1]) for each in defines),  # type: ignore[attr-defined]
-            tuple((each[0], each[1]) for each in calls),  # type: ignore[attr-defined]
-            tuple(forms),  # type: ignore[arg-type]
-            problem,  # type: ignore[arg-type]
+            defines=tuple((each[0], each[1]) for each in defines),  # type: ignore[attr-defined]
+            calls=tuple((each[0], each[1]) for each in calls),  # type: ignore[attr-defined]
+            forms=tuple(forms),  # type: ignore[arg-type]
+            stores=tuple((each[0], each[1]) for each in stores),  # type: ignore[attr-defined]
+            messages=tuple(messages),  # type: ignore[arg-type]
+            problem=problem,  # type: ignore[arg-type]
         )
 
 
@@ -82,11 +94,26 @@ def read_facts(path: str, content: bytes) -> Facts:
     calls += [("decision", key) for decision in model.decisions.values() for key in decision.requires]
     forms = [each.key for each in references if each.kind == "form"]
     inner = set(defines)
+    stores, messages = _left_to_groups(path, content)
     return Facts(
         tuple(dict.fromkeys(defines)),
         tuple(dict.fromkeys(call for call in calls if call not in inner)),
         tuple(dict.fromkeys(forms)),
+        stores,
+        messages,
     )
+
+
+def _left_to_groups(path: str, content: bytes) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """The data stores and the messages of a file that groups may say something about."""
+    if b"dataStore" not in content and b"message" not in content:
+        return (), ()
+    from spiffcli.model import read_xml
+    from spiffcli.model.groups import STORE_KINDS, message_names, uses
+
+    root = read_xml(content, path)
+    stores = dict.fromkeys((use.id, STORE_KINDS[use.name]) for use in uses(path, root))
+    return tuple(stores), tuple(dict.fromkeys(message_names(root).values()))
 
 
 class Contents:
@@ -207,9 +234,10 @@ class _Gathering:
             path = pending.pop(0)
             if path not in self.paths:
                 pending += self._take(path)
+        self._take_groups()
         content = contents.snapshot.read(self.paths)
         resources = tuple(Resource(path, kind, content[path]) for path, kind in self.paths.items())
-        owners = dict.fromkeys(contents.owner(path) for path in self.paths)
+        owners = dict.fromkeys(contents.owner(path) for path, kind in self.paths.items() if kind != "other")
         others = tuple(owner for owner in owners if owner is not None and owner != self.model)
         return Closure(self.model, resources, others, tuple(self.missing), self._process())
 
@@ -223,6 +251,26 @@ class _Gathering:
             if place is not None:
                 self.paths[place] = "form"
         return [place for name in facts.calls if (place := self._called(path, name)) is not None]
+
+    def _take_groups(self) -> None:
+        """The descriptions of groups above that say something about what was taken, and files of data stores."""
+        from spiffcli.model.groups import describes, folders_above, read_group
+
+        models = [path for path in self.paths if is_model_file(path)]
+        stores = {id: kind for path in models for id, kind in self.contents.facts[path].stores}
+        messages = [name for path in models for name in self.contents.facts[path].messages]
+        entries = self.contents.snapshot.entries
+        folders = dict.fromkeys(folder for path in models for folder in folders_above(path))
+        for folder in folders if stores or messages else ():
+            start = "" if folder == "." else f"{folder}/"
+            for path in [f"{start}{id}.json" for id, kind in stores.items() if kind == "json_file"]:
+                if path in entries and entries[path].is_file:
+                    self.paths[path] = "other"
+            path = f"{start}{GROUP_FILE}"
+            if path in entries and entries[path].is_file:
+                (content,) = self.contents.snapshot.read([path]).values()
+                if describes(read_group(path, content), stores, messages):
+                    self.paths[path] = "other"
 
     def _called(self, path: str, name: Name) -> str | None:
         """The file that defines what `path` calls: of its own model, or the only other one."""
@@ -264,7 +312,7 @@ class _Gathering:
 
 def is_of_interest(path: str) -> bool:
     """Whether a change of a file can change what a model does."""
-    return _suffix(path) in _READ and not is_hidden(path) and path.rpartition("/")[2] != GROUP_FILE
+    return _suffix(path) in _READ and not is_hidden(path)
 
 
 _READ = frozenset({*_KINDS, ".json", ".form"})

@@ -15,9 +15,9 @@ from typing import Any
 
 from spiffcli.errors import InputError, ModelError
 from spiffcli.records import record
+from spiffcli.values import GROUP_FILE as GROUP_FILE
 
 MODEL_FILE = "process_model.json"
-GROUP_FILE = "process_group.json"
 
 #: Keys of a new model, as the system that invented the layout writes them.
 _NEW_MODEL: Mapping[str, Any] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from spiffcli.catalog.resolving import Resolution
     from spiffcli.engine import Event, Running
     from spiffcli.engine.business import BusinessError, Start
+    from spiffcli.engine.data_stores import StoredData
 
 #: How often a run that does not stop is saved, in seconds of wall time.
 SAVE_INTERVAL_S = 2.0
@@ -32,6 +33,9 @@ SAVE_INTERVAL_S = 2.0
 #: Time between two such saves, as a multiple of the time that the first of them took: a state of many megabytes is
 #: saved less often.
 SAVE_SHARE = 10.0
+
+#: How long a step waits for a data store that a step of another instance works on, in seconds.
+STORE_WAIT_S = 30.0
 
 StepHook = Callable[[TaskView], None]
 
@@ -48,7 +52,8 @@ class Session:
     def __init__(self, context: Context, instance: Instance, running: Running, *, stored: bool = True) -> None:
         self.context = context
         self.instance = instance
-        self.running = running
+        self._held = ExitStack()
+        self.running = self._guarded(running)
         self._stored = stored
         self._entries: list[HistoryEntry] = []
         self._failure: IncidentError | None = None
@@ -144,9 +149,20 @@ class Session:
     def _registered(self) -> Iterator[None]:
         self.context.sessions[self.instance.id] = self
         try:
-            yield
+            with self._held:
+                yield
         finally:
             del self.context.sessions[self.instance.id]
+
+    def _guarded(self, running: Running) -> Running:
+        """`running`, which keeps others from the data stores that a step works on, until that is saved."""
+        running.data_stores.guard = self._hold
+        return running
+
+    def _hold(self, found: StoredData) -> None:
+        name = f"data-store:{self.context.catalog.tenant}:{found.place}"
+        holder = f"step of instance {self.instance.id} on the data store '{found.id}'"
+        self._held.enter_context(self.context.catalog.store.lock(name, wait=STORE_WAIT_S, holder=holder))
 
     def require_open(self) -> None:
         """Nothing, if the instance can move.
@@ -219,6 +235,8 @@ class Session:
                 self._note_run(view)
                 if save_steps or self._has_changes() or time.monotonic() > next_save:
                     next_save = self._save_in_between()
+                else:
+                    self._let_go()
                 if on_step is not None:
                     on_step(view)
         except IncidentError as error:
@@ -281,13 +299,15 @@ class Session:
         return view
 
     def _has_changes(self) -> bool:
-        """Whether an aggregate changed: it is saved with the step that changed it, and not with later ones."""
+        """Whether an aggregate or data store changed: that is saved with the step that did it, not with later ones."""
         unit = self.running.unit
-        return unit is not None and unit.has_changes
+        return self.running.data_stores.has_changes or (unit is not None and unit.has_changes)
 
     def _save_changes(self) -> None:
         if self._has_changes():
             self.save()
+        else:
+            self._let_go()
 
     def _note_completed(self, view: TaskView, answers: Mapping[str, Any]) -> None:
         self.note("completed-task", task=view.id, name=view.name, answers=sorted(answers))
@@ -302,9 +322,10 @@ class Session:
                 self.context.on_run(self.instance.id, view)
 
     def _reload(self) -> None:
+        self._let_go()
         instance, state = self.context.catalog.load(self.instance.id)
         self.instance, self._entries = instance, []
-        self.running = self.context.engine.restore(state, self.context.cache)
+        self.running = self._guarded(self.context.engine.restore(state, self.context.cache))
 
     def retry(self, data: Mapping[str, Any]) -> list[TaskView]:
         """Make failed tasks runnable again.
@@ -346,7 +367,7 @@ class Session:
 
     def move_to(self, running: Running, definition: Definition) -> None:
         """Go on with another state of the instance, on another version. Nothing is saved yet."""
-        self.running = running
+        self.running = self._guarded(running)
         self.instance = replace(
             self.instance,
             definition=definition.id,
@@ -378,6 +399,7 @@ class Session:
                 self.save_in(catalog, keep=keep)
         else:
             self.save_in(self.context.catalog, keep=keep)
+        self._let_go()
 
     def save_in(self, catalog: Catalog, *, keep: Iterable[bytes] = ()) -> None:
         """Store the instance, as part of a larger change where `catalog` is in a transaction.
@@ -398,8 +420,24 @@ class Session:
             self.instance = write(row, snapshot.state, self._entries, situation=situation, keep=kept)
             if self.running.unit is not None:
                 self.running.unit.save(self.instance.id, catalog.put_aggregate, catalog.after_commit)
+            self._save_data_stores(catalog)
         self._stored = True
         self._entries = []
+
+    def _save_data_stores(self, catalog: Catalog) -> None:
+        from spiffcli.catalog.data_stores import DataStore
+
+        for each in self.running.data_stores.changes():
+            place = (each.id, each.kind, each.location)
+            catalog.put_data_store(
+                DataStore(*place, each.content, each.revision, iso(self.context.now()), self.context.user)
+            )
+        self.running.data_stores.stored()
+
+    def _let_go(self) -> None:
+        """Let others write to the data stores that were read."""
+        self.running.data_stores.let_go()
+        self._held.close()
 
     @contextmanager
     def _duplicates_told(self) -> Iterator[None]:

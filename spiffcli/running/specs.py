@@ -6,9 +6,11 @@ from contextlib import suppress
 
 from spiffcli.catalog import Catalog
 from spiffcli.catalog.resolving import Resolution
+from spiffcli.engine.data_stores import StoredData
 from spiffcli.engine.workflow import DefinitionSpecs, Followed, FollowedKind, LateDecision
-from spiffcli.errors import CorruptStoreError, NotFoundError, StateError
-from spiffcli.values import Definition, Reference
+from spiffcli.errors import CorruptStoreError, InputError, NotFoundError, StateError
+from spiffcli.model.groups import Groups
+from spiffcli.values import Definition, Reference, Resource
 
 
 class CatalogSpecs:
@@ -19,6 +21,7 @@ class CatalogSpecs:
         self._definitions: dict[str, Definition] = {}
         self._late: dict[str, dict[str, Reference]] = {}
         self._found: dict[Followed, Resolution] = {}
+        self._groups: dict[str, Groups] = {}
 
     def definition(self, id: str) -> Definition:
         """The definition with this id.
@@ -79,6 +82,33 @@ class CatalogSpecs:
             if resource.name == found.file:
                 return LateDecision(found.id, found.key, resource)
         raise CorruptStoreError(f"The deployment of {found.label} lacks its file {found.file}.")
+
+    def data_store(self, top: str, definition: str, id: str, kind: str) -> StoredData:
+        """The data store that `definition`, running under the definition `top`, calls `id`.
+
+        It is the one that the groups around the model at the top describe, else those around the model itself.
+
+        Raises:
+            InputError: None of them does.
+        """
+        for each in dict.fromkeys((top, definition)):
+            found = self.definition(each)
+            spec = self._described(found).store(found.file, id, kind)
+            if spec is not None:
+                stored = self._catalog.data_store(kind, spec.location, id)
+                content = spec.content if stored.content is None else stored.content
+                return StoredData(id, kind, spec.location, content, stored.revision, spec.schema)
+        raise InputError(
+            f"no group around {self.definition(definition).label} describes the data store '{id}'.",
+            hint="Describe it in data_store_specifications of a process_group.json above the model, and add the model.",
+        )
+
+    def _described(self, definition: Definition) -> Groups:
+        if definition.deployment not in self._groups:
+            entries = [each for each in self._catalog.resource_entries(definition) if each.kind == "other"]
+            resources = [Resource(each.name, each.kind, self._catalog.blob(each.hash)) for each in entries]
+            self._groups[definition.deployment] = Groups(resources)
+        return self._groups[definition.deployment]
 
     def resolution(self, followed: Followed) -> Resolution:
         """What is known of a reference that was followed, as it was found then."""

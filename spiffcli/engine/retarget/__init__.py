@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from spiffcli.engine.adapter import Engine
+from spiffcli.engine.data_stores import StoredData
 from spiffcli.engine.registry import dumps, loads
 from spiffcli.engine.retarget.document import Rewriting
 from spiffcli.engine.retarget.settling import settle
@@ -82,3 +83,7 @@ class Overlay:
     def decision(self, caller: str, element: str) -> LateDecision | None:
         """As of the source."""
         return self._source.decision(caller, element)
+
+    def data_store(self, top: str, definition: str, id: str, kind: str) -> StoredData:
+        """As of the source."""
+        return self._source.data_store(top, definition, id, kind)
