@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -360,9 +360,12 @@ class Repository:
         """
         from spiffcli.store.locking import Holder, hold_file, plain_errors
 
-        path = self.common / "runner.lock"
+        path, holder = self.common / "runner.lock", Holder("repository", doing)
         subject = f"The repository {self.git.folder} is"
-        with plain_errors(path), hold_file(path, Holder("repository", doing), wait=PATIENCE, subject=subject):
+        with plain_errors(path), ExitStack() as stack:
+            # Whoever is next waits alone, so that who has just been there cannot be there again first.
+            with hold_file(self.common / "runner.next", holder, wait=2 * PATIENCE, subject=subject):
+                stack.enter_context(hold_file(path, holder, wait=PATIENCE, subject=subject))
             if self.under_way():
                 raise StateError(
                     f"A rebase or merge is under way in {self.git.folder}; nothing was changed.",

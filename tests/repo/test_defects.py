@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import stat
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -306,3 +308,20 @@ def test_a_lock_is_waited_for(desk: Desk) -> None:
     desk.model("shop/tax", script="x = 2")
     assert desk.save(message="after it").commit == desk.head
     thread.join()
+
+
+def test_who_waits_for_the_lock_comes_before_who_had_it(desk: Desk) -> None:
+    order: list[str] = []
+    at_once = threading.Barrier(2)
+
+    def change(name: str) -> None:
+        repository = desk.repository()
+        at_once.wait()
+        for _ in range(6):
+            with repository.locked(name):
+                order.append(name)
+                time.sleep(0.05)  # long enough for the other one to begin to wait
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(change, ("ada", "bob")))
+    assert max(len(list(run)) for _, run in itertools.groupby(order)) <= 2
