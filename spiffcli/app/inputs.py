@@ -10,7 +10,7 @@ from spiffcli.app.files import kind_of, read_resource
 from spiffcli.catalog.references import looks_like_path, looks_like_revision, split_path
 from spiffcli.errors import InputError
 from spiffcli.records import record
-from spiffcli.values import Resource, Source
+from spiffcli.values import GROUP_FILE, Resource, Source
 
 if TYPE_CHECKING:
     from spiffcli.repo.revisions import Tree
@@ -171,13 +171,30 @@ def _needed(revision: str, folder: str, found: Sequence[Resource]) -> tuple[Reso
 
 
 def distinct(files: Sequence[Files], *, needed: bool = False) -> tuple[Resource, ...]:
-    """All their resources, each once: a file may be named beside its folder.
+    """All their resources, each once: a file may be named beside its folder. What groups say about them comes along.
 
     Args:
         needed: Also what they call in other models.
     """
-    every = (one for each in files for one in (*each.resources, *(each.needed if needed else ())))
+    every = (one for each in files for one in (*each.resources, *_described(each), *(each.needed if needed else ())))
     return tuple({resource.name: resource for resource in every}.values())
+
+
+def _described(files: Files) -> Iterator[Resource]:
+    """The descriptions of groups around models that leave data stores or messages to them, and files of data stores."""
+    from spiffcli.model import read_xml
+    from spiffcli.model.groups import folders_above, message_names, uses
+
+    for resource in files.resources:
+        if resource.kind == "bpmn" and (b"dataStore" in resource.content or b"message" in resource.content):
+            root = read_xml(resource.content, resource.name)
+            stores = list(uses(resource.name, root))
+            names = [f"{use.id}.json" for use in stores if use.name == "JSONFileDataStore"]
+            for folder in folders_above(resource.name) if stores or message_names(root) else ():
+                for name in (GROUP_FILE, *names):
+                    found = files.beside(name if folder == "." else f"{folder}/{name}")
+                    if found is not None:
+                        yield Resource(found.name, "other", found.content)
 
 
 def with_forms(files: Sequence[Files]) -> tuple[Resource, ...]:

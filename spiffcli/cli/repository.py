@@ -234,9 +234,9 @@ def status(invocation: Invocation, /, fetch: bool, format: str) -> None:
 
 
 def _add_others() -> None:
-    from spiffcli.cli import repo_changes, repo_publishing
+    from spiffcli.cli import repo_changes, repo_data, repo_publishing
 
-    for command in (*repo_changes.COMMANDS, *repo_publishing.COMMANDS):
+    for command in (*repo_changes.COMMANDS, *repo_data.COMMANDS, *repo_publishing.COMMANDS):
         repo.add_command(command)
 
 

@@ -26,6 +26,7 @@ from spiffcli.engine.failures import IncidentDetails, endless, explain, incident
 from spiffcli.engine.open_tasks import OpenTasks
 from spiffcli.engine.parsing import ParsedProcess, Parser
 from spiffcli.engine.places import is_served, place_of
+from spiffcli.engine.registry import loads
 from spiffcli.engine.state import Snapshot
 from spiffcli.engine.tuning import install_fixes
 from spiffcli.engine.workflow import Failure, Followed, RunnerWorkflow, SpecCache, SpecSource, copy_data
@@ -91,6 +92,10 @@ class Engine:
         workflow = state.load(content, cache, self.registry, self.script_engine)
         workflow.business = self.business
         return Running(self, workflow)
+
+    def value(self, content: bytes) -> Any:
+        """A stored value as a reader of JSON wants it."""
+        return self.registry.plain(self.registry.decode(loads(content)))
 
     def at(self, now: float) -> Engine:
         """The same engine at a time that stands still, in seconds since the epoch."""

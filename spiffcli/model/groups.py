@@ -89,10 +89,10 @@ class Groups:
         for folder in folders_above(file):
             content = self._files.get(_in(folder, f"{id}.json")) if kind == "json_file" else None
             if content is not None:
-                return StoreSpec(id, kind, folder, {}, content.content)
+                return StoreSpec(id, kind, _location(folder), {}, content.content)
             found = _mapping(_mapping(self._group(folder).get("data_store_specifications")).get(kind)).get(id)
             if found is not None:
-                return StoreSpec(id, kind, folder, _mapping(_mapping(found).get("schema")))
+                return StoreSpec(id, kind, _location(folder), _mapping(_mapping(found).get("schema")))
         # Whoever types ahead asks for terms of all models.
         return StoreSpec(id, kind, _ROOT, {}) if kind == "typeahead" else None
 
@@ -255,6 +255,11 @@ def _expression(each: Any) -> str:
     said = found.get("retrieval_expression") or found.get("formal_expression") or found.get("retrieval_expressions")
     first = said[0] if isinstance(said, list) and said else said
     return first.strip() if isinstance(first, str) else ""
+
+
+def _location(folder: str) -> str:
+    """A folder without the revision that stands before it where files of one are compared."""
+    return folder.rpartition(":")[2]
 
 
 def _in(folder: str, name: str) -> str:

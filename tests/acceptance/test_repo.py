@@ -233,6 +233,34 @@ def test_instances_go_to_a_revision(shop: Shop) -> None:
     assert "There is no open instance" in shop.ok(*judge)
 
 
+def test_data_stores_are_listed_and_shown(shop: Shop) -> None:
+    (shop.folder / "shop/process_group.json").write_text(
+        json.dumps({"data_store_specifications": {"json": {"rates": {"schema": {"type": "object"}}}}})
+    )
+    text = (
+        '<dataStore id="rates" name="JSONDataStore"/><process id="rate" isExecutable="true">'
+        '<dataStoreReference id="r" dataStoreRef="rates"/><startEvent id="s"/><scriptTask id="t">'
+        "<dataOutputAssociation id='o'><targetRef>r</targetRef></dataOutputAssociation>"
+        '<script>rates = {"EUR": 1, "CHF": 0.97}</script></scriptTask><endEvent id="e"/>'
+        '<sequenceFlow id="f" sourceRef="s" targetRef="t"/><sequenceFlow id="g" sourceRef="t" targetRef="e"/></process>'
+    )
+    shop.model("shop/rate")
+    (shop.folder / "shop/rate/rate.bpmn").write_bytes(bpmn("m", text).content)
+    refused = shop.fails(2, "add", "-b", "shop/rate/rate.bpmn")
+    assert "shop/rate/rate.bpmn:1: " in refused
+    assert "no group around the model describes it" in refused
+    shop.ok("repo", "save", "-m", "rates")
+    shop.ok("init")
+    assert "No task has written" in shop.ok("repo", "data")
+    assert "No task has written" in shop.fails(2, "repo", "data", "rates")
+    shop.ok("run", "-s", "HEAD:shop/rate")
+    assert shop.ok("repo", "data").split()[:3] == ["shop", "rates", "json"]
+    (found,) = shop.document("repo", "data", "shop/rates")["stores"]  # type: ignore[misc]
+    assert (found["value"], found["revision"], found["user"]) == ({"EUR": 1, "CHF": 0.97}, 1, "ada")
+    assert json.loads(shop.ok("repo", "data", "rates")) == found["value"]
+    assert "There are: shop/rates" in shop.fails(2, "repo", "data", "prices")
+
+
 #: Commands that change models, in the repository or in the store.
 CHANGES = (
     ("add", "-b", "shop/tax/tax.bpmn"),

@@ -160,6 +160,10 @@ def test_a_description_that_changes_makes_new_versions_of_what_it_counts_for(des
                 session.advance()
             assert session.instance.state == "error"
         assert stored(runner) == {(".", "items"): ["seven"]}  # and what was there is there
+        for same in ("HEAD:finance/pay", "HEAD:finance/pay/pay.bpmn", "finance/pay", "finance/pay/pay.bpmn"):
+            for dependencies in (False, True):
+                assert not runner.diff_spec("pay@2", same, dependencies=dependencies).changes
+                assert runner.diff_spec("pay@1", same, dependencies=dependencies).changes
         describe(desk, "", schema=NUMBERS, description="other words")
         desk.commit()
         again = sync(runner, repository=desk.repository()).following
