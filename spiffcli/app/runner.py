@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from spiffcli.config import Settings, load_settings, load_surroundings
 from spiffcli.errors import InputError, NoStoreError, ReadOnlyError
-from spiffcli.values import Definition, DefinitionKind, HistoryEntry, Instance, Resource, TaskView
+from spiffcli.values import Definition, DefinitionKind, Deployment, HistoryEntry, Instance, Resource, TaskView
 
 if TYPE_CHECKING:
     from spiffcli.app.adding import Added
@@ -390,8 +390,22 @@ class Runner:
 
         return why(self.catalog, ref, self.diff_between)
 
+    def deployment(self, ref: str) -> Deployment:
+        """A deployment by id, beginning of its id or name; or, by an instance, the one that what it runs came from.
+
+        Raises:
+            NotFoundError: There is neither.
+            AmbiguousError: Several ids begin so.
+        """
+        from spiffcli.app.versions import deployment_of
+
+        return deployment_of(self.catalog, ref)
+
     def export(self, deployment: str, folder: str | Path, *, force: bool = False) -> list[Exported]:
         """Write the files of a deployment out again, byte for byte, and never outside of `folder`.
+
+        Args:
+            deployment: As of `deployment`.
 
         Raises:
             NotFoundError: There is no such deployment.
@@ -399,7 +413,7 @@ class Runner:
         """
         from spiffcli.app.exporting import export
 
-        found = self.catalog.deployment(deployment)
+        found = self.deployment(deployment)
         return export(self.catalog.deployment_resources(found), Path(folder), force=force)
 
     def counts(self) -> dict[str, Counts]:

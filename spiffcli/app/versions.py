@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from spiffcli.catalog import Catalog
 from spiffcli.catalog.rebinding import Rebound
 from spiffcli.diff.changes import Diff
+from spiffcli.errors import NotFoundError
 from spiffcli.values import Definition, Deployment
 
 
@@ -51,6 +52,23 @@ def list_deployments(catalog: Catalog, *, user: str | None = None, since: str | 
         made.setdefault(definition.deployment, []).append(definition)
     found = catalog.deployments(user=user, since=since)
     return [Listed(each, tuple(made.get(each.id, ()))) for each in found]
+
+
+def deployment_of(catalog: Catalog, ref: str) -> Deployment:
+    """A deployment; or, by an instance, the one that what it runs came from.
+
+    Raises:
+        NotFoundError: There is neither.
+        AmbiguousError: Several ids begin so.
+    """
+    try:
+        return catalog.deployment(ref)
+    except NotFoundError as missing:
+        try:
+            definition = catalog.definition(catalog.instance(ref).definition)
+        except NotFoundError:
+            raise missing from None
+        return catalog.with_scope(tenant=definition.tenant).deployment(definition.deployment)
 
 
 def why(catalog: Catalog, ref: str, diff: Callable[[Definition, Definition], Diff]) -> Why:

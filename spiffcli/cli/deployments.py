@@ -47,13 +47,14 @@ def list_deployments(invocation: Invocation, user: str | None, since: datetime |
 def show_deployment(invocation: Invocation, deployment: str, format: str) -> None:
     """Show a deployment: where it came from, the specs it lists, and its files by the hash of their content.
 
-    ID is the id or its beginning, or a name (the last deployment of that name).
+    ID is the id or its beginning, a name (the last deployment of that name), or an instance: what it runs came from
+    its deployment.
     """
     from spiffcli.app import Runner
     from spiffcli.report.deployments import definition_cells, deployment_facts, deployment_json
 
     with Runner(invocation.settings()) as runner:
-        found = runner.catalog.deployment(deployment)
+        found = runner.deployment(deployment)
     if format == "json":
         emit_json(deployment_json(found))
         return
@@ -99,12 +100,15 @@ def delete_deployment(ctx: click.Context, invocation: Invocation, /, deployment:
 def export_deployment(invocation: Invocation, /, deployment: str, folder: Path, force: bool, format: str) -> None:
     """Write the files of a deployment below DIR, byte for byte as they were added.
 
+    ID can be an instance: models with their drawing, decisions and forms are written as they were when what it runs
+    was added, whatever became of the repository since.
+
     They keep their names. What would lead out of DIR (a leading /, .., a drive) is left out of them.
     """
     from spiffcli.app import Runner
 
     with Runner(invocation.settings()) as runner:
-        found = runner.catalog.deployment(deployment)
+        found = runner.deployment(deployment)
         written = runner.export(found.id, folder, force=force)
     if format == "json":
         files = [{"name": each.name, "path": str(each.path)} for each in written]

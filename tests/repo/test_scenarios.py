@@ -16,7 +16,7 @@ from spiffcli.repo.contents import Contents
 from spiffcli.repo.publishing import Wish, publish
 from spiffcli.repo.viewing import file_at
 
-from ..catalog.models import bpmn, process
+from ..catalog.models import bpmn, dmn, process
 from .places import Desk, Place, git
 
 
@@ -201,14 +201,19 @@ def test_a_model_may_call_another_whose_form_is_called_alike(desk: Desk) -> None
 
 def test_g11_a_form_comes_from_the_time_of_its_instance_whatever_becomes_of_the_history(desk: Desk) -> None:
     form = {"title": "As it was", "type": "object", "properties": {"a": {"type": "string"}}}
-    desk.model("shop/ask", forms=("ask.json",))
+    desk.model("shop/ask", decisions=("tariff",), forms=("ask.json",))
     desk.write("shop/ask/ask.json", json.dumps(form))
+    desk.write("shop/ask/tariff.dmn", dmn("tariff.dmn", "tariff").content)
+    names = ["ask.bpmn", "ask.json", "tariff.dmn"]
+    files = {f"shop/ask/{name}": (desk.folder / "shop/ask" / name).read_bytes() for name in names}
     first = desk.commit("a form")
     synced(desk)
     with desk.runner() as runner, runner.start("ask") as session:
         session.advance()
         instance = session.instance.id
     desk.write("shop/ask/ask.json", json.dumps(form | {"title": "As it is"}))
+    desk.write("shop/ask/tariff.dmn", dmn("tariff.dmn", "tariff", "2").content)
+    desk.model("shop/ask", decisions=("tariff",), forms=("ask.json",), x=500)  # drawn elsewhere
     desk.git("add", "-A")
     desk.git("commit", "-q", "--amend", "-m", "rewritten")
     desk.git("push", "-qf", "origin", "main")
@@ -223,6 +228,10 @@ def test_g11_a_form_comes_from_the_time_of_its_instance_whatever_becomes_of_the_
         assert shown is not None
         assert shown.title == "As it was"
         assert look.instance.source.commit == first
+        runner.export(instance, desk.folder.parent / "then")
+    out = desk.folder.parent / "then"
+    assert {name: (out / name).read_bytes() for name in files} == files
+    assert b"BPMNShape" in files["shop/ask/ask.bpmn"]
 
 
 def test_names_lead_nowhere_else(desk: Desk, tmp_path: Path) -> None:
