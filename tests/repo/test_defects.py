@@ -18,7 +18,9 @@ from spiffcli.git_config import GitSettings
 from spiffcli.repo import repository as repository_module
 from spiffcli.repo.access import access
 from spiffcli.repo.layout import GROUP_FILE, changed_json
+from spiffcli.repo.promoting import carry_out, plan
 from spiffcli.repo.publishing import Wish, publish
+from spiffcli.repo.saving import push_all
 from spiffcli.repo.urls import compare_url, same_repository
 
 from ..catalog.models import bpmn, process
@@ -116,9 +118,17 @@ def test_w07_only_what_is_named_is_committed(place: Place, desk: Desk) -> None:
 
 def test_w07_one_lock_for_all_that_change_the_repository(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repository_module, "PATIENCE", 0.2)
-    held = desk.repository()
+    with_staging(desk)
+    held, merge = desk.repository(), plan(desk.repository(), "main", "staging")
+    attempts = (
+        lambda: desk.save(message="x"),
+        lambda: synced(desk),
+        lambda: push_all(desk.repository()),
+        lambda: publish(desk.repository(), Wish(("shop/tax",), to="staging")),
+        lambda: carry_out(desk.repository(), merge),
+    )
     with held.locked("a test"):
-        for attempt in (lambda: desk.save(message="x"), lambda: synced(desk)):
+        for attempt in attempts:
             with pytest.raises(BusyError, match="in use by a test"):
                 attempt()
 

@@ -70,12 +70,17 @@ def test_n17_a_refusal_names_task_rule_and_way_out(asking: tuple[Desk, Runner]) 
     new_commit(desk, runner)
     (plan,) = runner.diff_workflow(runner.target("ask@2"), [instance])
     told = plan.to_json()
-    assert told["verdict"] in ("blocked", "needs-mapping")
-    for reason in told["blockers"]:
-        assert reason["rule"]
-        assert reason["reason"]
-    assert {task["id"] for task in told["tasks"]} >= {"ask_asks_ask"}
-    assert {task["state"] for task in told["tasks"]} <= {"READY", "WAITING", "STARTED", "COMPLETED", "FUTURE"}
+    assert told["verdict"] == "blocked"
+    (reason,) = told["blockers"]
+    assert (reason["element"], reason["state"], reason["rule"]) == ("ask_asks_ask", "READY", "node-type-changed")
+    assert "has a ManualTask in its place, not a UserTask" in reason["reason"]
+    assert "Complete the task first" in reason["fix"]
+    assert [(task["id"], task["state"], task["task"]) for task in told["tasks"]] == [
+        ("ask_asks_ask", "READY", reason["task"])
+    ]
+    with desk.runner() as again:  # and the instance stands as it stood
+        assert again.migrate(again.target("ask@2"), instance).outcome == "refused"
+        assert again.catalog.instance(instance).version == 1
 
 
 def test_n18_many_are_judged_without_a_change(asking: tuple[Desk, Runner]) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from spiffcli.config import load_settings
-from spiffcli.web.deliveries import signature
+from spiffcli.web.deliveries import read, signature
 from spiffcli.web.following import Follower, Revision
 from spiffcli.web.queue import Worker
 
+from ..repo.backends import over_http
 from ..repo.places import Desk, Place
 from .conftest import SECRET, Server, push_of
 
@@ -142,14 +143,24 @@ def test_n11_a_delivery_that_comes_again_has_nothing_to_do(place: Place, server:
     assert server.rest()["last"]["number"] == number
 
 
-def test_w02_a_remote_with_a_token_in_it_is_recognised(place: Place, server: Server) -> None:
+def test_w02_a_remote_with_a_token_in_it_is_recognised(
+    place: Place, desk: Desk, tmp_path: Path, monkeypatch: Any
+) -> None:
     other = place.desk("bob")
     other.model("shop/tax", script="x = 2")
-    document = push_of(server.desk, other.commit())
-    document["repository"]["clone_url"] = document["repository"]["clone_url"].removesuffix(".git")
-    assert server.deliver(document)[1]["git_pull"] is True
-    server.rest()
-    assert server.desk.head == other.head
+    document = push_of(desk, other.commit())
+    monkeypatch.setenv("RUNNER_GIT_MODELS", str(desk.folder))
+    settings = load_settings({"store": f"tinydb:{tmp_path / 's'}", "user": "ada"}, cwd=desk.folder)
+    said: list[str] = []
+    with over_http(place.origin, token="t0ken") as web:
+        desk.git("remote", "set-url", "origin", web.url.replace("http://", "http://user:t0ken@"))
+        follower = Follower(settings, say=said.append)
+        document["repository"]["clone_url"] = web.url.removesuffix(".git")
+        answer = follower.answer(read({"x-github-event": "push"}, json.dumps(document).encode()))
+        assert (answer.pull, answer.needed) == (True, True)
+        outcome, message = follower.sync()
+    assert (outcome, desk.head) == ("done", other.head)
+    assert "t0ken" not in f"{said} {message}"
 
 
 def test_w06_a_sync_that_fails_is_told_and_the_next_one_repairs_it(place: Place, server: Server) -> None:
@@ -238,8 +249,6 @@ def test_read_only_takes_nothing_over(place: Place, desk: Desk, tmp_path: Path, 
     monkeypatch.setenv("RUNNER_GIT_MODELS", str(desk.folder))
     settings = load_settings({"store": f"tinydb:{tmp_path / 's'}", "read_only": True}, cwd=desk.folder)
     follower = Follower(settings, say=lambda _: None)
-    from spiffcli.web.deliveries import read
-
     body = json.dumps(push_of(desk, "a" * 40)).encode()
     answer = follower.answer(read({"x-github-event": "push"}, body))
     assert (answer.pull, answer.reason, answer.needed) == (False, "read-only", False)
