@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from spiffcli.catalog import Catalog, Deploy, PlannedDefinition
 from spiffcli.catalog.definitions import KINDS
 from spiffcli.catalog.references import looks_like_revision, split_path
 from spiffcli.config import Settings
-from spiffcli.errors import AmbiguousError, NotFoundError
+from spiffcli.errors import AmbiguousError, InputError, NotFoundError
 from spiffcli.records import record
 from spiffcli.repo.contents import Contents
 from spiffcli.repo.repository import Repository
@@ -95,16 +96,30 @@ def take(runner: Runner, ref: str, kinds: Sequence[DefinitionKind]) -> Taken:
         ModelError: What is there cannot be read or executed; nothing was stored.
         ReadOnlyError: It would have to be added.
     """
-    if not looks_like_revision(ref):
+    if ":" not in ref:
         return Taken(ref)
     catalog = runner.catalog_or_empty()
-    there = _there(runner.settings, ref)
+    if looks_like_revision(ref):
+        there = _there(runner.settings, ref)
+    else:
+        found_at_root = _at_root(runner, catalog, ref)
+        if found_at_root is None:
+            return Taken(ref)
+        there = found_at_root
     planned = _planned(catalog, there, kinds)
     found = _stored(catalog, there, planned)
     if found is not None:
         return Taken(found.id)
     added = runner.deploy(there.request)
     return Taken(next(each.id for each in added.plan.definitions if each.name == planned.name), added)
+
+
+def _at_root(runner: Runner, catalog: Catalog, ref: str) -> _There | None:
+    """What `REV:MODEL` names at the root of the repository; None where it names something stored, or nothing."""
+    with suppress(NotFoundError, InputError):
+        if not catalog.knows(ref):
+            return _there(runner.settings, ref)
+    return None
 
 
 def _there(settings: Settings, ref: str) -> _There:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from spiffcli.catalog import aggregates, definitions, deployments, instances
@@ -12,7 +12,7 @@ from spiffcli.catalog.definitions import KINDS, Counts
 from spiffcli.catalog.instances import Filter, Situation, Standing
 from spiffcli.catalog.references import looks_like_revision
 from spiffcli.catalog.scope import Scope
-from spiffcli.errors import ReadOnlyError
+from spiffcli.errors import InputError, NotFoundError, ReadOnlyError
 from spiffcli.store.protocol import DocumentStore, Reader, Transaction
 from spiffcli.values import (
     DEFAULT_TENANT,
@@ -226,6 +226,19 @@ class Catalog:
             InputError: `ref` is not a reference.
         """
         return definitions.find(self.reader, self.scope, self._id_of(ref, kinds), kinds)
+
+    def knows(self, ref: str, kinds: Sequence[DefinitionKind] = KINDS) -> bool:
+        """Whether a reference names something that is stored, by key, version, tag or id.
+
+        Raises:
+            AmbiguousError: An id prefix of several.
+            InputError: `ref` is not a reference.
+        """
+        try:
+            definitions.find(self.reader, self.scope, ref, kinds)
+        except NotFoundError:
+            return False
+        return True
 
     def startable(self, ref: str) -> Definition:
         """The definition a reference names, if instances of it can be started.
@@ -660,9 +673,14 @@ class Catalog:
 
         Git is asked before a transaction begins, and never in one.
         """
-        if self.locate is None or not looks_like_revision(ref):
+        if self.locate is None or ":" not in ref:
             return ref
-        return self.locate(self, ref, kinds).id
+        if looks_like_revision(ref):
+            return self.locate(self, ref, kinds).id
+        with suppress(NotFoundError, InputError):  # a model at the root, where nothing stored has such a key
+            if not self.knows(ref, kinds):
+                return self.locate(self, ref, kinds).id
+        return ref
 
     def _own_id_of(self, ref: str) -> str:
         return self.with_scope(fallback=False)._id_of(ref)

@@ -214,6 +214,11 @@ def test_a_revision_is_named_from_the_root_or_from_the_folder_of_the_models(shop
         assert "fee@1" in shop.ok("show_spec", ref, **below)
         assert "No changes" in shop.ok("diff_spec", "-o", ref, "-n", "HEAD:bpmn/shop/fee/fee.bpmn", **below)
     assert "Added" in shop.ok("run", "-s", "HEAD:shop/tax/tax.bpmn")  # in a model, with the settings that find it
+    shop.model("alone")
+    shop.ok("repo", "save", "-m", "at the root")
+    assert "Added HEAD:alone: alone@1" in shop.ok("run", "-s", "HEAD:alone")
+    assert "alone@1" in shop.ok("show_spec", "HEAD:alone")
+    assert "There is no definition 'HEAD:nothing'" in shop.fails(2, "run", "-s", "HEAD:nothing")
 
 
 def test_instances_go_to_a_revision(shop: Shop) -> None:
