@@ -188,7 +188,8 @@ _WAYS_OUT = {
     "Host key verification failed": "The host is not among the known ones. Add its key to the file that "
     "RUNNER_GIT_KNOWN_HOSTS names, or allow new hosts with RUNNER_GIT_ACCEPT_NEW_HOSTS=true.",
     "Permission denied (publickey": "Set RUNNER_GIT_SSH_PRIVATE_KEY_PATH to a key that the remote knows.",
-    "could not read Username": "Set RUNNER_GIT_TOKEN, or use an address with ssh and a key.",
+    "could not read Username": "Set RUNNER_GIT_TOKEN to a token that the remote takes, "
+    "or use an address with ssh and a key.",
     "Authentication failed": "Set RUNNER_GIT_TOKEN to a token that may read and write the repository.",
     "dubious ownership": "The folder belongs to another user, so Git does not trust it: "
     "git config --global --add safe.directory FOLDER",

@@ -91,7 +91,12 @@ def carry_out(repository: Repository, merge: Merge) -> None:
 def _there(repository: Repository, git: Git, branch: str) -> str:
     commit = fetch(repository, git, branch)
     if commit is None:
-        raise NotFoundError(f"The remote '{repository.settings.remote}' has no branch '{branch}'.", candidates=[])
+        remote = repository.settings.remote
+        raise NotFoundError(
+            f"The remote '{remote}' has no branch '{branch}'.",
+            hint=f"Make it there: git push {remote} HEAD:refs/heads/{branch}",
+            candidates=[],
+        )
     return commit
 
 

@@ -162,7 +162,11 @@ class _Publishing:
         """Publish once; None where somebody else moved the branch meanwhile."""
         base = self._look(self.base)
         if base is None:
-            raise NotFoundError(f"{shown(self.url)} has no branch '{self.base}'.", candidates=[])
+            raise NotFoundError(
+                f"{shown(self.url)} has no branch '{self.base}'.",
+                hint=f"Make it there, from what it is to begin with: git push URL COMMIT:refs/heads/{self.base}",
+                candidates=[],
+            )
         before = self._look(self.branch)
         start = base if before is None else self._up_to_date(before, base)
         if self.wish.only:

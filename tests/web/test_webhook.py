@@ -85,7 +85,7 @@ def gitlab(desk: Desk, after: str) -> dict[str, Any]:
     return {"object_kind": "push", "ref": "refs/heads/main", "after": after, "project": about}
 
 
-@pytest.mark.parametrize("forge", ["gitlab", "gitea", "github-form"])
+@pytest.mark.parametrize("forge", ["gitlab", "gitea", "github-form", "by hand"])
 def test_other_forges_and_forms_are_understood(place: Place, server: Server, forge: str) -> None:
     other = place.desk("bob")
     other.model("shop/tax", script="x = 2")
@@ -93,6 +93,12 @@ def test_other_forges_and_forms_are_understood(place: Place, server: Server, for
     body = json.dumps(gitlab(server.desk, after) if forge == "gitlab" else push_of(server.desk, after)).encode()
     if forge == "gitlab":
         headers = {"X-Gitlab-Token": SECRET, "X-Gitlab-Event": "Push Hook"}
+    elif forge == "by hand":  # curl calls everything a form
+        headers = {
+            "X-Hub-Signature-256": f"sha256={signature(SECRET, body)}",
+            "X-GitHub-Event": "push",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
     elif forge == "gitea":
         headers = {"X-Gitea-Signature": signature(SECRET, body), "X-Gitea-Event": "push"}
     else:
