@@ -174,17 +174,30 @@ def _entries(found: StoredData, value: Any, label: str) -> dict[Any, Any]:
 def _check(found: StoredData, value: Any) -> None:
     if not found.schema:
         return
-    import jsonschema
+    from jsonschema import Draft202012Validator, SchemaError
+    from jsonschema.exceptions import best_match
+    from jsonschema.validators import validator_for
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
+    schema = dict(found.schema)
+    kind = validator_for(schema, default=Draft202012Validator)
     try:
-        jsonschema.validate(value, found.schema)
-    except jsonschema.ValidationError as error:
+        kind.check_schema(schema)
+        # An empty registry knows no other document and fetches none.
+        error = best_match(kind(schema, registry=Registry()).iter_errors(value))
+    except SchemaError as fault:
+        raise InputError(f"the schema of the data store '{found.id}' is wrong: {fault.message}.") from fault
+    except Unresolvable as fault:
+        raise InputError(
+            f"the schema of the data store '{found.id}' refers to {fault.ref}, which is not in it.",
+            hint="Nothing is fetched: write it into the schema itself, under $defs.",
+        ) from fault
+    if error is not None:
         raise InputError(
             f"the data store '{found.id}' takes no such value: {error.message}.",
             hint="Its schema is in the process_group.json that describes it.",
-        ) from error
-    except jsonschema.SchemaError as error:
-        raise InputError(f"the schema of the data store '{found.id}' is wrong: {error.message}.") from error
+        )
 
 
 class _DataStore(BpmnDataStoreSpecification):

@@ -25,7 +25,7 @@ from spiffcli.engine.preparing import leave_to_methods
 from spiffcli.engine.registry import Registry
 from spiffcli.engine.workflow import INTERRUPTING
 from spiffcli.errors import ModelError
-from spiffcli.model.groups import Groups, complete
+from spiffcli.model.groups import Groups, complete, leave_out_drawn_stores
 from spiffcli.model.xml import read_xml
 from spiffcli.values import Resource
 
@@ -101,6 +101,7 @@ class Parser:
                 leave_to_methods(tree, self._is_served)
         with trees.explained():
             for name, tree in trees.bpmn:
+                leave_out_drawn_stores(tree, parser.DATA_STORE_CLASSES)
                 parser.add_bpmn_xml(tree, filename=name)
             if hasattr(parser, "add_dmn_xml"):
                 for name, tree in trees.dmn:
@@ -235,6 +236,10 @@ _REASONS = (
     ("is not executable", 'it is not executable (set isExecutable="true").'),
     ("must have an operator", "it is a service task without a service operator."),
     ("There is no support implemented", "the engine has no support for this kind of element."),
+    (
+        "has no implementation",
+        "a data store has a name that no kind has: JSONDataStore, KKVDataStore, JSONFileDataStore, TypeaheadDataStore.",
+    ),
     ("Multiple outgoing flows", "a task may have one outgoing flow only; use a gateway to split."),
     (
         "unexpected keyword argument 'node'",

@@ -8,7 +8,7 @@ anybody reads them, so that it counts wherever the model counts.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -147,12 +147,28 @@ def describes(group: Mapping[str, Any], stores: Mapping[str, str], messages: Seq
 def uses(file: str, root: etree._Element) -> Iterator[StoreUse]:
     """The data stores of known kinds that something in a file reads or writes."""
     names = {each.get("id"): each.get("name", "") for each in root.iter(f"{{{_BPMN}}}dataStore")}
+    for id, line in _connected(root) if names else ():
+        if names.get(id) in STORE_KINDS:
+            yield StoreUse(id, names[id], file, line)
+
+
+def leave_out_drawn_stores(root: etree._Element, known: Collection[str]) -> None:
+    """Take data stores out of a tree that nothing reads or writes and that are of none of the `known` kinds."""
+    connected = {id for id, _ in _connected(root)}
+    for store in list(root.iter(f"{{{_BPMN}}}dataStore")):
+        parent = store.getparent()
+        if store.get("name") not in known and store.get("id") not in connected and parent is not None:
+            parent.remove(store)
+
+
+def _connected(root: etree._Element) -> Iterator[tuple[str, int]]:
+    """Ids of the data stores that an association reads or writes, with the line of the reference to them."""
     ends = (f"{{{_BPMN}}}sourceRef", f"{{{_BPMN}}}targetRef")
-    connected = {(end.text or "").strip() for end in root.iter(*ends)} if names else set()
+    named = {(end.text or "").strip() for end in root.iter(*ends)}
     for reference in root.iter(f"{{{_BPMN}}}dataStoreReference"):
         id = reference.get("dataStoreRef")
-        if id is not None and names.get(id) in STORE_KINDS and reference.get("id") in connected:
-            yield StoreUse(id, names[id], file, line_of(reference))
+        if id is not None and reference.get("id") in named:
+            yield id, line_of(reference)
 
 
 def message_names(root: etree._Element) -> dict[str, str]:

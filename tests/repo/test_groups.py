@@ -16,7 +16,8 @@ from spiffcli.errors import IncidentError, ModelError
 from spiffcli.values import Definition
 
 from ..catalog.models import bpmn, form
-from .places import Desk
+from .backends import over_http
+from .places import Desk, Place
 
 NUMBERS = {"type": "array", "items": {"type": "integer"}}
 
@@ -128,6 +129,17 @@ def test_g10_the_deepest_description_is_right_and_that_of_the_caller_goes_before
         ran(runner, "pay", {"number": 1})
         ran(runner, "bill", {"number": 2})
         assert stored(runner) == {("finance", "items"): [1], ("sales", "items"): [2]}
+
+
+def test_a_data_store_that_is_drawn_only_is_in_nobodys_way(desk: Desk) -> None:
+    write_model(desk, "finance/pay", script="x = 1", kind="Invoices of the year")
+    write_model(desk, "finance/get", script="items = 1", kind="Invoices of the year", writes=True)
+    desk.commit()
+    with desk.runner() as runner:
+        added(runner, "finance/pay")
+        assert ran(runner, "pay") == {"x": 1}
+        with pytest.raises(ModelError, match="a name that no kind has: JSONDataStore"):
+            added(runner, "finance/get")
 
 
 def test_what_is_called_keeps_its_own_data_store_where_the_caller_has_none(desk: Desk) -> None:
@@ -251,6 +263,65 @@ def test_what_a_failed_step_wrote_is_not_stored(desk: Desk) -> None:
         with runner.start("pay") as session, pytest.raises(IncidentError, match="'more' takes no such value"):
             session.advance()
         assert stored(runner) == {}
+
+
+def test_a_schema_fetches_nothing(place: Place, desk: Desk) -> None:
+    write_model(desk, "finance/pay", **WRITE)
+    with over_http(place.origin) as web:
+        describe(desk, "finance", schema={"$ref": f"{web.url}/schema.json"})
+        desk.commit()
+        seen = len(web.seen)
+        with desk.runner() as runner:
+            added(runner, "finance/pay")
+            with runner.start("pay", {"number": 1}) as session, pytest.raises(IncidentError, match="refers to"):
+                session.advance()
+        assert len(web.seen) == seen
+
+
+def test_an_instance_that_sees_a_data_store_can_be_moved_and_taken_back(desk: Desk) -> None:
+    kkv = {"kind": "KKVDataStore", "store": "prices"}
+    look = '<userTask id="look"><dataInputAssociation id="i"><sourceRef>look_ref</sourceRef></dataInputAssociation></userTask>'
+
+    def write_look(name: str) -> None:
+        text = storing("look", "", **kkv).replace('<sequenceFlow id="look_f0"', f'{look}<sequenceFlow id="look_f0"')
+        text = text.replace(
+            'targetRef="look_end"/>', 'targetRef="look"/><sequenceFlow id="g" sourceRef="look" targetRef="look_end"/>'
+        )
+        desk.write(
+            "shop/look/look.bpmn",
+            bpmn("m", text.replace('id="look" isExec', f'id="look" name="{name}" isExec')).content,
+        )
+
+    write_model(desk, "shop/put", script="prices = {'2026': {'apple': price}}", writes=True, **kkv)
+    write_look("One")
+    desk.write("shop/look/process_model.json", json.dumps({"primary_process_id": "look"}))
+    describe(desk, "shop", "kkv", "prices")
+    desk.commit()
+    with desk.runner() as runner:
+        for model in ("put", "look"):
+            added(runner, f"shop/{model}")
+        ran(runner, "put", {"price": 2})
+        with runner.start("look") as session:
+            session.advance()
+            instance = session.instance.id
+            (view,) = session.running.human_tasks()
+            assert view.data["prices"]("2026", "apple") == 2
+        write_look("Two")
+        describe(desk, "shop", "kkv", "prices", schema={"type": "number"})
+        desk.commit()
+        assert added(runner, "shop/look").version == 2
+        (plan,) = runner.diff_workflow(runner.target("look@2"), [instance])
+        assert (plan.verdict, plan.blockers) == ("migratable", ())
+        assert runner.migrate(runner.target("look@2"), instance).outcome == "migrated"
+        assert runner.rollback(instance).outcome == "rolled-back"
+        assert runner.migrate(runner.target("look@2"), instance).outcome == "migrated"
+        with runner.session(instance, "complete") as session:
+            (view,) = session.running.human_tasks()
+            assert view.data["prices"] == {"2026": {"apple": 2}}
+            session.complete(view.task, {})
+            session.advance()
+            assert session.instance.state == "completed"
+            assert "prices" not in session.running.data
 
 
 def test_many_at_once_lose_nothing(desk: Desk) -> None:
