@@ -324,21 +324,23 @@ def test_an_instance_that_sees_a_data_store_can_be_moved_and_taken_back(desk: De
             assert "prices" not in session.running.data
 
 
-def test_many_at_once_lose_nothing(desk: Desk) -> None:
+@pytest.mark.parametrize("back_end", ["tinydb", "sqlite"])
+def test_many_at_once_lose_nothing(desk: Desk, back_end: str) -> None:
+    url = f"{back_end}:{desk.folder.parent / 'counts'}"
     write_model(desk, "shop/count", script="items['n'] = items.get('n', 0) + 1", reads=True, writes=True)
     describe(desk, "shop")
     desk.commit()
-    with desk.runner() as runner:
+    with desk.runner(store=url) as runner:
         added(runner, "shop/count")
 
     def count(_: int) -> None:
-        with desk.runner() as own:
+        with desk.runner(store=url) as own:
             for _ in range(5):
                 ran(own, "count")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(count, range(4)))
-    with desk.runner() as runner:
+    with desk.runner(store=url) as runner:
         assert stored(runner) == {("shop", "items"): {"n": 20}}
 
 
