@@ -66,7 +66,7 @@ class _There:
 def locate(settings: Settings, catalog: Catalog, ref: str, kinds: Sequence[DefinitionKind] = KINDS) -> Definition:
     """The stored version that has what a revision has.
 
-    It is the newest of those that were added from this commit, else the newest that does the same.
+    It does the same, called models included; of several the newest that was added from this commit, else the newest.
 
     Raises:
         NotFoundError: The repository has no such thing, or it was never added; the hint says how to.
@@ -238,16 +238,27 @@ def _stored(catalog: Catalog, there: _There, planned: PlannedDefinition) -> Defi
                 planned = next(
                     each for each in owner.plan_deployment(there.request).definitions if each.name == planned.name
                 )
-            return _of_versions(versions, there, planned)
+            return _of_versions(owner, versions, there, planned)
     return None
 
 
-def _of_versions(versions: Sequence[Definition], there: _There, planned: PlannedDefinition) -> Definition | None:
-    """The newest that was added from this commit, else the newest that does the same."""
+def _of_versions(
+    owner: Catalog, versions: Sequence[Definition], there: _There, planned: PlannedDefinition
+) -> Definition | None:
+    """The newest that does the same, of those that came from this commit before others.
+
+    Where none does, one that came from there and was bound in another way; but not one that calls what is elsewhere.
+    """
     same = planned.same_as if planned.new else planned.version
+    hashes = {each.hash for each in versions if each.version == same}
+    alike = [each for each in versions if each.hash in hashes]
     from_there = [each for each in versions if _is_from(each, there)]
-    alike = [each for each in versions if each.version == same]
-    return next(reversed([*alike, *from_there]), None)
+    both = [each for each in alike if each in from_there]
+    for found in (both, alike, from_there if not alike else []):
+        for each in reversed(found):
+            if alike or not any(reference.pinned for reference in owner.definition(each.id).references):
+                return each
+    return None
 
 
 def _is_from(definition: Definition, there: _There) -> bool:

@@ -203,6 +203,26 @@ def test_every_command_that_takes_a_spec_takes_a_revision(shop: Shop) -> None:
     assert "no revision 'nowhere'" in shop.fails(2, "run", "-s", "nowhere:shop/tax")
 
 
+def test_a_revision_means_what_is_called_there_too(shop: Shop) -> None:
+    """A file that was added alone is bound to what there was, and is not what the repository had then."""
+    shop.model("shop/tax", script="x = 2")
+    shop.ok("repo", "save", "-m", "second")
+    shop.ok("add", "--model", "shop/tax")
+    shop.ok("add", "-b", "HEAD~1:shop/order/order.bpmn")  # with the tax of the second commit
+    assert "has not been added" in shop.fails(2, "show_spec", "HEAD~1:shop/order")
+    assert "Added HEAD~1:shop/order: " in shop.ok("run", "-s", "HEAD~1:shop/order")
+    shop.ok("add", "--model", "shop/order", "--binding", "latest")
+    assert "order@2" in shop.ok("show_spec", "HEAD~1:shop/order")
+    assert "order@1" in shop.ok("show_spec", "HEAD:shop/order")  # which does what the whole model does
+
+
+def test_a_tenant_runs_what_the_default_tenant_has(shop: Shop) -> None:
+    shop.ok("add", "--model", "shop/tax")
+    assert "Added" not in shop.ok("--tenant", "acme", "run", "-s", "HEAD:shop/tax")
+    assert "Added" in shop.ok("--tenant", "acme", "--no-fallback-default-tenant", "run", "-s", "HEAD:shop/tax")
+    assert [each["tenant"] for each in shop.document("--tenant", "acme", "list_specs")["specs"]] == ["acme"]  # type: ignore[attr-defined]
+
+
 def test_a_revision_is_named_from_the_root_or_from_the_folder_of_the_models(shop: Shop) -> None:
     shop.model("bpmn/shop/fee")
     shop.ok("repo", "save", "-m", "below")
