@@ -14,13 +14,12 @@ from spiffcli.model.bpmn import check_bpmn, read_processes
 from spiffcli.model.collaborations import read_collaborations
 from spiffcli.model.context import Context, index, read_roots
 from spiffcli.model.elements import CalledReference, Collaboration, Layout, Process, Shape
-from spiffcli.model.groups import Groups, complete
 from spiffcli.model.layout import read_layout
 from spiffcli.model.snapshot import Model, RootElement
 from spiffcli.model.tables import Decision, Form
 from spiffcli.model.xml import read_xml
 from spiffcli.records import workspace
-from spiffcli.values import Resource
+from spiffcli.values import GROUP_FILE, Resource
 
 
 class _Defined(Protocol):
@@ -60,7 +59,10 @@ def load(resources: Sequence[Resource]) -> Model:
             trees.append((resource.name, root))
         elif resource.kind == "dmn":
             contexts.append(_add_dmn(resource, building))
-    complete(trees, Groups(resources))
+    if any(PurePosixPath(resource.name).name == GROUP_FILE for resource in resources):
+        from spiffcli.model.groups import Groups, complete
+
+        complete(trees, Groups(resources))
     documents = [(root, index(root, name)) for name, root in trees]
     contexts = [*(context for _, context in documents), *contexts]
     forms = [resource for resource in resources if resource.kind == "form"]
