@@ -43,6 +43,7 @@ from spiffcli.model.tables import Clause, Decision, Form, FormField, Rule
 from spiffcli.model.xml import read_xml
 
 if TYPE_CHECKING:
+    from spiffcli.model.forms import form_key
     from spiffcli.model.hashing import layout_hash, semantic_hash
     from spiffcli.model.order import order_notes
 
@@ -81,6 +82,7 @@ __all__ = [
     "Service",
     "Shape",
     "VariableMapping",
+    "form_key",
     "layout_hash",
     "load",
     "order_notes",
@@ -88,7 +90,7 @@ __all__ = [
     "semantic_hash",
 ]
 
-_MODULES = {"layout_hash": "hashing", "semantic_hash": "hashing", "order_notes": "order"}
+_MODULES = {"form_key": "forms", "layout_hash": "hashing", "semantic_hash": "hashing", "order_notes": "order"}
 
 
 def __getattr__(name: str) -> Any:
