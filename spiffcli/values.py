@@ -183,6 +183,10 @@ class Definition:
         """`key@version`, as references are written."""
         return f"{self.key}@{self.version}"
 
+    def written_in(self, name: str, kind: ResourceKind) -> bool:
+        """Whether a file may say something about it without what it calls: of its kind, or about a group."""
+        return kind == self.written_as or (kind == "other" and name.rpartition("/")[2] == GROUP_FILE)
+
 
 @record
 class ActiveTask:

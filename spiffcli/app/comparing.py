@@ -129,7 +129,7 @@ def compare_versions(catalog: Catalog, old: Definition, new: Definition, kept: K
 
 def _own_files(catalog: Catalog, definition: Definition) -> list[ResourceEntry]:
     """The files that say something about a definition without what it calls."""
-    return [entry for entry in catalog.resource_entries(definition) if entry.kind == definition.written_as]
+    return [entry for entry in catalog.resource_entries(definition) if definition.written_in(entry.name, entry.kind)]
 
 
 def compare_new(catalog: Catalog, plan: DeploymentPlan, kept: KeptDiffs) -> None:

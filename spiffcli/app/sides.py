@@ -71,8 +71,7 @@ def stored_side(catalog: Catalog, definition: Definition, *, dependencies: bool)
     Args:
         dependencies: Whether the model is to hold what the definition calls from other deployments too.
     """
-    # Without what it calls, nothing but the files of its own kind says anything about it.
-    resources = list(catalog.resources(definition, None if dependencies else definition.written_as))
+    resources = list(catalog.resources(definition, own=not dependencies))
     model = load(resources)
     if dependencies:
         # What is pinned to another deployment is not among the files of this one.

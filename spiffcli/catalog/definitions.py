@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from spiffcli.catalog.deployments import resources as deployment_resources
 from spiffcli.catalog.documents import definition_from, deployment_from, with_tags
 from spiffcli.catalog.keys import KeyRecord, key_records, read_key, write_key
 from spiffcli.catalog.references import (
@@ -26,7 +25,7 @@ from spiffcli.catalog.words import begins_an_id, some
 from spiffcli.errors import AmbiguousError, CorruptStoreError, DuplicateError, NotFoundError, StateError
 from spiffcli.records import record
 from spiffcli.store.protocol import Condition, Document, Reader, Transaction, one_of
-from spiffcli.values import Definition, DefinitionKind, Deployment, Resource, ResourceEntry, ResourceKind
+from spiffcli.values import Definition, DefinitionKind, Deployment, Resource, ResourceEntry
 
 if TYPE_CHECKING:
     from spiffcli.model import Model
@@ -224,9 +223,15 @@ def untag(tx: Transaction, definition: Definition, name: str) -> Definition:
     return _get(tx, definition.id)
 
 
-def resources(reader: Reader, definition: Definition, kind: ResourceKind | None = None) -> tuple[Resource, ...]:
-    """Every resource of the deployment that made the definition, or those of a kind, byte for byte as added."""
-    return deployment_resources(reader, _deployment_of(reader, definition), kind)
+def resources(reader: Reader, definition: Definition, *, own: bool = False) -> tuple[Resource, ...]:
+    """Resources of the deployment that made the definition, byte for byte as added.
+
+    Args:
+        own: Only those that may say something about it without what it calls.
+    """
+    entries = resource_entries(reader, definition)
+    chosen = (entry for entry in entries if not own or definition.written_in(entry.name, entry.kind))
+    return tuple(Resource(entry.name, entry.kind, reader.blob(entry.hash)) for entry in chosen)
 
 
 def resource_entries(reader: Reader, definition: Definition) -> tuple[ResourceEntry, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spiffcli.catalog.documents import deployment_from
 from spiffcli.errors import AmbiguousError, NotFoundError
 from spiffcli.store.protocol import Reader
-from spiffcli.values import Deployment, Resource, ResourceKind
+from spiffcli.values import Deployment, Resource
 
 
 def find(reader: Reader, tenant: str, ref: str) -> Deployment:
@@ -40,7 +40,6 @@ def listed(reader: Reader, tenant: str, *, user: str | None = None, since: str |
     return sorted(chosen, key=lambda row: (row.created, row.id))
 
 
-def resources(reader: Reader, deployment: Deployment, kind: ResourceKind | None = None) -> tuple[Resource, ...]:
-    """The files of a deployment, which was read whole, byte for byte; of one kind only if that is given."""
-    entries = (entry for entry in deployment.resources if kind in (None, entry.kind))
-    return tuple(Resource(entry.name, entry.kind, reader.blob(entry.hash)) for entry in entries)
+def resources(reader: Reader, deployment: Deployment) -> tuple[Resource, ...]:
+    """The files of a deployment, which was read whole, byte for byte."""
+    return tuple(Resource(entry.name, entry.kind, reader.blob(entry.hash)) for entry in deployment.resources)

@@ -24,7 +24,6 @@ from spiffcli.values import (
     Instance,
     Resource,
     ResourceEntry,
-    ResourceKind,
 )
 
 if TYPE_CHECKING:
@@ -270,9 +269,13 @@ class Catalog:
         """How many instances each definition has, by definition id."""
         return definitions.counts(self.reader, self.scope)
 
-    def resources(self, definition: Definition, kind: ResourceKind | None = None) -> tuple[Resource, ...]:
-        """The files of the deployment that made a definition, byte for byte; of one kind only if that is given."""
-        return definitions.resources(self.reader, definition, kind)
+    def resources(self, definition: Definition, *, own: bool = False) -> tuple[Resource, ...]:
+        """The files of the deployment that made a definition, byte for byte.
+
+        Args:
+            own: Only those that may say something about it without what it calls.
+        """
+        return definitions.resources(self.reader, definition, own=own)
 
     def resource_entries(self, definition: Definition) -> tuple[ResourceEntry, ...]:
         """Names, kinds and hashes of these files."""
