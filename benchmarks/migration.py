@@ -11,6 +11,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -99,7 +100,7 @@ def impact() -> Iterator[Line]:
         theirs = [engine.each(engine.compare) for _ in range(3)]
         for store in (f"sqlite:{folder}/impact.db", f"tinydb:{folder}/impact"):
             _fill(store, Path(folder), INSTANCES, ORDERS)
-            ours = min(timed(lambda: _judge(store, Path(folder), INSTANCES)) for _ in range(3)) / INSTANCES  # noqa: B023
+            ours = min(timed(partial(_judge, store, Path(folder), INSTANCES)) for _ in range(3)) / INSTANCES
             yield _line(f"impact of {INSTANCES:,} instances on {store.partition(':')[0]} / engine", ours, theirs, 1)
 
 
@@ -113,7 +114,7 @@ def migrate() -> Iterator[Line]:
             (f"tinydb:{folder}/bulk", TINYDB_INSTANCES, None),
         ):
             _fill(store, Path(folder), count, CHAINS)
-            ours = timed(lambda: _migrate(store, Path(folder), count)) / count  # noqa: B023
+            ours = timed(partial(_migrate, store, Path(folder), count)) / count
             yield _line(f"moving {count:,} instances on {store.partition(':')[0]} / engine", ours, theirs, limit)
 
 

@@ -12,7 +12,7 @@ from spiffcli.catalog.definitions import STARTABLE
 from spiffcli.diff.changes import Diff
 from spiffcli.errors import InputError, NotFoundError
 from spiffcli.records import record
-from spiffcli.values import Definition, ResourceEntry
+from spiffcli.values import Definition
 
 if TYPE_CHECKING:
     from spiffcli.app.sides import Side
@@ -116,7 +116,7 @@ def _side(catalog: Callable[[], Catalog | None], meant: Definition | list[str], 
 
 def compare_versions(catalog: Catalog, old: Definition, new: Definition, kept: KeptDiffs) -> Compared:
     """Compare two stored definitions without what they call: it does not depend on anything but their files."""
-    key = kept.key(*((each, _own_files(catalog, each)) for each in (old, new)))
+    key = kept.key(*((each, catalog.resource_entries(each, own=True)) for each in (old, new)))
     found = kept.get(key)
     if found is None:
         from spiffcli.app.sides import stored_side
@@ -125,11 +125,6 @@ def compare_versions(catalog: Catalog, old: Definition, new: Definition, kept: K
         found = _compared(before, after, dependencies=False)
         kept.put(key, found)
     return found
-
-
-def _own_files(catalog: Catalog, definition: Definition) -> list[ResourceEntry]:
-    """The files that say something about a definition without what it calls."""
-    return [entry for entry in catalog.resource_entries(definition) if definition.written_in(entry.name, entry.kind)]
 
 
 def compare_new(catalog: Catalog, plan: DeploymentPlan, kept: KeptDiffs) -> None:

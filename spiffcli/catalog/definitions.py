@@ -229,14 +229,14 @@ def resources(reader: Reader, definition: Definition, *, own: bool = False) -> t
     Args:
         own: Only those that may say something about it without what it calls.
     """
-    entries = resource_entries(reader, definition)
-    chosen = (entry for entry in entries if not own or definition.written_in(entry.name, entry.kind))
-    return tuple(Resource(entry.name, entry.kind, reader.blob(entry.hash)) for entry in chosen)
+    entries = resource_entries(reader, definition, own=own)
+    return tuple(Resource(entry.name, entry.kind, reader.blob(entry.hash)) for entry in entries)
 
 
-def resource_entries(reader: Reader, definition: Definition) -> tuple[ResourceEntry, ...]:
+def resource_entries(reader: Reader, definition: Definition, *, own: bool = False) -> tuple[ResourceEntry, ...]:
     """Names, kinds and hashes of what `resources` gives."""
-    return _deployment_of(reader, definition).resources
+    entries = _deployment_of(reader, definition).resources
+    return tuple(entry for entry in entries if not own or definition.written_in(entry.name, entry.kind))
 
 
 def _deployment_of(reader: Reader, definition: Definition) -> Deployment:

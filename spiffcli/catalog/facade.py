@@ -277,9 +277,9 @@ class Catalog:
         """
         return definitions.resources(self.reader, definition, own=own)
 
-    def resource_entries(self, definition: Definition) -> tuple[ResourceEntry, ...]:
-        """Names, kinds and hashes of these files."""
-        return definitions.resource_entries(self.reader, definition)
+    def resource_entries(self, definition: Definition, *, own: bool = False) -> tuple[ResourceEntry, ...]:
+        """Names, kinds and hashes of what `resources` gives."""
+        return definitions.resource_entries(self.reader, definition, own=own)
 
     def model(self, definition: Definition) -> Model:
         """The model of everything in the deployment that made a definition."""

@@ -145,7 +145,7 @@ class Tables:
     def put(self, kind: str, id: str, fields: Fields, body: bytes | None = None, *, expected: int) -> int:
         """Write a document and return its new revision."""
         document = Document(kind, id, expected + 1, plain(kind, id, fields), body)
-        row = orjson.dumps(document.fields), digest(body) if body is not None else None
+        row = _row(document)
         # The revision is checked by the write itself; only where that fails one asks what there is instead.
         if expected:
             statement = (
@@ -174,8 +174,7 @@ class Tables:
             document.kind,
             document.id,
             document.revision,
-            orjson.dumps(document.fields),
-            digest(document.body) if document.body is not None else None,
+            *_row(document),
         )
         self._write_rest(document)
 
@@ -276,6 +275,11 @@ class Tables:
             for document in documents:
                 self._index(document)
         return unreadable + [Problem(f"the index does not match {kind} '{id}'", repaired=repair) for kind, id in wrong]
+
+
+def _row(document: Document) -> tuple[bytes, str | None]:
+    """What stands in the row of a document: its fields, and the hash of its body."""
+    return orjson.dumps(document.fields), digest(document.body) if document.body is not None else None
 
 
 def _fields(kind: str, id: str, text: bytes) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from spiffcli.testing import WorkflowEnvironment
 
 from .conftest import Make
 from .models import choice, process, service, user
+from .tickets import TICKETS, Ticket, Tickets
 
 NIL = UUID(int=0)
 
@@ -256,42 +257,12 @@ def test_what_pydantic_refuses_is_refused_with_its_reason(make: Make) -> None:
 # Codecs and repositories of one's own
 
 
-class Ticket:
-    """Neither a dataclass nor a pydantic model."""
-
-    number: Annotated[int, NaturalId()]
-    title: str
-
-    def __init__(self, number: int, title: str = "") -> None:
-        self.number, self.title = number, title
-
-    @property
-    def urgent(self) -> bool:
-        return self.title.isupper()
-
-
 class TicketCodec:
     def to_json(self, aggregate: Ticket) -> dict[str, Any]:
         return {"number": aggregate.number, "title": aggregate.title}
 
     def from_json(self, document: Mapping[str, Any]) -> Ticket:
         return Ticket(**document)
-
-
-@workflow_service(aggregate=Ticket, process_id="p")
-class Tickets:
-    @workflow_task
-    def shout(self, ticket: Ticket) -> None:
-        ticket.title = ticket.title.upper()
-        if ticket.title == "BAD":
-            raise ValueError("no")
-
-    @workflow_task
-    def urgent_mail(self, ticket: Ticket) -> None:
-        ticket.title += "!"
-
-
-TICKETS = process("p", user("U"), service("A", "shout"), user("V"))
 
 
 def test_a_type_that_nothing_knows_how_to_store_says_so(make: Make) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
 
@@ -18,7 +18,6 @@ from spiffcli.services import (
     AggregateKey,
     AggregateRepository,
     DuplicateStart,
-    NaturalId,
     Registry,
     ServiceError,
     workflow_service,
@@ -32,6 +31,7 @@ from .conftest import Make
 from .models import call, choice, many, process, service, user, write
 from .repository_worker import CRASHES, STARTERS
 from .shop import Order, Parcel
+from .tickets import TICKETS, Ticket, Tickets
 
 WORKER = Path(__file__).with_name("repository_worker.py")
 
@@ -74,20 +74,6 @@ def test_one_of_sixteen_starts_wins_with_a_repository_too(told: Any) -> None:
 # In one process
 
 
-class Ticket:
-    """Neither a dataclass nor a pydantic model."""
-
-    number: Annotated[int, NaturalId()]
-    title: str
-
-    def __init__(self, number: int, title: str = "") -> None:
-        self.number, self.title = number, title
-
-    @property
-    def urgent(self) -> bool:
-        return self.title.isupper()
-
-
 class Shelf(AggregateRepository[Any]):
     """A repository in memory that says what it was asked."""
 
@@ -118,22 +104,6 @@ class Shelf(AggregateRepository[Any]):
     def of(self, id: str) -> list[Any]:
         """Every revision of an aggregate, oldest first."""
         return [self.kept[each] for each in sorted(self.kept) if each[0].endswith(f"/{id}")]
-
-
-@workflow_service(aggregate=Ticket, process_id="p")
-class Tickets:
-    @workflow_task
-    def shout(self, ticket: Ticket) -> None:
-        ticket.title = ticket.title.upper()
-        if ticket.title == "BAD":
-            raise ValueError("no")
-
-    @workflow_task
-    def urgent_mail(self, ticket: Ticket) -> None:
-        ticket.title += "!"
-
-
-TICKETS = process("p", user("U"), service("A", "shout"), user("V"))
 
 
 def on(shelf: Any, *services: type, aggregate: type = Ticket) -> Registry:
