@@ -63,7 +63,7 @@ def complete_one_task() -> Iterator[Line]:
 
 def seeded(place: Path, instances: int) -> str:
     """A default store with that many instances of one process, all waiting at its first task."""
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
     url = f"tinydb:{place}"
     tutorial = ROOT / "bpmn" / "tutorial"
@@ -83,7 +83,7 @@ def seeded(place: Path, instances: int) -> str:
 
 
 def _waiting(url: str) -> list[str]:
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
     with Runner.open(cwd=ROOT, store=url) as runner:
         return [instance.id for instance in runner.instances()[:10]]

@@ -27,7 +27,7 @@ from SpiffWorkflow.spiff.serializer.config import SPIFF_CONFIG
 
 from benchmarks.story import Line, Story, in_turns, process, python, spread
 from spiffcli.diff import compare
-from spiffcli.engine import tuning
+from spiffcli.engine import patches
 from spiffcli.model import Model, load
 from spiffcli.values import Resource
 
@@ -86,7 +86,7 @@ def whole_command() -> Iterator[Line]:
 
 
 def _two_versions(folder: str) -> str:
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
     url, tutorial = f"tinydb:{folder}/store", ROOT / "bpmn" / "tutorial"
     with Runner.open(cwd=Path(folder), store=url) as runner:
@@ -146,7 +146,7 @@ def _engine_seconds(old: bytes, new: bytes) -> float:
 
 
 def _spec(model: bytes) -> object:
-    tuning.install()
+    patches.install()
     parser = SpiffBpmnParser()
     parser.add_bpmn_xml(etree.fromstring(model, etree.XMLParser(huge_tree=True)), filename="model.bpmn")
     return parser.get_spec("process")

@@ -19,7 +19,7 @@ from SpiffWorkflow.spiff.parser import SpiffBpmnParser
 from SpiffWorkflow.spiff.serializer.config import SPIFF_CONFIG
 
 from benchmarks.story import Line, Story, in_turns, spread, timed
-from spiffcli.engine import tuning
+from spiffcli.engine import patches
 
 _XMLNS = 'xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 ROUNDS = 3
@@ -77,7 +77,7 @@ def ten_thousand() -> Iterator[Line]:
 def parallel_blocks() -> Iterator[Line]:
     """How much is predicted when parallel blocks follow one another."""
     count = 12
-    tuning.install()
+    patches.install()
     workflow = started(blocks(count))
     serializer = BpmnWorkflowSerializer(BpmnWorkflowSerializer.configure(SPIFF_CONFIG))
     megabytes = len(serializer.serialize_json(workflow)) / 1e6
@@ -93,7 +93,7 @@ def _compared(what: str, times: list[float], reference: list[float], limit: floa
 
 def run(model: bytes, *, tuned: bool = True) -> None:
     """Start a model and run it to its end."""
-    tuning.install(enabled=tuned)
+    patches.install(enabled=tuned)
     gc.disable()  # or one round would sweep up what the others left behind
     try:
         workflow = started(model)

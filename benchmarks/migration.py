@@ -126,7 +126,7 @@ def _line(what: str, ours: float, theirs: list[float], limit: float | None) -> L
 
 def _fill(store: str, folder: Path, count: int, models: Models) -> None:
     """A store with two versions, and instances of the first."""
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
     with Runner.open(cwd=folder, store=store) as runner:
         for file in (models.old, models.new):
@@ -144,9 +144,9 @@ def _fill(store: str, folder: Path, count: int, models: Models) -> None:
 
 
 def _judge(store: str, folder: Path, count: int) -> None:
-    from spiffcli.app import Runner
     from spiffcli.catalog import Filter
     from spiffcli.migrate.fleet import judge
+    from spiffcli.runner import Runner
 
     with Runner.open(cwd=folder, store=store) as runner:
         target = runner.target("order_product@2")
@@ -155,10 +155,10 @@ def _judge(store: str, folder: Path, count: int) -> None:
 
 
 def _migrate(store: str, folder: Path, count: int) -> None:
-    from spiffcli.app import Runner
-    from spiffcli.app.moving import open_order
     from spiffcli.engine.retarget import Policies
-    from spiffcli.migrate.bulk import Order, migrate_with_processes
+    from spiffcli.migrate.batch import Order, migrate_with_processes
+    from spiffcli.migrate.worker import open_order
+    from spiffcli.runner import Runner
 
     with Runner.open(cwd=folder, store=store) as runner:
         ids = [each.id for each in runner.catalog.standings()]
@@ -176,7 +176,7 @@ class _Engine:
         from SpiffWorkflow.spiff.serializer.config import SPIFF_CONFIG
         from SpiffWorkflow.util.task import TaskState
 
-        from spiffcli.engine.tuning import install
+        from spiffcli.engine.patches import install
 
         install(enabled=False)
         registry = BpmnWorkflowSerializer.configure(SPIFF_CONFIG)
@@ -203,7 +203,7 @@ class _Engine:
 
     def each(self, action: Callable[[], None]) -> float:
         """Seconds for one instance."""
-        from spiffcli.engine.tuning import install
+        from spiffcli.engine.patches import install
 
         install(enabled=False)
         try:

@@ -86,10 +86,10 @@ def _git(folder: Path, *words: str) -> None:
 
 
 def _synced(clone: Path) -> None:
-    from spiffcli.app import Runner
-    from spiffcli.app.syncing import sync as take_over
     from spiffcli.git_config import GitSettings
     from spiffcli.repo.repository import Repository
+    from spiffcli.repo.sync import sync as take_over
+    from spiffcli.runner import Runner
 
     with Runner.open(cwd=clone, store=f"sqlite:{clone}.db") as runner:
         done = take_over(runner, repository=Repository.open(GitSettings(), "ada", clone))

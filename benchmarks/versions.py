@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.story import Line, Story, in_turns, process, python, spread
-from spiffcli.app import Runner
+from spiffcli.runner import Runner
 
 RUNNER = python("-m", "spiffcli")
 #: Versions of the key, and instances spread over them.

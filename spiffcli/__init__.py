@@ -10,7 +10,7 @@ __all__ = ["Runner", "__version__"]
 def __getattr__(name: str) -> object:
     # `import spiffcli` stays cheap: the composition root pulls in the catalog and the store.
     if name == "Runner":
-        from spiffcli.app import Runner
+        from spiffcli.runner import Runner
 
         return Runner
     raise AttributeError(f"module 'spiffcli' has no attribute {name!r}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spiffcli.catalog.facade import Catalog
     from spiffcli.catalog.instances import Filter, Situation
-    from spiffcli.catalog.plans import Deploy, DeploymentPlan, Note, PlannedDefinition
+    from spiffcli.deployments.request import Deploy, DeploymentPlan, Note, PlannedDefinition
 
 __all__ = ["Catalog", "Deploy", "DeploymentPlan", "Filter", "Note", "PlannedDefinition", "Situation"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from spiffcli.catalog.documents import definition_from, deployment_from, with_tags
 from spiffcli.catalog.keys import KeyRecord, key_records, read_key, write_key
-from spiffcli.catalog.references import (
+from spiffcli.catalog.refs import (
     LATEST,
     ByName,
     ByTag,

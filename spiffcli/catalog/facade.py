@@ -10,7 +10,7 @@ from spiffcli.catalog import aggregates, definitions, deployments, instances
 from spiffcli.catalog.clock import Clock, iso, system_clock
 from spiffcli.catalog.definitions import KINDS, Counts
 from spiffcli.catalog.instances import Filter, Situation, Standing
-from spiffcli.catalog.references import looks_like_revision
+from spiffcli.catalog.refs import looks_like_revision
 from spiffcli.catalog.scope import Scope
 from spiffcli.errors import InputError, NotFoundError, ReadOnlyError
 from spiffcli.store.protocol import DocumentStore, Reader, Transaction
@@ -28,13 +28,13 @@ from spiffcli.values import (
 
 if TYPE_CHECKING:
     from spiffcli.catalog.data_stores import DataStore
-    from spiffcli.catalog.deleting import Deletion
+    from spiffcli.catalog.deletion import Deletion
     from spiffcli.catalog.following import Followed
-    from spiffcli.catalog.plans import Deploy, DeploymentPlan, SpecBytes, SpecSource
-    from spiffcli.catalog.rebinding import Rebound
     from spiffcli.catalog.resolving import Resolution
-    from spiffcli.catalog.suspending import Action, Scheduled, Suspended
+    from spiffcli.catalog.suspension import Action, Scheduled, Suspended
     from spiffcli.catalog.timers import TimerStart
+    from spiffcli.deployments.rebinding import Rebound
+    from spiffcli.deployments.request import Deploy, DeploymentPlan, SpecBytes, SpecSource
     from spiffcli.model import Model
 
 
@@ -129,8 +129,8 @@ class Catalog:
             InputError: The request contradicts itself.
             DuplicateError: The tag is on another version.
         """
-        from spiffcli.catalog.contents import examine
-        from spiffcli.catalog.planning import plan_deployment
+        from spiffcli.deployments.contents import examine
+        from spiffcli.deployments.plan import plan_deployment
 
         scope = self.scope if request.tenant is None else self.scope.for_tenant(request.tenant)
         created = self.clock() if request.now is None else request.now
@@ -163,7 +163,7 @@ class Catalog:
             ModelError: As `plan_deployment`.
             DuplicateError: As `plan_deployment`.
         """
-        from spiffcli.catalog.deploying import deploy
+        from spiffcli.deployments.apply import deploy
 
         more = specs if callable(specs) else None
         ready = specs(plan) if callable(specs) else specs or {}
@@ -177,7 +177,7 @@ class Catalog:
             NotFoundError: The tenant itself has no such definition.
             CorruptStoreError: Its files are missing.
         """
-        from spiffcli.catalog.redeploying import as_it_was
+        from spiffcli.deployments.redeploy import as_it_was
 
         return as_it_was(self.reader, self._own(self.reader, self._own_id_of(ref)))
 
@@ -349,7 +349,7 @@ class Catalog:
         """
         import uuid
 
-        from spiffcli.catalog.suspending import Scheduled, schedule
+        from spiffcli.catalog.suspension import Scheduled, schedule
 
         ref = self._own_id_of(ref)
         with self._write() as tx:
@@ -364,7 +364,7 @@ class Catalog:
         Raises:
             NotFoundError: The tenant itself has no such definition.
         """
-        from spiffcli.catalog.suspending import unschedule
+        from spiffcli.catalog.suspension import unschedule
 
         ref = self._own_id_of(ref)
         with self._write() as tx:
@@ -372,13 +372,13 @@ class Catalog:
 
     def scheduled(self) -> list[Scheduled]:
         """Suspensions and activations that wait for their date, the earliest first."""
-        from spiffcli.catalog.suspending import scheduled
+        from spiffcli.catalog.suspension import scheduled
 
         return scheduled(self.reader, self.tenant)
 
     def run_scheduled(self) -> list[tuple[Scheduled, Suspended]]:
         """Do what is due by the catalog's clock, and say what changed."""
-        from spiffcli.catalog.suspending import run_scheduled
+        from spiffcli.catalog.suspension import run_scheduled
 
         done = []
         for plan in self.scheduled():
@@ -394,7 +394,7 @@ class Catalog:
         Raises:
             NotFoundError: The tenant itself has no such definition.
         """
-        from spiffcli.catalog.deleting import plan_deletion
+        from spiffcli.catalog.deletion import plan_deletion
 
         chosen = {each.id: each for each in (self._own(self.reader, self._own_id_of(ref)) for ref in refs)}
         return plan_deletion(self.reader, self.tenant, list(chosen.values()))
@@ -405,7 +405,7 @@ class Catalog:
         Raises:
             NotFoundError: There is none.
         """
-        from spiffcli.catalog.deleting import plan_deployment_deletion
+        from spiffcli.catalog.deletion import plan_deployment_deletion
 
         return plan_deployment_deletion(self.reader, self.deployment(ref))
 
@@ -415,7 +415,7 @@ class Catalog:
         Raises:
             StateError: Instances run (without `cascade`), or other definitions are bound to it.
         """
-        from spiffcli.catalog.deleting import delete
+        from spiffcli.catalog.deletion import delete
 
         with self._write_models() as tx:
             return delete(tx, self.tenant, deletion, cascade=cascade)
@@ -446,25 +446,25 @@ class Catalog:
         Args:
             mapping: New element id by old one, for elements that were renamed.
         """
-        from spiffcli.catalog.rebinding import rebound
+        from spiffcli.deployments.rebinding import rebound
 
         return rebound(self.reader, old, new, mapping)
 
     def started_by(self, kind: str, name: str) -> tuple[Definition, ...]:
         """The definitions a message, signal or timer starts: the newest active version of each key."""
-        from spiffcli.catalog.starting import started_by
+        from spiffcli.catalog.start_events import started_by
 
         return tuple(self.definition(id) for id in started_by(self.reader, self.scope, kind, name))
 
     def suspended_starts(self, kind: str, name: str) -> tuple[Definition, ...]:
         """The definitions a message or signal would start if they were not suspended."""
-        from spiffcli.catalog.starting import suspended_starts
+        from spiffcli.catalog.start_events import suspended_starts
 
         return tuple(self.definition(id) for id in suspended_starts(self.reader, self.scope, kind, name))
 
     def start_names(self, kind: str) -> tuple[str, ...]:
         """Names of the messages or signals that start something, in order."""
-        from spiffcli.catalog.starting import start_names
+        from spiffcli.catalog.start_events import start_names
 
         return start_names(self.reader, self.scope, kind)
 
@@ -693,7 +693,7 @@ class Catalog:
         return definitions.find(reader, self.scope.with_fallback(False), ref)
 
     def _set_suspended(self, action: Action, ref: str, whole: bool, with_instances: bool, user: str) -> Suspended:
-        from spiffcli.catalog.suspending import set_suspended, whole_key
+        from spiffcli.catalog.suspension import set_suspended, whole_key
 
         ref = self._own_id_of(ref)
         with self._write() as tx:

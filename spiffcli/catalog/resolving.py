@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from spiffcli.catalog.definitions import STARTABLE, get_definition
 from spiffcli.catalog.keys import KeyRecord, read_key
-from spiffcli.catalog.plans import DEPLOYMENT
 from spiffcli.catalog.scope import Scope, where_sought
+from spiffcli.deployments.request import DEPLOYMENT
 from spiffcli.errors import NotFoundError, StateError
 from spiffcli.store.protocol import Reader
 from spiffcli.values import Definition, DefinitionKind, JsonObject, Reference

@@ -14,9 +14,9 @@ from spiffcli.cli.parsing import ManyCommand
 from spiffcli.cli.suggesting import complete_specs
 
 if TYPE_CHECKING:
-    from spiffcli.app import Runner
-    from spiffcli.app.adding import Added
     from spiffcli.catalog import Note, PlannedDefinition
+    from spiffcli.deployments.add import Added
+    from spiffcli.runner import Runner
 
 _FILE = click.Path()
 
@@ -77,7 +77,7 @@ def add(
 
     With --from KEY@N an earlier version becomes the newest one, bound to what it was bound to; nothing else changes.
     """
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
     files = [*bpmn, *dmn, *form]
     if ref is not None:
@@ -115,7 +115,7 @@ def _check_model(
 def _add_model(
     runner: Runner, model: str, rev: str | None, *, work_tree: bool, wish: dict[str, Any], **options: Any
 ) -> Added:
-    from spiffcli.app.models import add_model
+    from spiffcli.repo.models import add_model
 
     kept = {name: value for name, value in wish.items() if name != "collaboration"}
     added, found = add_model(runner, model, revision=rev, work_tree=work_tree, **kept, **options)

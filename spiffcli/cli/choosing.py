@@ -10,7 +10,7 @@ import click
 from spiffcli.cli.dates import PastParam
 
 if TYPE_CHECKING:
-    from spiffcli.app.selecting import Where
+    from spiffcli.instances.select import Where
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -55,8 +55,8 @@ def where(options: dict[str, Any]) -> Where:
     Raises:
         InputError: A file cannot be read, or holds something else.
     """
-    from spiffcli.app.files import read_bytes
-    from spiffcli.app.selecting import Where, listed_ids, unmoved_ids
+    from spiffcli.instances.select import Where, listed_ids, unmoved_ids
+    from spiffcli.specs.files import read_bytes
 
     ids: tuple[str, ...] | None = None
     if options["ids"]:

@@ -59,8 +59,8 @@ def diff_spec(ctx: click.Context, invocation: Invocation, /, **options: Any) -> 
     Nothing of the models is imported, run or stored. What changed between two stored specs is kept in the cache of
     the user (RUNNER_CACHE: a folder, or off), which makes the next time quicker.
     """
-    from spiffcli.app import Runner
     from spiffcli.report.diff_summary import gate_sentence
+    from spiffcli.runner import Runner
 
     _check(options, ctx)
     ctx.with_resource(without_collector(for_good=True))
@@ -113,8 +113,8 @@ def _entries(given: str | None) -> tuple[Entry, ...]:
     file = given if given is not None else _next_ignore_file()
     if file is None:
         return ()
-    from spiffcli.app.files import read_bytes
     from spiffcli.report.ignoring import read_entries
+    from spiffcli.specs.files import read_bytes
 
     return read_entries(read_bytes(file), file)
 

@@ -11,8 +11,8 @@ import click
 from spiffcli.cli.output import emit_json, emit_text, talk
 
 if TYPE_CHECKING:
-    from spiffcli.app import Runner
-    from spiffcli.catalog.deleting import Deletion
+    from spiffcli.catalog.deletion import Deletion
+    from spiffcli.runner import Runner
     from spiffcli.values import Definition, Deployment
 
 _SHOWN = 10

@@ -24,10 +24,10 @@ _deployment = click.argument("deployment", metavar="ID", shell_complete=complete
 @pass_invocation
 def list_deployments(invocation: Invocation, user: str | None, since: datetime | None, format: str) -> None:
     """List every add, oldest first: its id, when, by whom, its name, the versions it made, and its commit."""
-    from spiffcli.app import Runner
-    from spiffcli.app.versions import list_deployments as listed
     from spiffcli.catalog.clock import iso
+    from spiffcli.deployments.versions import list_deployments as listed
     from spiffcli.report.deployments import deployment_cells, deployments_json
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings()) as runner:
         found = listed(runner.catalog, user=user, since=None if since is None else iso(since.timestamp()))
@@ -50,8 +50,8 @@ def show_deployment(invocation: Invocation, deployment: str, format: str) -> Non
     ID is the id or its beginning, a name (the last deployment of that name), or an instance: what it runs came from
     its deployment.
     """
-    from spiffcli.app import Runner
     from spiffcli.report.deployments import definition_cells, deployment_facts, deployment_json
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings()) as runner:
         found = runner.deployment(deployment)
@@ -83,7 +83,7 @@ def delete_deployment(ctx: click.Context, invocation: Invocation, /, deployment:
     Versions that it only lists, because they had not changed, stay. It is refused while instances run on one of its
     versions (see --cascade) and while a spec that stays calls one. Version numbers are never given again.
     """
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings()) as runner:
         found = runner.catalog.deployment(deployment)
@@ -105,7 +105,7 @@ def export_deployment(invocation: Invocation, /, deployment: str, folder: Path, 
 
     They keep their names. What would lead out of DIR (a leading /, .., a drive) is left out of them.
     """
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings()) as runner:
         found = runner.deployment(deployment)

@@ -12,9 +12,9 @@ from spiffcli.cli.output import emit_json, emit_lines, talk
 from spiffcli.cli.suggesting import complete_instances
 
 if TYPE_CHECKING:
-    from spiffcli.catalog.suspending import Scheduled, Suspended
+    from spiffcli.catalog.suspension import Scheduled, Suspended
+    from spiffcli.instances.ticking import Ticked
     from spiffcli.report.outcomes import Changed
-    from spiffcli.running.ticking import Ticked
 
 
 @click.command(epilog="""Example: runner send payment_received --payload '{"order_number": 7}'""")
@@ -40,9 +40,9 @@ def send(
     one it is correlated with by its payload, or where none waits the one it starts. Where it starts none, or several
     wait and -w names none, nothing is delivered.
     """
-    from spiffcli.app import Runner
     from spiffcli.report.instances import instance_cells
     from spiffcli.report.outcomes import sent_json
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings(running=True)) as runner:
         delivered = runner.send(kind, name, payload, instance=workflow)
@@ -62,8 +62,8 @@ def tick(ctx: click.Context, invocation: Invocation, /, format: str) -> None:
     Instances whose last command was broken off go on, too, and what could not be delivered is delivered. Before that,
     versions whose date has come are suspended or activated. The exit code is 1 if an instance could not go on.
     """
-    from spiffcli.app import Runner
     from spiffcli.report.outcomes import ticked_json
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings(running=True)) as runner:
         done: list[tuple[Scheduled, Suspended]] = []

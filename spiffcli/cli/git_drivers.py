@@ -11,7 +11,7 @@ import click
 from spiffcli.cli.output import emit_text, warn, write
 
 if TYPE_CHECKING:
-    from spiffcli.app.drivers import Version
+    from spiffcli.specs.diff_git import Version
 
 _AS_GIT_CALLS = {"ignore_unknown_options": True}
 
@@ -24,7 +24,7 @@ def git_diff(arguments: tuple[str, ...]) -> None:
     'runner repo install-diff' sets it up. The exit code is 0 whatever is found; a file that is no model is compared
     line by line.
     """
-    from spiffcli.app.drivers import Version
+    from spiffcli.specs.diff_git import Version
 
     if len(arguments) < 7:  # Git gives the path alone where a merge left several versions
         emit_text(f"* Unmerged path {arguments[0]}" if arguments else "Git calls this command with seven arguments.")
@@ -40,11 +40,11 @@ def git_diff(arguments: tuple[str, ...]) -> None:
 
 
 def _show_model_diff(heading: str, old: Version, new: Version) -> None:
-    from spiffcli.app.drivers import compare_versions
     from spiffcli.cli.showing import emit_report, width
     from spiffcli.report.diff_text import diff_lines
     from spiffcli.report.findings import judge
     from spiffcli.report.lines import EMPTY, line
+    from spiffcli.specs.diff_git import compare_versions
 
     lines = list(diff_lines(judge(compare_versions(old, new)), width()))
     emit_report([line(heading, "title"), *lines, EMPTY], paged=True)
@@ -78,8 +78,8 @@ def git_textconv(file: str) -> None:
 
     The drawing is left out. A file that is no model is written as it is.
     """
-    from spiffcli.app.drivers import load_file
     from spiffcli.report.listing import model_text
+    from spiffcli.specs.diff_git import load_file
 
     content = _content(file)
     try:

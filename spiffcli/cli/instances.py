@@ -48,9 +48,9 @@ def list_instances(
     REF is a key (all its versions) or one spec. Times are in UTC. A number after --older-than is a version; anything
     else is a revision of the model repository.
     """
-    from spiffcli.app import Runner
-    from spiffcli.app.finding import find_instances
+    from spiffcli.instances.finding import find_instances
     from spiffcli.report.instances import instance_cells, instances_json
+    from spiffcli.runner import Runner
 
     version = _version(older_than)
     settings = invocation.settings()
@@ -79,13 +79,13 @@ def _version(older_than: str | None) -> int | None:
 
 
 def _commit(settings: Settings, rev: str) -> str:
-    from spiffcli.app.revisions import commit_named
+    from spiffcli.instances.revisions import commit_named
 
     return commit_named(settings, rev)
 
 
 def _older(settings: Settings, found: list[Instance], revision: str) -> list[Instance]:
-    from spiffcli.app.revisions import older
+    from spiffcli.instances.revisions import older
 
     rows, unknown = older(settings, found, revision)
     if unknown:
@@ -103,8 +103,8 @@ def show(invocation: Invocation, /, workflow: str, format: str) -> None:
 
     With -v also the helper nodes of the engine, the tasks it expects, and the ids of all of them.
     """
-    from spiffcli.app import Runner
     from spiffcli.report.looks import look_json, look_lines
+    from spiffcli.runner import Runner
 
     everything = invocation.verbosity > 0
     with Runner(invocation.settings(running=True)) as runner:
@@ -125,8 +125,8 @@ def show(invocation: Invocation, /, workflow: str, format: str) -> None:
 @pass_invocation
 def tasks(invocation: Invocation, /, workflow: str, everything: bool, format: str) -> None:
     """List the tasks of an instance that a person can complete: task id, BPMN id, name, state, type, lane."""
-    from spiffcli.app import Runner
     from spiffcli.report.looks import shown_tasks, task_cells, tasks_json
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings(running=True)) as runner:
         look = runner.look(workflow)
@@ -145,8 +145,8 @@ def tasks(invocation: Invocation, /, workflow: str, everything: bool, format: st
 @pass_invocation
 def history(invocation: Invocation, /, workflow: str, format: str) -> None:
     """Show what happened to an instance: when, what, by whom. Times are in UTC."""
-    from spiffcli.app import Runner
     from spiffcli.report.instances import history_cells, history_json
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings()) as runner:
         instance = runner.catalog.instance(workflow)
@@ -164,9 +164,9 @@ def history(invocation: Invocation, /, workflow: str, format: str) -> None:
 @pass_invocation
 def cancel(invocation: Invocation, /, workflow: str, reason: str, format: str) -> None:
     """Stop an instance for good. It stays in the store with its data and history."""
-    from spiffcli.app import Runner
+    from spiffcli.instances.view import outcome
     from spiffcli.report.outcomes import run_json
-    from spiffcli.running.looking import outcome
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings(running=True)) as runner, runner.session(workflow, "cancel") as session:
         session.cancel(reason)
@@ -185,7 +185,7 @@ def cancel(invocation: Invocation, /, workflow: str, reason: str, format: str) -
 @click.pass_context
 def delete(ctx: click.Context, invocation: Invocation, /, workflow: str, yes: bool, format: str) -> None:
     """Delete an instance with its data and history. One that has not ended is deleted only after asking."""
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings()) as runner:
         instance = runner.catalog.instance(workflow)

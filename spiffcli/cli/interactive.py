@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from spiffcli.cli.terminal import BACK, HELP, QUIT, Answered, Back, Outcome, ask_task
 from spiffcli.errors import BusyError, NotFoundError, StateError
 from spiffcli.forms import render
+from spiffcli.instances.view import outcome
 from spiffcli.report.outcomes import kind_in_words
-from spiffcli.running.looking import outcome
 from spiffcli.text import one_line
 from spiffcli.values import TaskView
 
 if TYPE_CHECKING:
-    from spiffcli.app import Runner
     from spiffcli.cli.dialog import Dialog
-    from spiffcli.running.looking import Outcome as Left
-    from spiffcli.running.session import StepHook
+    from spiffcli.instances.session import StepHook
+    from spiffcli.instances.view import Outcome as Left
+    from spiffcli.runner import Runner
 
 
 class StoppedError(Exception):

@@ -59,8 +59,8 @@ def _found(
 
 def _add_bindings(invocation: Invocation, entries: Sequence[dict[str, Any]]) -> None:
     """Give every entry its `references`: what it refers to, and what that means."""
-    from spiffcli.app import Runner
-    from spiffcli.catalog.rebinding import meant
+    from spiffcli.deployments.rebinding import meant
+    from spiffcli.runner import Runner
 
     if not entries:
         return
@@ -116,9 +116,9 @@ def _named(invocation: Invocation, ref: str) -> list[dict[str, Any]]:
     Raises:
         NotFoundError: There is none; the hint has near matches.
     """
-    from spiffcli.app import Runner
     from spiffcli.catalog.definitions import STARTABLE
     from spiffcli.catalog.listing import entry
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings()) as runner:
         definition = runner.catalog.with_scope(fallback=False).find(ref, STARTABLE)

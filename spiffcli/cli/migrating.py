@@ -16,11 +16,11 @@ from spiffcli.cli.parsing import ManyCommand
 from spiffcli.cli.suggesting import complete_instances, complete_specs
 
 if TYPE_CHECKING:
-    from spiffcli.app import Runner
-    from spiffcli.app.selecting import Where
     from spiffcli.catalog.instances import Standing
-    from spiffcli.migrate.applying import Result, Target
-    from spiffcli.migrate.plans import Plan
+    from spiffcli.instances.select import Where
+    from spiffcli.migrate.apply import Result, Target
+    from spiffcli.migrate.values import Plan
+    from spiffcli.runner import Runner
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -92,10 +92,10 @@ def diff_workflow(ctx: click.Context, invocation: Invocation, /, **options: Any)
     For every instance: whether it can be moved, needs a mapping or cannot be moved, why and what to do; the tasks
     whose node changed; what is new ahead, and what will not run. Of many, those that stand alike are told together.
     """
-    from spiffcli.app import Runner
-    from spiffcli.app.migrating import fleet_document, impact_document
-    from spiffcli.app.selecting import selected
     from spiffcli.cli.showing import emit_report, width
+    from spiffcli.instances.select import selected
+    from spiffcli.migrate.batches import fleet_document, impact_document
+    from spiffcli.runner import Runner
 
     _need(ctx, options, "spec")
     check_choice(ctx, options)
@@ -153,14 +153,14 @@ def migrate(ctx: click.Context, invocation: Invocation, /, **options: Any) -> No
     reason and the way out, and stays as it was; it stops no other. Many are moved in chunks. Whoever is interrupted
     says the same again: those that were moved already are left out.
     """
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
     _check_usage(ctx, options)
     with Runner(invocation.settings(running=True)) as runner:
         if options["plan"] is not None:
             ctx.exit(_as_planned(runner, options))
-        from spiffcli.app.migrating import moved
-        from spiffcli.app.selecting import selected
+        from spiffcli.instances.select import selected
+        from spiffcli.migrate.batches import moved
 
         chosen = where(options)
         ref = _target_ref(runner, options)
@@ -195,9 +195,9 @@ def rollback(ctx: click.Context, invocation: Invocation, /, workflows: tuple[str
 
     The instance is again as it was before. It is refused once the instance has moved on, since that work would be lost.
     """
-    from spiffcli.app import Runner
-    from spiffcli.app.migrating import taken_back
     from spiffcli.catalog.instances import Standing
+    from spiffcli.migrate.batches import taken_back
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings(running=True)) as runner:
         rows = list({row.id: Standing.of(row) for row in map(runner.catalog.instance, workflows)}.values())
@@ -243,7 +243,7 @@ def _target_ref(runner: Runner, options: dict[str, Any]) -> str:
     spec: str = options["spec"]
     if options["rev"] is None:
         return spec
-    from spiffcli.app.models import ref_at
+    from spiffcli.repo.models import ref_at
 
     return ref_at(runner.settings, spec, options["rev"])
 
@@ -263,7 +263,7 @@ def _mapping(ctx: click.Context, maps: Iterable[str]) -> dict[str, str]:
 def _allowed(allow: Iterable[str]) -> list[str]:
     from spiffcli.cli.rules import find_rule
     from spiffcli.errors import InputError
-    from spiffcli.migrate.plans import ALLOWABLE
+    from spiffcli.migrate.values import ALLOWABLE
 
     for text in allow:
         rule = find_rule(text.partition(":")[0]).id
@@ -281,8 +281,8 @@ def _data(ctx: click.Context, text: str | None) -> tuple[dict[str, Any], str | N
     if not text.endswith(".py"):
         found: dict[str, Any] = JsonParam().convert(text, _parameter(ctx, "data"), ctx)
         return found, None
-    from spiffcli.app.files import read_bytes
     from spiffcli.errors import InputError
+    from spiffcli.specs.files import read_bytes
 
     try:
         return {}, read_bytes(text).decode("utf-8-sig")
@@ -295,10 +295,10 @@ def _parameter(ctx: click.Context, name: str) -> click.Parameter:
 
 
 def _as_planned(runner: Runner, options: dict[str, Any]) -> int:
-    from spiffcli.app.files import read_bytes
-    from spiffcli.app.migrating import moved_as_planned
     from spiffcli.catalog.instances import Standing
-    from spiffcli.migrate.saving import read_plan
+    from spiffcli.migrate.batches import moved_as_planned
+    from spiffcli.migrate.plan_file import read_plan
+    from spiffcli.specs.files import read_bytes
 
     saved = read_plan(read_bytes(options["plan"]), options["plan"])
     waivers = saved.waivers
@@ -323,7 +323,7 @@ def _nobody(chosen: Where, target: Target) -> str:
 
 def _rehearse(runner: Runner, target: Target, rows: Sequence[Standing], options: dict[str, Any]) -> int:
     """Show what would happen, and keep it if that is wanted."""
-    from spiffcli.migrate.applying import check_open_for, planned
+    from spiffcli.migrate.apply import check_open_for, planned
 
     check_open_for(target.definition)
     plans = runner.diff_workflow(target, [row.id for row in rows])
@@ -337,8 +337,8 @@ def _rehearse(runner: Runner, target: Target, rows: Sequence[Standing], options:
 def _keep(target: Target, plans: Sequence[Plan], file: str) -> None:
     import json
 
-    from spiffcli.app.files import write_bytes
-    from spiffcli.migrate.saving import plan_document
+    from spiffcli.migrate.plan_file import plan_document
+    from spiffcli.specs.files import write_bytes
 
     definition = target.definition
     document = plan_document(definition.id, definition.label, target.policies, target.waivers, plans)
@@ -382,7 +382,7 @@ def _end(done: Sequence[Result], label: str, asked: int, format: str, *, dry_run
 
     totals: dict[str, int] = dict(Counter(str(result.outcome) for result in done))
     if format == "json":
-        from spiffcli.app.migrating import migration_document
+        from spiffcli.migrate.batches import migration_document
 
         emit_json(migration_document(label, done, dry_run=dry_run))
     elif asked > 1 and done:

@@ -40,9 +40,9 @@ def save(
     set. Where others have pushed meanwhile, the commit is put on top of theirs. Where the push fails, the commit stays
     here, the exit code is 1, and the next save pushes it too.
     """
-    from spiffcli.app.repository import open_repository, refuse_read_only
-    from spiffcli.repo.saving import named_paths
-    from spiffcli.repo.saving import save as commit
+    from spiffcli.repo.configured import open_repository, refuse_read_only
+    from spiffcli.repo.save import named_paths
+    from spiffcli.repo.save import save as commit
     from spiffcli.report.repository import saved_json, saved_sentences
 
     settings = invocation.settings()
@@ -64,8 +64,8 @@ def save(
 @click.pass_context
 def push(ctx: click.Context, invocation: Invocation, /, format: str) -> None:
     """Push the commits that no push has brought to the remote (see: runner repo status)."""
-    from spiffcli.app.repository import open_repository, refuse_read_only
-    from spiffcli.repo.saving import push_all
+    from spiffcli.repo.configured import open_repository, refuse_read_only
+    from spiffcli.repo.save import push_all
     from spiffcli.report.repository import pushed_json, pushed_sentences
 
     settings = invocation.settings()
@@ -110,9 +110,9 @@ def sync(ctx: click.Context, invocation: Invocation, /, remote_wins: bool, no_de
 
 
 def _sync(ctx: click.Context, invocation: Invocation, format: str, **options: Any) -> None:
-    from spiffcli.app import Runner
-    from spiffcli.app.syncing import sync as take_over
-    from spiffcli.app.telling import synced_json, synced_sentences
+    from spiffcli.repo.sync import sync as take_over
+    from spiffcli.report.sync import synced_json, synced_sentences
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings(running=True)) as runner:
         synced = take_over(runner, on_progress=_told if format == "text" else None, **options)

@@ -23,10 +23,10 @@ def data(invocation: Invocation, /, store: str | None, format: str) -> None:
     STORE is the id of a data store, with the folder that describes it in front where several are called alike. A line
     of the list has folder, id, kind, when it was written last (UTC) and by whom.
     """
-    from spiffcli.app import Runner
-    from spiffcli.app.data_stores import find
     from spiffcli.cli.output import json_text
+    from spiffcli.instances.data_stores import find
     from spiffcli.report.instances import when
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings(running=store is not None)) as runner:
         if store is None:

@@ -11,7 +11,7 @@ from spiffcli.cli.options import Invocation, format_option, pass_invocation
 from spiffcli.cli.output import emit_json, emit_text, talk
 
 if TYPE_CHECKING:
-    from spiffcli.app.promoting import Preview
+    from spiffcli.repo.promotion_preview import Preview
     from spiffcli.report.lines import Line
 
 _VERDICTS = {"needs-mapping": ("needs-mapping", "blocked"), "blocked": ("blocked",)}
@@ -38,9 +38,9 @@ def publish(ctx: click.Context, invocation: Invocation, /, format: str, **wish: 
     there already, it is brought up to date. The page on which it can be merged is shown, where the forge is known.
     Nothing here changes, and what is not committed is not published.
     """
-    from spiffcli.app.repository import open_repository, refuse_read_only
-    from spiffcli.repo.publishing import Wish
-    from spiffcli.repo.publishing import publish as bring
+    from spiffcli.repo.configured import open_repository, refuse_read_only
+    from spiffcli.repo.publish import Wish
+    from spiffcli.repo.publish import publish as bring
     from spiffcli.report.repository import published_json, published_sentences
 
     settings = invocation.settings()
@@ -76,10 +76,10 @@ def promote(ctx: click.Context, invocation: Invocation, /, **options: Any) -> No
     For every model that changes: what changes in it, as diff_spec says it, and which running instances of the store
     it touches, as diff_workflow says it. Then the merge is pushed, unless it is a --dry-run.
     """
-    from spiffcli.app import Runner
-    from spiffcli.app.promoting import previews
-    from spiffcli.app.repository import open_repository, refuse_read_only
-    from spiffcli.repo.promoting import carry_out, plan
+    from spiffcli.repo.configured import open_repository, refuse_read_only
+    from spiffcli.repo.promote import carry_out, plan
+    from spiffcli.repo.promotion_preview import previews
+    from spiffcli.runner import Runner
 
     settings = invocation.settings(running=True)
     if not options["dry_run"]:

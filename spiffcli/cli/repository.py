@@ -42,7 +42,7 @@ def install_diff(invocation: Invocation, /, format: str) -> None:
     Sets diff.bpmn.command and diff.bpmn.textconv in the configuration of the repository, and adds *.bpmn and *.dmn to
     its .gitattributes. Commit that file; the configuration is yours alone.
     """
-    from spiffcli.app.repository import refuse_read_only
+    from spiffcli.repo.configured import refuse_read_only
     from spiffcli.repo.drivers import install
 
     refuse_read_only(invocation.settings())
@@ -65,9 +65,9 @@ def install_diff(invocation: Invocation, /, format: str) -> None:
 @pass_invocation
 def init(invocation: Invocation, /, folder: Path, branch: str | None, bare: bool, format: str) -> None:
     """Make a Git repository for models in DIR (default: here). One that is there already is left alone."""
-    from spiffcli.app.repository import refuse_read_only
     from spiffcli.config import load_git_settings
-    from spiffcli.repo.making import init as make
+    from spiffcli.repo.configured import refuse_read_only
+    from spiffcli.repo.create import init as make
 
     settings = invocation.settings()
     refuse_read_only(settings)
@@ -84,9 +84,9 @@ def init(invocation: Invocation, /, folder: Path, branch: str | None, bare: bool
 @pass_invocation
 def clone(invocation: Invocation, /, url: str, folder: Path | None, format: str) -> None:
     """Fetch the repository at URL into DIR (default: named like it), with the key or token that is set."""
-    from spiffcli.app.repository import refuse_read_only
     from spiffcli.config import load_git_settings
-    from spiffcli.repo.making import clone as fetch
+    from spiffcli.repo.configured import refuse_read_only
+    from spiffcli.repo.create import clone as fetch
 
     settings = invocation.settings()
     refuse_read_only(settings)
@@ -116,7 +116,7 @@ def new(ctx: click.Context, invocation: Invocation, /, id: str, name: str | None
 
     Groups above it are made too. With commit-on-save it is committed and pushed.
     """
-    from spiffcli.app.repository import make
+    from spiffcli.repo.configured import make
     from spiffcli.report.repository import made_json, saved_sentences
 
     made, saved = make(invocation.settings(), id, name=name, group=group)
@@ -138,7 +138,7 @@ def new(ctx: click.Context, invocation: Invocation, /, id: str, name: str | None
 @pass_invocation
 def ls(invocation: Invocation, /, group: str | None, rev: str | None, work_tree: bool, format: str) -> None:
     """List groups and models: id, name, and the process that is meant. Ids of groups end in a slash."""
-    from spiffcli.app.repository import commit_of, open_repository
+    from spiffcli.repo.configured import commit_of, open_repository
     from spiffcli.repo.layout import check_id
     from spiffcli.report.repository import listed, model_cells, models_json
 
@@ -167,7 +167,7 @@ def show(invocation: Invocation, /, id: str, rev: str | None, work_tree: bool, f
 
     FILE is the id of a model with the name of a file behind it: finance/invoice/invoice.bpmn
     """
-    from spiffcli.app.repository import commit_of, open_repository
+    from spiffcli.repo.configured import commit_of, open_repository
     from spiffcli.repo.viewing import file_at, view
     from spiffcli.report.repository import model_facts, model_json
 
@@ -194,7 +194,7 @@ def show(invocation: Invocation, /, id: str, rev: str | None, work_tree: bool, f
 @pass_invocation
 def log(invocation: Invocation, /, paths: tuple[str, ...], rev: str | None, limit: int | None, format: str) -> None:
     """List the commits that changed models, newest first: commit, time (UTC), author, subject."""
-    from spiffcli.app.repository import open_repository
+    from spiffcli.repo.configured import open_repository
     from spiffcli.repo.layout import check_id
     from spiffcli.report.repository import log_cells, log_json
 
@@ -216,7 +216,7 @@ def status(invocation: Invocation, /, fetch: bool, format: str) -> None:
 
     Stranded are commits that no push has brought to the remote.
     """
-    from spiffcli.app.repository import open_repository
+    from spiffcli.repo.configured import open_repository
     from spiffcli.report.repository import change_cells, status_facts, status_json, stranded_cells
 
     repository = open_repository(invocation.settings())

@@ -15,12 +15,12 @@ from spiffcli.cli.output import emit_json, talk, warn
 from spiffcli.cli.suggesting import complete_instances, complete_specs
 
 if TYPE_CHECKING:
-    from spiffcli.app import Runner
     from spiffcli.cli.dialog import Dialog
     from spiffcli.forms import AnswerSource
-    from spiffcli.running import Session
-    from spiffcli.running.looking import Outcome
-    from spiffcli.running.session import StepHook
+    from spiffcli.instances import Session
+    from spiffcli.instances.session import StepHook
+    from spiffcli.instances.view import Outcome
+    from spiffcli.runner import Runner
     from spiffcli.values import TaskView
 
 #: Steps one command lets an instance take before it is taken for an endless loop.
@@ -71,7 +71,7 @@ def run(
     Without either it stops at the first human task. The exit code is 0 if the instance has ended; otherwise 1, or
     with -a 0.
     """
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
     _check_usage(spec, workflow, starting=data is not None or natural_id is not None)
     with Runner(invocation.settings(running=True), max_steps=max_steps) as runner:
@@ -99,8 +99,8 @@ def _check_usage(spec: str | None, workflow: str | None, *, starting: bool) -> N
 def _answers(file: str | None) -> AnswerSource | None:
     if file is None:
         return None
-    from spiffcli.app.files import read_bytes
     from spiffcli.forms import parse_answers
+    from spiffcli.specs.files import read_bytes
 
     return parse_answers(read_bytes(file), file)
 
@@ -155,7 +155,7 @@ class _Run:
 
     def _first(self, opened: AbstractContextManager[Session]) -> Outcome:
         from spiffcli.cli.interactive import StoppedError
-        from spiffcli.running.looking import outcome
+        from spiffcli.instances.view import outcome
 
         with opened as session:
             session.require_sound()
@@ -237,10 +237,10 @@ def complete(
     """
     if error is not None and data is not None:
         raise click.UsageError("--error gives the task up; --data does not go with it.", ctx)
-    from spiffcli.app import Runner
-    from spiffcli.app.finding import find_task
-    from spiffcli.engine.business import BusinessError
-    from spiffcli.running.looking import outcome
+    from spiffcli.engine.ports import BusinessError
+    from spiffcli.instances.finding import find_task
+    from spiffcli.instances.view import outcome
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings(running=True), max_steps=max_steps) as runner:
         look = runner.look(workflow)
@@ -284,8 +284,8 @@ def _answers_for(runner: Runner, view: TaskView, data: dict[str, Any] | None) ->
 @pass_invocation
 def retry(invocation: Invocation, /, workflow: str, data: dict[str, Any] | None, max_steps: int, format: str) -> None:
     """Try what failed again, with the same data or corrected ones, and run what follows."""
-    from spiffcli.app import Runner
-    from spiffcli.running.looking import outcome
+    from spiffcli.instances.view import outcome
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings(running=True), max_steps=max_steps) as runner:
         with runner.session(workflow, "retry") as session:

@@ -11,7 +11,7 @@ from spiffcli.cli.output import emit_json, talk
 from spiffcli.cli.suggesting import complete_specs
 
 if TYPE_CHECKING:
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
     from spiffcli.services.runtime import Services
 
 
@@ -26,9 +26,9 @@ def check(ctx: click.Context, invocation: Invocation, /, ref: str | None, format
     Looked at are the newest version of every process that is served, and those on which instances have not ended; or
     the key or version REF. The exit code is 1 if something is wrong, 0 if there is nothing but warnings.
     """
-    from spiffcli.app import Runner
-    from spiffcli.app.wiring import check_services
     from spiffcli.report.wiring import fault_lines, faults_document
+    from spiffcli.runner import Runner
+    from spiffcli.wiring.check import check_services
 
     with Runner(invocation.settings(running=True)) as runner:
         checked, faults = check_services(runner, _services(runner), ref)
@@ -52,9 +52,9 @@ def wiring(invocation: Invocation, /, ref: str | None, format: str) -> None:
     For each task: element, task definition, method with file and line, and what it is given. For each expression:
     element, text, and who offers the names in it.
     """
-    from spiffcli.app import Runner
-    from spiffcli.app.wiring import describe_wiring
     from spiffcli.report.wiring import wiring_document, wiring_lines
+    from spiffcli.runner import Runner
+    from spiffcli.wiring.check import describe_wiring
 
     with Runner(invocation.settings(running=True)) as runner:
         described = describe_wiring(runner, _services(runner), ref)
@@ -77,9 +77,9 @@ def stubs(invocation: Invocation, /, process: str) -> None:
     It has a method for each task that needs one, and a field for each name that expressions read. Tasks that methods
     of the services given do already are left out.
     """
-    from spiffcli.app import Runner
-    from spiffcli.app.wiring import write_stubs
     from spiffcli.cli.output import emit_text
+    from spiffcli.runner import Runner
+    from spiffcli.wiring.check import write_stubs
 
     with Runner(invocation.settings(running=True)) as runner:
         text = write_stubs(runner, process)

@@ -13,7 +13,7 @@ from spiffcli.cli.output import emit_json, emit_lines, emit_text, lines_text, pa
 from spiffcli.cli.suggesting import complete_specs
 
 if TYPE_CHECKING:
-    from spiffcli.app.describing import Description
+    from spiffcli.specs.describe import Description
     from spiffcli.values import Definition, Reference
 
 _ref = click.argument("ref", shell_complete=complete_specs)
@@ -29,8 +29,8 @@ def show_spec(invocation: Invocation, ref: str, format: str) -> None:
     REF is an id or its beginning, KEY (the latest version), KEY@VERSION or KEY@TAG, or what was added of a model or
     file of a commit (HEAD~1:shop/order). Decisions and forms have keys too.
     """
-    from spiffcli.app import Runner
-    from spiffcli.app.describing import describe
+    from spiffcli.runner import Runner
+    from spiffcli.specs.describe import describe
 
     with Runner(invocation.settings()) as runner:
         description = describe(runner.catalog, ref)
@@ -111,7 +111,7 @@ def delete_spec(ctx: click.Context, invocation: Invocation, /, ref: str, cascade
     It is refused while instances run on it (see --cascade) and while another spec calls it. Version numbers are
     never given again.
     """
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings()) as runner:
         delete(ctx, runner, runner.catalog.plan_deletion(ref), cascade=cascade, yes=yes, format=format)
@@ -129,9 +129,9 @@ def tag(invocation: Invocation, /, ref: str, name: str, move: bool, remove: bool
 
     A tag is on one version of a key at a time. It begins with a letter.
     """
-    from spiffcli.app import Runner
     from spiffcli.catalog.listing import entry
     from spiffcli.cli.listing import spec_lines
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings()) as runner:
         catalog = runner.catalog

@@ -11,7 +11,7 @@ from spiffcli.cli.options import Invocation, format_option, pass_invocation
 from spiffcli.cli.output import emit_json, emit_lines, emit_text, talk
 
 if TYPE_CHECKING:
-    from spiffcli.app.maintaining import Stats
+    from spiffcli.catalog.maintenance import Stats
     from spiffcli.store import CopyReport, Problem
 
 
@@ -24,8 +24,8 @@ def init(invocation: Invocation, /, format: str) -> None:
     Without --store it is the folder .runner here. Commands find it from every folder below. A store that is there
     already is left alone.
     """
-    from spiffcli.app import Runner
     from spiffcli.errors import NoStoreError
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings()) as runner:
         try:
@@ -53,8 +53,8 @@ def check(ctx: click.Context, invocation: Invocation, /, repair: bool, format: s
 
     The exit code is 1 if a problem remains.
     """
-    from spiffcli.app import Runner
-    from spiffcli.app.maintaining import check_store
+    from spiffcli.catalog.maintenance import check_store
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings()) as runner:
         url, problems = runner.store.url, check_store(runner.store, repair=repair)
@@ -102,7 +102,7 @@ def copy(source: str, target: str, format: str) -> None:
     FROM and TO are written as for --store; TO must be empty or not there yet. A copy that was interrupted goes on
     when it is asked for again.
     """
-    from spiffcli.app.maintaining import copy as copy_to
+    from spiffcli.catalog.maintenance import copy as copy_to
 
     report = copy_to(source, target)
     if format == "json":
@@ -132,8 +132,8 @@ def _copy_json(source: str, target: str, report: CopyReport) -> dict[str, Any]:
 @pass_invocation
 def stats(invocation: Invocation, /, format: str) -> None:
     """Count what is in the store, over all tenants."""
-    from spiffcli.app import Runner
-    from spiffcli.app.maintaining import stats as measure
+    from spiffcli.catalog.maintenance import stats as measure
+    from spiffcli.runner import Runner
 
     with Runner(invocation.settings()) as runner:
         found = measure(runner.store)

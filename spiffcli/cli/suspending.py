@@ -15,8 +15,8 @@ from spiffcli.cli.output import emit_json, emit_lines, emit_text, talk
 from spiffcli.cli.suggesting import complete_specs
 
 if TYPE_CHECKING:
-    from spiffcli.app import Runner
-    from spiffcli.catalog.suspending import Action, Scheduled
+    from spiffcli.catalog.suspension import Action, Scheduled
+    from spiffcli.runner import Runner
     from spiffcli.values import Definition
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -69,7 +69,7 @@ def _change(
     cancel: bool,
     format: str,
 ) -> None:
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
     if cancel and (at is not None or all_versions or instances):
         raise click.UsageError("--cancel goes with no other option.")

@@ -15,7 +15,7 @@ from spiffcli.cli.suggesting import complete_specs
 @pass_invocation
 def why(invocation: Invocation, ref: str, format: str) -> None:
     """Say why there is the version REF: what changed from the version before, in it and in what it calls."""
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
     settings = invocation.settings()
     with Runner(settings) as runner:

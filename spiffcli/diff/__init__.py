@@ -21,7 +21,7 @@ from spiffcli.diff.changes import (
 from spiffcli.diff.rules import Rule, bump_for, rule, rules
 
 if TYPE_CHECKING:
-    from spiffcli.diff.comparing import compare
+    from spiffcli.diff.compare import compare
 
 __all__ = [
     "BUMPS",
@@ -48,6 +48,6 @@ def __getattr__(name: str) -> Any:
     # Loaded on use: it brings the models and lxml with it, and a diff that was kept needs neither to be shown.
     if name != "compare":
         raise AttributeError(f"module 'spiffcli.diff' has no attribute {name!r}")
-    from spiffcli.diff.comparing import compare
+    from spiffcli.diff.compare import compare
 
     return compare

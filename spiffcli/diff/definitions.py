@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from spiffcli.diff import naming
+from spiffcli.diff import classify
 from spiffcli.diff.align import Translation, align_collaborations, align_decisions
 from spiffcli.diff.changes import Change
-from spiffcli.diff.collecting import Collector, Sides, always, common_order, layout_changes
+from spiffcli.diff.collector import Collector, Sides, always, common_order, layout_changes
 from spiffcli.diff.processes import compare_artifacts
 from spiffcli.model import Collaboration, Decision, Form, RootElement
 
@@ -23,12 +23,12 @@ def compare_collaborations(old: Collaboration, new: Collaboration, elements: Map
     found = align_collaborations(old, new, elements)
     to_new = Translation(elements, found.artifacts, found.message_flows, found.participants)
     collector = Collector(Sides(old.id, new.id, old.file, new.file, to_new))
-    collector.pair(old, new, naming.name_collaboration_change, always("definition-id-changed"))
+    collector.pair(old, new, classify.name_collaboration_change, always("definition-id-changed"))
     collector.compare(
         old.participants,
         new.participants,
         found.participants,
-        naming=naming.name_participant_change,
+        naming=classify.name_participant_change,
         added=always("participant-added"),
         removed=always("participant-removed"),
         renamed=always("participant-id-changed"),
@@ -37,7 +37,7 @@ def compare_collaborations(old: Collaboration, new: Collaboration, elements: Map
         old.message_flows,
         new.message_flows,
         found.message_flows,
-        naming=naming.name_message_flow_change,
+        naming=classify.name_message_flow_change,
         added=always("message-flow-added"),
         removed=always("message-flow-removed"),
         renamed=always("message-flow-id-changed"),
@@ -77,21 +77,21 @@ def compare_decisions(old: Decision, new: Decision) -> list[Change]:
     found = align_decisions(old, new)
     to_new = Translation(found.columns, found.rows)
     collector = Collector(Sides(old.id, new.id, old.file, new.file, to_new))
-    collector.pair(old, new, naming.name_decision_change, always("definition-id-changed"))
+    collector.pair(old, new, classify.name_decision_change, always("definition-id-changed"))
     collector.compare(
         old.columns,
         new.columns,
         found.columns,
-        naming=naming.name_column_change,
-        added=naming.column_rule,
-        removed=naming.column_rule,
+        naming=classify.name_column_change,
+        added=classify.column_rule,
+        removed=classify.column_rule,
         renamed=always("decision-column-id-changed"),
     )
     collector.compare(
         {id: _by_column(row, found.columns) for id, row in old.rules.items()},
         new.rules,
         found.rows,
-        naming=naming.name_row_change,
+        naming=classify.name_row_change,
         added=always("decision-rule-added"),
         removed=always("decision-rule-removed"),
         renamed=always("decision-rule-id-changed"),
@@ -125,12 +125,12 @@ def whole_decision(decision: Decision, *, added: bool) -> list[Change]:
 def compare_forms(old: Form, new: Form) -> list[Change]:
     """Every change between two versions of a form, field by field."""
     collector = Collector(Sides(old.id, new.id, old.file, new.file, Translation()))
-    collector.pair(old, new, naming.name_form_change, always("definition-id-changed"))
+    collector.pair(old, new, classify.name_form_change, always("definition-id-changed"))
     collector.compare(
         old.fields,
         new.fields,
         {id: id for id in old.fields if id in new.fields},
-        naming=naming.name_field_change,
+        naming=classify.name_field_change,
         added=always("form-field-added"),
         removed=always("form-field-removed"),
         renamed=always("form-field-changed"),
@@ -174,7 +174,7 @@ def _root_changes(old: RootElement | None, new: RootElement | None) -> list[Chan
     old_file, new_file = (root.file if root else "" for root in (old, new))
     collector = Collector(Sides(None, None, old_file, new_file, Translation()))
     if old is not None and new is not None:
-        collector.pair(old, new, naming.name_root_change)
+        collector.pair(old, new, classify.name_root_change)
     elif new is not None:
         collector.add("definition-added", new)
     else:

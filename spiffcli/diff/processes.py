@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from spiffcli.diff import naming
+from spiffcli.diff import classify
 from spiffcli.diff.align import Alignment, Translation
 from spiffcli.diff.changes import Change
-from spiffcli.diff.collecting import Collector, Sides, always, common_order, layout_changes
+from spiffcli.diff.collector import Collector, Sides, always, common_order, layout_changes
 from spiffcli.diff.variables import variable_changes
 from spiffcli.model import Node, Process
 
@@ -25,15 +25,15 @@ def compare_processes(old: Process, new: Process, found: Alignment, others: Mapp
     """
     to_new = Translation(others, found.artifacts, found.associations, found.data, found.lanes, found.flows, found.nodes)
     collector = Collector(Sides(old.id, new.id, old.file, new.file, to_new))
-    collector.pair(old, new, naming.name_process_change, always("process-id-changed"))
+    collector.pair(old, new, classify.name_process_change, always("process-id-changed"))
     collector.compare(
         old.nodes,
         new.nodes,
         found.nodes,
-        naming=naming.name_node_change,
-        added=lambda node: naming.node_rule(node, "added"),
-        removed=lambda node: naming.node_rule(node, "removed"),
-        renamed=lambda node: naming.node_rule(node, "id-changed"),
+        naming=classify.name_node_change,
+        added=lambda node: classify.node_rule(node, "added"),
+        removed=lambda node: classify.node_rule(node, "removed"),
+        renamed=lambda node: classify.node_rule(node, "id-changed"),
     )
     _compare_rest(collector, old, new, found)
     for before, after in _pairs(old.flows, new.flows, found.flows):
@@ -53,7 +53,7 @@ def _compare_rest(collector: Collector, old: Process, new: Process, found: Align
         old.flows,
         new.flows,
         found.flows,
-        naming=naming.name_flow_change,
+        naming=classify.name_flow_change,
         added=always("flow-added"),
         removed=always("flow-removed"),
         renamed=always("flow-id-changed"),
@@ -62,7 +62,7 @@ def _compare_rest(collector: Collector, old: Process, new: Process, found: Align
         old.data,
         new.data,
         found.data,
-        naming=naming.name_data_change,
+        naming=classify.name_data_change,
         added=always("data-object-added"),
         removed=always("data-object-removed"),
         renamed=always("data-id-changed"),
@@ -71,7 +71,7 @@ def _compare_rest(collector: Collector, old: Process, new: Process, found: Align
         old.associations,
         new.associations,
         found.associations,
-        naming=naming.name_association_change,
+        naming=classify.name_association_change,
         added=always("data-association-added"),
         removed=always("data-association-removed"),
         renamed=always("data-association-id-changed"),
@@ -80,7 +80,7 @@ def _compare_rest(collector: Collector, old: Process, new: Process, found: Align
         old.lanes,
         new.lanes,
         found.lanes,
-        naming=naming.name_lane_change,
+        naming=classify.name_lane_change,
         added=always("lane-added"),
         removed=always("lane-removed"),
         renamed=always("lane-id-changed"),
@@ -94,7 +94,7 @@ def compare_artifacts(collector: Collector, old: Mapping[str, Any], new: Mapping
         old,
         new,
         found.artifacts,
-        naming=naming.name_artifact_change,
+        naming=classify.name_artifact_change,
         added=always("annotation-added"),
         removed=always("annotation-removed"),
         renamed=always("annotation-id-changed"),
@@ -133,7 +133,7 @@ def whole_process(process: Process, *, added: bool) -> list[Change]:
     what = "added" if added else "removed"
     put(f"process-{what}", process)
     for node in process.nodes.values():
-        put(naming.node_rule(node, what), node)
+        put(classify.node_rule(node, what), node)
     rules = (("flow", process.flows), ("data-object", process.data), ("data-association", process.associations))
     others: tuple[tuple[str, Mapping[str, Any]], ...] = (
         *rules,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from spiffcli.diff.changes import Change, ElementRef
-from spiffcli.diff.naming import first_step
+from spiffcli.diff.classify import first_step
 from spiffcli.model import Node, Process
 from spiffcli.model.nodes import SCOPES
 

@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
-from spiffcli.diff.collecting import Collector
+from spiffcli.diff.collector import Collector
 from spiffcli.model import Flow, Node, Process
 
 #: Rules after which a name can have gained or lost a setter.

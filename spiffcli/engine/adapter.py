@@ -14,9 +14,7 @@ from uuid import UUID
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
-from spiffcli.engine import beginning, events, situations, state, views, wired
-from spiffcli.engine.beginning import StartTimer
-from spiffcli.engine.business import Business, BusinessError, Outcome
+from spiffcli.engine import events, situations, start_events, state, views, wired
 from spiffcli.engine.cases import Cased
 from spiffcli.engine.clock import Clock, ManualClock, SystemClock, use_clock
 from spiffcli.engine.config import EngineConfig
@@ -25,10 +23,12 @@ from spiffcli.engine.events import Event
 from spiffcli.engine.failures import IncidentDetails, endless, explain, incident_of
 from spiffcli.engine.open_tasks import OpenTasks
 from spiffcli.engine.parsing import ParsedProcess, Parser
+from spiffcli.engine.patches import install_fixes
 from spiffcli.engine.places import is_served, place_of
+from spiffcli.engine.ports import Business, BusinessError, Outcome
 from spiffcli.engine.registry import loads
+from spiffcli.engine.start_events import StartTimer
 from spiffcli.engine.state import Snapshot
-from spiffcli.engine.tuning import install_fixes
 from spiffcli.engine.workflow import Failure, Followed, RunnerWorkflow, SpecCache, SpecSource, copy_data
 from spiffcli.errors import IncidentError, NotFoundError, StateError
 from spiffcli.values import InstanceState, Resource, Subscription, TaskView
@@ -400,13 +400,13 @@ class Running(Cased):
         """
         self._reach_start_events()
         with self.engine.time():
-            return beginning.begin_with(self.workflow, event)
+            return start_events.begin_with(self.workflow, event)
 
     def begin_at(self, element: str) -> bool:
         """Start a new instance at the timer start event `element`; False where it has none. See `begin_with`."""
         self._reach_start_events()
         with self.engine.time():
-            return beginning.begin_at(self.workflow, element)
+            return start_events.begin_at(self.workflow, element)
 
     def start_timers(self) -> list[StartTimer]:
         """When timers would start an instance like this new one, counted from now.
@@ -415,10 +415,10 @@ class Running(Cased):
             IncidentError: The expression of one fails.
         """
         self._reach_start_events()
-        return beginning.start_timers(self.workflow)
+        return start_events.start_timers(self.workflow)
 
     def _reach_start_events(self) -> None:
-        for task in beginning.reach_start_events(self.workflow):
+        for task in start_events.reach_start_events(self.workflow):
             self._run(task)
 
     def send(self, event: Event, *, task_id: str | None = None) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spiffcli.engine.business import CASE, CaseKey, Unit
 from spiffcli.engine.open_tasks import OpenTasks, Untold
+from spiffcli.engine.ports import CASE, CaseKey, Unit
 from spiffcli.engine.workflow import RunnerWorkflow
 
 

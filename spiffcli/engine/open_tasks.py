@@ -8,8 +8,8 @@ from uuid import UUID
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine import views
-from spiffcli.engine.business import OPEN, Place
 from spiffcli.engine.places import place_of
+from spiffcli.engine.ports import OPEN, Place
 from spiffcli.engine.wired import is_alive, is_open, take_error_path
 from spiffcli.engine.workflow import RunnerWorkflow
 

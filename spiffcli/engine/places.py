@@ -8,7 +8,7 @@ from typing import Any
 from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import LoopTask, MultiInstanceTask
 from SpiffWorkflow.task import Task
 
-from spiffcli.engine.business import CASE, CaseKey, Level, Place
+from spiffcli.engine.ports import CASE, CaseKey, Level, Place
 from spiffcli.engine.workflow import RunnerWorkflow
 
 

@@ -15,7 +15,7 @@ from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import LoopTask
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
-from spiffcli.engine.business import OPEN
+from spiffcli.engine.ports import OPEN
 from spiffcli.engine.registry import Registry
 from spiffcli.engine.workflow import RunnerWorkflow
 from spiffcli.values import Subscription, TaskView

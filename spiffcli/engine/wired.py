@@ -29,8 +29,8 @@ from SpiffWorkflow.util.deep_merge import DeepMerge
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine import views
-from spiffcli.engine.business import CASE, OPEN, BusinessError, Outcome, Unit
 from spiffcli.engine.places import around, is_served, place_of, repeated_by
+from spiffcli.engine.ports import CASE, OPEN, BusinessError, Outcome, Unit
 from spiffcli.errors import InputError
 
 

@@ -22,8 +22,8 @@ from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.deep_merge import DeepMerge
 from SpiffWorkflow.util.task import TaskState
 
-from spiffcli.engine.business import Business, Place, Unit
 from spiffcli.engine.data_stores import DataStoreUnit, StoredData
+from spiffcli.engine.ports import Business, Place, Unit
 from spiffcli.engine.registry import Registry, dumps, loads
 from spiffcli.errors import InputError
 from spiffcli.values import Resource

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from spiffcli.catalog.instances import Standing
 from spiffcli.errors import NotFoundError, StateError
-from spiffcli.migrate.applying import Target
-from spiffcli.migrate.plans import VERDICTS, Plan, Verdict
-from spiffcli.migrate.proving import Prover
-from spiffcli.running import Context
+from spiffcli.instances import Context
+from spiffcli.migrate.apply import Target
+from spiffcli.migrate.check import Prover
+from spiffcli.migrate.values import VERDICTS, Plan, Verdict
 
 
 @dataclass(frozen=True, slots=True)

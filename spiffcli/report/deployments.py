@@ -10,8 +10,8 @@ from spiffcli.text import one_line
 from spiffcli.values import Definition, Deployment, JsonObject, Source
 
 if TYPE_CHECKING:
-    from spiffcli.catalog.rebinding import Rebound
-    from spiffcli.catalog.suspending import Scheduled
+    from spiffcli.catalog.suspension import Scheduled
+    from spiffcli.deployments.rebinding import Rebound
 
 #: Labels in one line.
 _MOST = 8

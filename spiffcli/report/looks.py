@@ -13,7 +13,7 @@ from spiffcli.text import one_line
 from spiffcli.values import AggregateRecord, Instance, JsonObject, Subscription, TaskView
 
 if TYPE_CHECKING:
-    from spiffcli.running.looking import Incident, Look
+    from spiffcli.instances.view import Incident, Look
 
 #: States of tasks the engine only expects; which of them come depends on what happens.
 _EXPECTED = frozenset({"MAYBE", "LIKELY", "FUTURE"})

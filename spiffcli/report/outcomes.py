@@ -11,10 +11,10 @@ from spiffcli.text import columns_of, one_line
 from spiffcli.values import Definition, Instance, JsonObject, Subscription, TaskView
 
 if TYPE_CHECKING:
-    from spiffcli.catalog.suspending import Action
+    from spiffcli.catalog.suspension import Action
     from spiffcli.engine import Event
-    from spiffcli.running.looking import Outcome
-    from spiffcli.running.ticking import Ticked
+    from spiffcli.instances.ticking import Ticked
+    from spiffcli.instances.view import Outcome
 
 #: A suspension or activation whose date came: what, and the definitions and instances that are so now.
 Changed: TypeAlias = "tuple[Action, Sequence[Definition], Sequence[str]]"

@@ -10,12 +10,12 @@ from spiffcli.text import one_line
 from spiffcli.values import JsonObject
 
 if TYPE_CHECKING:
+    from spiffcli.repo.create import Made
     from spiffcli.repo.layout import Group, Layout, ModelFolder
-    from spiffcli.repo.making import Made
-    from spiffcli.repo.promoting import Merge
-    from spiffcli.repo.publishing import Published
+    from spiffcli.repo.promote import Merge
+    from spiffcli.repo.publish import Published
     from spiffcli.repo.repository import Commit, Status
-    from spiffcli.repo.saving import Pushed, Saved
+    from spiffcli.repo.save import Pushed, Saved
     from spiffcli.repo.viewing import ModelView
 
 #: Digits of a commit that people read.

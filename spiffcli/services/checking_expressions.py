@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from spiffcli.engine.scripting.guards import BUILTINS
 from spiffcli.model.elements import Node
+from spiffcli.sandbox.guards import BUILTINS
 from spiffcli.services.faults import Fault
 from spiffcli.services.levels import Levels
 from spiffcli.services.names import free_names, nearest, node_label

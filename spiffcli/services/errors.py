@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spiffcli.engine.business import BusinessError
+from spiffcli.engine.ports import BusinessError
 from spiffcli.errors import ConfigError, DuplicateError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from spiffcli.engine.business import Level, Place, TaskHappening
+from spiffcli.engine.ports import Level, Place, TaskHappening
 from spiffcli.errors import InputError, RunnerError
 from spiffcli.prints import kept_apart
 from spiffcli.services.markers import MultiInstance, TaskEvent, TaskId

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from spiffcli.engine.business import CaseKey
+from spiffcli.engine.ports import CaseKey
 from spiffcli.errors import NotFoundError
 from spiffcli.services.aggregates import AggregateType
 from spiffcli.services.errors import ServiceError
@@ -37,7 +37,7 @@ class Source(Protocol):
 
 
 class Services:
-    """Business code, ready; see `spiffcli.engine.business.Business`.
+    """Business code, ready; see `spiffcli.engine.ports.Business`.
 
     Attributes:
         registry: The services.

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from keyword import iskeyword
 
-from spiffcli.engine.scripting.guards import BUILTINS
 from spiffcli.model.elements import Node, Process
 from spiffcli.model.snapshot import Model
+from spiffcli.sandbox.guards import BUILTINS
 from spiffcli.services.checking import needs_method
 from spiffcli.services.checking_expressions import expressions
 from spiffcli.services.levels import Levels

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from spiffcli.engine.business import BusinessError, CaseKey, Level, Outcome, Place, Start, TaskHappening
+from spiffcli.engine.ports import BusinessError, CaseKey, Level, Outcome, Place, Start, TaskHappening
 from spiffcli.errors import DataError, InputError
 from spiffcli.services import repositories
 from spiffcli.services.aggregates import AggregateType, from_data, set_field, with_values
@@ -47,7 +47,7 @@ class _Kept:
 
 
 class AggregateUnit:
-    """The unit of one instance; see `spiffcli.engine.business.Unit`."""
+    """The unit of one instance; see `spiffcli.engine.ports.Unit`."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -221,7 +221,7 @@ class AggregateUnit:
         put: Callable[[AggregateRecord], AggregateRecord],
         after_commit: Callable[[Callable[[], None]], None],
     ) -> None:
-        """Store what changed; see `spiffcli.engine.business.Unit`.
+        """Store what changed; see `spiffcli.engine.ports.Unit`.
 
         Raises:
             DuplicateError: The natural id of a new one is taken.

@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spiffcli.app import Runner
 from spiffcli.config import ScriptMode, Settings
 from spiffcli.engine import EngineConfig
 from spiffcli.engine.clock import ManualClock
+from spiffcli.runner import Runner
 from spiffcli.store import open_store
 from spiffcli.testing.workflow import Workflow
 from spiffcli.values import TaskView
 
 if TYPE_CHECKING:
-    from spiffcli.app.adding import Added
+    from spiffcli.deployments.add import Added
     from spiffcli.store import DocumentStore
 
 #: When tests begin, unless they say otherwise.

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from spiffcli.engine import Event
-from spiffcli.engine.business import BusinessError, CaseKey
-from spiffcli.running.delivery import send
+from spiffcli.engine.ports import BusinessError, CaseKey
+from spiffcli.instances.delivery import send
 from spiffcli.values import Instance, InstanceState, TaskView
 
 if TYPE_CHECKING:
-    from spiffcli.app import Runner
+    from spiffcli.runner import Runner
 
 
 class Workflow:
@@ -119,6 +119,6 @@ class Workflow:
             session.cancel()
 
     def _open(self, task: str) -> TaskView:
-        from spiffcli.app.finding import find_task
+        from spiffcli.instances.finding import find_task
 
         return find_task(self._runner.look(self.id), task)

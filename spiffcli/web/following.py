@@ -6,13 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from spiffcli.app import Runner
-from spiffcli.app.repository import open_repository
-from spiffcli.app.syncing import sync
-from spiffcli.app.telling import synced_sentences
 from spiffcli.config import Settings
 from spiffcli.errors import RunnerError
+from spiffcli.repo.configured import open_repository
 from spiffcli.repo.repository import Repository
+from spiffcli.repo.sync import sync
+from spiffcli.report.sync import synced_sentences
+from spiffcli.runner import Runner
 from spiffcli.web.deliveries import Answer, Delivery, judge
 
 

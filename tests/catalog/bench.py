@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from spiffcli.catalog import Catalog, Deploy, DeploymentPlan
-from spiffcli.catalog.checking import check
+from spiffcli.catalog.integrity import check
 from spiffcli.store import DocumentStore
 from spiffcli.values import Deployment, HistoryEntry, Instance, Resource
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from spiffcli.catalog import Situation
-from spiffcli.catalog.checking import check
+from spiffcli.catalog.integrity import check
 from spiffcli.catalog.keys import read_key
 from spiffcli.store import DocumentStore, Transaction
 

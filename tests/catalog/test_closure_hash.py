@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from spiffcli.catalog.hashing import Edge, Node, closure_hash, is_current
+from spiffcli.deployments.hashing import Edge, Node, closure_hash, is_current
 
 Graph = dict[str, tuple[Node, list[Edge[str]]]]
 

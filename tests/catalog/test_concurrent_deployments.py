@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from spiffcli.catalog import Catalog
-from spiffcli.catalog.checking import check
+from spiffcli.catalog.integrity import check
 from spiffcli.catalog.keys import read_key
 from spiffcli.store import open_store
 

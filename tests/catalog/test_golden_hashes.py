@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from spiffcli.app.files import read_resources, with_forms
 from spiffcli.catalog import Catalog, Deploy
-from spiffcli.catalog.hashing import ALGORITHM
+from spiffcli.deployments.hashing import ALGORITHM
 from spiffcli.model.hashing import ALGORITHM as SEMANTIC
+from spiffcli.specs.files import read_resources, with_forms
 from spiffcli.store import open_store
 from spiffcli.values import Resource
 

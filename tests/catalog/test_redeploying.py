@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spiffcli.catalog.rebinding import Rebound
+from spiffcli.deployments.rebinding import Rebound
 from spiffcli.values import Deployment, Resource
 
 from .bench import Bench, specs_of

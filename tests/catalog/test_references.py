@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spiffcli.catalog.references import (
+from spiffcli.catalog.refs import (
     ByName,
     ByTag,
     ByVersion,

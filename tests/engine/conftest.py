@@ -10,10 +10,10 @@ import pytest
 
 from spiffcli.engine import DefinitionSpecs, Engine, EngineConfig, Event, Running
 from spiffcli.engine.clock import ManualClock
+from spiffcli.engine.patches import install
 from spiffcli.engine.retarget import Policies, Retargeted, retarget
-from spiffcli.engine.scripting import ScriptMode, make_script_engine
-from spiffcli.engine.tuning import install
 from spiffcli.errors import NotFoundError
+from spiffcli.sandbox import ScriptMode, make_script_engine
 from spiffcli.values import Resource, TaskView, digest
 
 

@@ -15,7 +15,7 @@ from SpiffWorkflow.spiff.serializer.config import SPIFF_CONFIG
 from SpiffWorkflow.spiff.specs.event_definitions import SignalEventDefinition
 from SpiffWorkflow.util.task import TaskState
 
-from spiffcli.engine import tuning
+from spiffcli.engine import patches
 from spiffcli.engine.clock import ManualClock, use_clock
 
 
@@ -25,20 +25,20 @@ def engine(mode: str) -> Iterator[None]:
 
     `mixed` changes between the last two at every stop. The time comes from our clock in any case.
     """
-    fixed, fast = tuning.trees.FIXES.applied, tuning.live.SPEED.applied
-    tuning.uninstall()
+    fixed, fast = patches.trees.FIXES.applied, patches.live.SPEED.applied
+    patches.uninstall()
     if mode == "plain":
-        tuning.timing.FIXES.apply()
+        patches.timing.FIXES.apply()
     else:
-        tuning.install(enabled=mode != "fixes")
+        patches.install(enabled=mode != "fixes")
     if mode.isdigit():
-        tuning.prediction.set_horizon(int(mode))
+        patches.prediction.set_horizon(int(mode))
     try:
         yield
     finally:
-        tuning.uninstall()
+        patches.uninstall()
         if fixed:
-            tuning.install(enabled=fast)
+            patches.install(enabled=fast)
 
 
 def parse(xml: bytes, process: str = "process0") -> tuple[Any, dict[str, Any]]:
@@ -131,7 +131,7 @@ def play(xml: bytes, mode: str, choices: Sequence[int], *, save: bool = False) -
             if save:
                 workflow = reload(workflow)
             if mode == "mixed":
-                tuning.uninstall_speed() if tuning.live.SPEED.applied else tuning.install_speed()
+                patches.uninstall_speed() if patches.live.SPEED.applied else patches.install_speed()
         seen.append((workflow.is_completed(), picture(workflow)))
     return seen
 

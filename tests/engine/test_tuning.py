@@ -29,7 +29,7 @@ from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 from SpiffWorkflow.workflow import Workflow
 
-from spiffcli.engine import tuning
+from spiffcli.engine import patches
 
 from .generated_models import Ends, Maker, Scope, model_of, random_graph
 from .played_models import begin, complete, engine, name_of, play, ready, reload
@@ -258,22 +258,22 @@ def _engine_classes() -> Iterator[Any]:
 
 def test_everything_can_be_taken_back() -> None:
     with engine("fixes"):
-        tuning.uninstall()
+        patches.uninstall()
         before = [dict(vars(owner)) for owner in _engine_classes()]
         defaults = BpmnTaskIterator.__init__.__defaults__
-        tuning.install()
-        tuning.install()
+        patches.install()
+        patches.install()
         assert [dict(vars(owner)) for owner in _engine_classes()] != before
-        tuning.uninstall()
+        patches.uninstall()
         assert [dict(vars(owner)) for owner in _engine_classes()] == before
         assert BpmnTaskIterator.__init__.__defaults__ == defaults
 
 
 def test_the_switch_leaves_what_makes_the_engine_right() -> None:
     with engine("speed"):
-        tuning.install(enabled=False)
+        patches.install(enabled=False)
         assert "_state" not in vars(Task)
-        assert Task.cancel is tuning.trees.cancel
+        assert Task.cancel is patches.trees.cancel
         workflow = begin(model_of(lambda scope: _parallel_blocks(scope, 6)))
         assert len(workflow.tasks) > 2**6
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from spiffcli.app import Runner
 from spiffcli.report.diff_github import diff_github
 from spiffcli.report.diff_json import diff_document
 from spiffcli.report.diff_junit import diff_junit
@@ -20,6 +19,7 @@ from spiffcli.report.diff_text import diff_lines
 from spiffcli.report.findings import Findings, judge
 from spiffcli.report.lines import Line, painted, plain
 from spiffcli.report.schemas import violations
+from spiffcli.runner import Runner
 
 Golden = Callable[[str, str], None]
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from spiffcli.app import Runner
 from spiffcli.config import load_settings
 from spiffcli.engine import EngineConfig
 from spiffcli.engine.clock import ManualClock
 from spiffcli.engine.retarget import Policies
-from spiffcli.migrate.applying import Result
-from spiffcli.migrate.plans import Plan
+from spiffcli.migrate.apply import Result
+from spiffcli.migrate.values import Plan
+from spiffcli.runner import Runner
 from spiffcli.store import open_store
 from spiffcli.values import Instance, Subscription, TaskView
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from spiffcli.app import Runner
-from spiffcli.app.moving import open_order
 from spiffcli.catalog import Filter
 from spiffcli.config import load_settings
 from spiffcli.engine.retarget import Policies
 from spiffcli.errors import StateError
-from spiffcli.migrate.bulk import Order, migrate_many, migrate_with_processes
+from spiffcli.migrate.batch import Order, migrate_many, migrate_with_processes
 from spiffcli.migrate.fleet import judge
+from spiffcli.migrate.worker import open_order
+from spiffcli.runner import Runner
 from spiffcli.store import DocumentStore
 
 from .bench import Bench
@@ -284,9 +284,9 @@ def test_processes_share_the_work(shared: str, tmp_path: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from spiffcli.app import Runner
+from spiffcli.runner import Runner
 from spiffcli.config import load_settings
-from spiffcli.migrate.bulk import migrate_many
+from spiffcli.migrate.batch import migrate_many
 
 url, folder = sys.argv[1:]
 with Runner(load_settings({"store": url}, environ={}, cwd=Path(folder))) as runner:
@@ -338,11 +338,11 @@ SHARED = """
 import sys
 from multiprocessing import active_children
 from pathlib import Path
-from spiffcli.app import Runner
-from spiffcli.app.moving import open_order
+from spiffcli.runner import Runner
+from spiffcli.migrate.worker import open_order
 from spiffcli.config import load_settings
 from spiffcli.engine.retarget import Policies
-from spiffcli.migrate.bulk import Order, migrate_with_processes
+from spiffcli.migrate.batch import Order, migrate_with_processes
 
 url, folder = sys.argv[1:]
 with Runner(load_settings({"store": url}, environ={}, cwd=Path(folder))) as runner:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spiffcli.errors import BusyError, ConflictError, IncidentError, NotFoundError, StateError
-from spiffcli.running.session import Session
+from spiffcli.instances.session import Session
 
 from .bench import Bench
 from .build import boundary, definitions, duration, process, script, user

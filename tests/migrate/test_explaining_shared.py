@@ -6,7 +6,7 @@ import pytest
 
 from spiffcli.diff.changes import Change, ElementRef
 from spiffcli.engine.specdiff import Difference
-from spiffcli.migrate.explaining import unexplained
+from spiffcli.migrate.coverage import unexplained
 
 
 def changed(type: str, id: str, name: str | None = None, process: str | None = "p") -> Change:

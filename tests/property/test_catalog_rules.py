@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from spiffcli.catalog import Catalog, Deploy, Filter
-from spiffcli.catalog.checking import check
+from spiffcli.catalog.integrity import check
 from spiffcli.errors import DuplicateError, ModelError, NotFoundError, StateError
 from spiffcli.store import open_store
 from spiffcli.values import Instance, Resource

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from spiffcli.engine.retarget import Policies
 from spiffcli.engine.retarget.patch import numbered
 from spiffcli.errors import IncidentError, ModelError, RunnerError
-from spiffcli.migrate.applying import Target, plan_one
+from spiffcli.instances import Context
+from spiffcli.migrate.apply import Target, plan_one
+from spiffcli.migrate.check import Prover
 from spiffcli.migrate.fleet import judge
-from spiffcli.migrate.plans import Plan
-from spiffcli.migrate.proving import Prover
-from spiffcli.running import Context
+from spiffcli.migrate.values import Plan
 from spiffcli.values import Instance
 
 from ..migrate.bench import Bench

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from spiffcli.diff import compare
 from spiffcli.engine import DefinitionSpecs, Engine, EngineConfig, Event, Running
 from spiffcli.engine.clock import ManualClock
+from spiffcli.engine.patches import install
 from spiffcli.engine.retarget import Policies
-from spiffcli.engine.scripting import ScriptMode, make_script_engine
-from spiffcli.engine.tuning import install
 from spiffcli.errors import IncidentError, ModelError
-from spiffcli.migrate.planning import Request, make_plan
-from spiffcli.migrate.plans import Plan, Waivers
+from spiffcli.migrate.plan import Request, make_plan
+from spiffcli.migrate.values import Plan, Waivers
+from spiffcli.sandbox import ScriptMode, make_script_engine
 from spiffcli.values import Definition, Instance, Resource, Source, digest
 
 from .models import SCOPES, Document, Element, edited

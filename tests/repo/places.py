@@ -8,11 +8,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from spiffcli.app import Runner
 from spiffcli.config import load_settings
 from spiffcli.git_config import GitSettings
 from spiffcli.repo.repository import Repository
-from spiffcli.repo.saving import Saved, named_paths, save
+from spiffcli.repo.save import Saved, named_paths, save
+from spiffcli.runner import Runner
 
 from ..catalog.models import bpmn, process
 

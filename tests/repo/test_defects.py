@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from spiffcli.app.syncing import Synced, sync
 from spiffcli.errors import BusyError, ConflictError, InputError, NotFoundError, RunnerError
 from spiffcli.git_config import GitSettings
 from spiffcli.repo import repository as repository_module
 from spiffcli.repo.access import access
 from spiffcli.repo.layout import GROUP_FILE, changed_json
-from spiffcli.repo.promoting import carry_out, plan
-from spiffcli.repo.publishing import Wish, publish
-from spiffcli.repo.saving import push_all
+from spiffcli.repo.promote import carry_out, plan
+from spiffcli.repo.publish import Wish, publish
+from spiffcli.repo.save import push_all
+from spiffcli.repo.sync import Synced, sync
 from spiffcli.repo.urls import compare_url, same_repository
 
 from ..catalog.models import bpmn, process

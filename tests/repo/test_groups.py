@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from spiffcli.app import Runner
-from spiffcli.app.models import add_model
-from spiffcli.app.syncing import sync
 from spiffcli.errors import IncidentError, ModelError
+from spiffcli.repo.models import add_model
+from spiffcli.repo.sync import sync
+from spiffcli.runner import Runner
 from spiffcli.values import Definition
 
 from ..catalog.models import bpmn, form

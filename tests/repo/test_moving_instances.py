@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from spiffcli.app.migrating import fleet_document
-from spiffcli.app.runner import Runner
-from spiffcli.app.syncing import sync
 from spiffcli.errors import StateError
-from spiffcli.migrate.applying import planned
+from spiffcli.migrate.apply import planned
+from spiffcli.migrate.batches import fleet_document
+from spiffcli.repo.sync import sync
+from spiffcli.runner import Runner
 
 from .places import Desk
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from spiffcli.app.models import add_model, find, ref_at
-from spiffcli.app.syncing import Synced, sync
 from spiffcli.catalog import Filter
 from spiffcli.errors import ConflictError, InputError, ModelError, NotFoundError, RunnerError, StateError
+from spiffcli.repo.create import clone, new
 from spiffcli.repo.layout import check_id
-from spiffcli.repo.making import clone, new
+from spiffcli.repo.models import add_model, find, ref_at
 from spiffcli.repo.program import GitError
-from spiffcli.repo.publishing import Wish, publish
-from spiffcli.repo.saving import push_all
+from spiffcli.repo.publish import Wish, publish
+from spiffcli.repo.save import push_all
+from spiffcli.repo.sync import Synced, sync
 from spiffcli.repo.urls import compare_url, redacted, same_repository, shown
 
 from ..catalog.models import bpmn, process

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from spiffcli.app.models import add_model
-from spiffcli.app.repository import make
-from spiffcli.app.syncing import Synced, sync
 from spiffcli.config import Settings, load_settings
 from spiffcli.errors import ConflictError, InputError, ModelError, NotFoundError
+from spiffcli.repo.configured import make
 from spiffcli.repo.contents import Contents
-from spiffcli.repo.publishing import Wish, publish
+from spiffcli.repo.models import add_model
+from spiffcli.repo.publish import Wish, publish
+from spiffcli.repo.sync import Synced, sync
 from spiffcli.repo.viewing import file_at
 
 from ..catalog.models import bpmn, dmn, process

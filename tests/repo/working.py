@@ -9,14 +9,14 @@ import sys
 import time
 from pathlib import Path
 
-from spiffcli.app import Runner
-from spiffcli.app.syncing import sync
 from spiffcli.config import load_settings
 from spiffcli.errors import ConflictError
 from spiffcli.git_config import GitSettings
-from spiffcli.repo.publishing import Wish, publish
+from spiffcli.repo.publish import Wish, publish
 from spiffcli.repo.repository import Repository
-from spiffcli.repo.saving import save
+from spiffcli.repo.save import save
+from spiffcli.repo.sync import sync
+from spiffcli.runner import Runner
 
 
 def saving(folder: Path, number: int) -> str:

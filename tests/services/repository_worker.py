@@ -14,10 +14,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from spiffcli.app import Runner
 from spiffcli.config import Settings
 from spiffcli.engine import EngineConfig
 from spiffcli.errors import NotFoundError
+from spiffcli.runner import Runner
 from spiffcli.services import AggregateKey, DuplicateStart, Registry, workflow_service, workflow_task
 
 GUIDE = Path(__file__).parents[2] / "docs" / "services.md"

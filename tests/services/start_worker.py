@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from spiffcli.app import Runner
 from spiffcli.config import Settings
 from spiffcli.engine import EngineConfig
+from spiffcli.runner import Runner
 from spiffcli.services import DuplicateStart, workflow_service
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from spiffcli.app import Runner
-from spiffcli.app.wiring import check_services
 from spiffcli.config import Settings
 from spiffcli.engine import EngineConfig
+from spiffcli.runner import Runner
 from spiffcli.services import WiringError, workflow_service, workflow_task
 from spiffcli.store import open_store
+from spiffcli.wiring.check import check_services
 
 from .models import call, process, service, user, write
 from .shop import Order

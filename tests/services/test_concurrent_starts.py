@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from spiffcli.app import Runner
 from spiffcli.config import Settings
 from spiffcli.engine import EngineConfig
+from spiffcli.runner import Runner
 from spiffcli.services import workflow_service
 
 from .models import process, user, write

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from spiffcli.catalog.checking import check
-from spiffcli.engine.tuning import install
+from spiffcli.catalog.integrity import check
+from spiffcli.engine.patches import install
 from spiffcli.errors import ConflictError, DuplicateError
 from spiffcli.services import workflow_service, workflow_task
 from spiffcli.store import open_store

@@ -8,10 +8,10 @@ from types import ModuleType
 
 import pytest
 
-from spiffcli.app import Runner
-from spiffcli.app.wiring import write_stubs
 from spiffcli.config import Settings
+from spiffcli.runner import Runner
 from spiffcli.testing import WorkflowEnvironment
+from spiffcli.wiring.check import write_stubs
 
 from .models import call, process, service, user, write
 

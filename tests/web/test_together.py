@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-from spiffcli.app.maintaining import check_store
-from spiffcli.app.syncing import sync
-from spiffcli.repo.publishing import Wish, publish
+from spiffcli.catalog.maintenance import check_store
+from spiffcli.repo.publish import Wish, publish
+from spiffcli.repo.sync import sync
 from spiffcli.store import open_store
 from spiffcli.web.deliveries import signature
 from spiffcli.web.webhook import PATH

@@ -1,0 +1,204 @@
+"""Deploying files: read, check, plan, parse what is new, store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spiffcli.catalog import Catalog, Deploy, DeploymentPlan, Note
+from spiffcli.deployments.request import Name, SpecBytes
+from spiffcli.model import Model, Node, Process
+from spiffcli.sandbox import ScriptMode, check_script
+from spiffcli.text import unwrapped
+from spiffcli.values import Deployment, Resource
+
+if TYPE_CHECKING:
+    from spiffcli.engine import Engine
+    from spiffcli.services.faults import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What an `add` did, or would do.
+
+    Attributes:
+        deployment: What was stored; None for a dry run.
+        plan: What was found: definitions, new or unchanged, and notes.
+        notes: Everything worth telling, the plan's notes included.
+        scripts: Number of scripts and expressions the models would execute.
+    """
+
+    deployment: Deployment | None
+    plan: DeploymentPlan
+    notes: tuple[Note, ...]
+    scripts: int
+
+
+def add(
+    catalog: Catalog,
+    engine: Engine,
+    mode: ScriptMode,
+    request: Deploy,
+    *,
+    into: Callable[[], Catalog] | None,
+    faults: Callable[[DeploymentPlan], list[Fault]] | None = None,
+) -> Added:
+    """Deploy what `request` names.
+
+    Args:
+        catalog: What is there already.
+        into: Gives the catalog to store it in, once all is known to be well; None for a dry run.
+        faults: What is wrong between a plan and the services that are to serve it.
+
+    Raises:
+        ModelError: A file cannot be read or executed; nothing was stored.
+        WiringError: Services do not fit the models; nothing was stored.
+        InputError: The request contradicts itself; nothing was stored.
+    """
+    plan = catalog.plan_deployment(request)
+    wiring = _wiring_notes(faults(plan)) if faults is not None else ()
+    specs = engine_specs(catalog, engine, plan)
+    scripts = list(model_scripts(plan.model))
+    found = (*_problems(plan.model), *wiring, *_script_notes(scripts, mode, engine.config.functions))
+    deployment = None
+    if into is not None:
+        deployment, plan = _store(into(), engine, plan, specs)
+    return Added(deployment, plan, (*plan.notes, *found), len(scripts))
+
+
+def _wiring_notes(faults: list[Fault]) -> tuple[Note, ...]:
+    """Faults that do not keep anything from moving.
+
+    Raises:
+        WiringError: Others do.
+    """
+    from spiffcli.services.errors import WiringError
+
+    if any(fault.blocks for fault in faults):
+        raise WiringError(faults, planned=True)
+    return tuple(
+        Note("wiring", f"{fault.place}: {fault.message}. {fault.fix}", warning=True, file=fault.file or None,
+             element=fault.element, line=fault.line or None)
+        for fault in faults
+    )  # fmt: skip
+
+
+def _store(
+    catalog: Catalog, engine: Engine, plan: DeploymentPlan, specs: SpecBytes
+) -> tuple[Deployment, DeploymentPlan]:
+    return catalog.carry_out(plan, lambda again: engine_specs(catalog, engine, again, specs))
+
+
+def engine_specs(catalog: Catalog, engine: Engine, plan: DeploymentPlan, known: SpecBytes | None = None) -> SpecBytes:
+    """The engine form of every definition that is new.
+
+    Args:
+        known: Those that have been made already.
+
+    Raises:
+        ModelError: The engine cannot execute one of them.
+    """
+    known = known or {}
+    parser = engine.parser([*_tables_from_elsewhere(catalog, plan), *plan.contents.request.resources])
+    specs: dict[Name, Mapping[str, bytes]] = {}
+    for planned in plan.new:
+        if planned.name in known:
+            specs[planned.name] = known[planned.name]
+        elif planned.candidate.kind == "process":
+            late = {each.element for each in planned.references if each.kind == "decision" and each.target is None}
+            specs[planned.name] = parser.process(planned.candidate.key, late=late).specs
+        elif planned.candidate.kind == "collaboration":
+            specs[planned.name] = parser.collaboration(planned.candidate.key).specs
+    return specs
+
+
+def _tables_from_elsewhere(catalog: Catalog, plan: DeploymentPlan) -> Iterator[Resource]:
+    """Decision tables of earlier deployments: the engine makes the tables a process is bound to a part of its spec."""
+    references = [each for planned in plan.new for each in planned.references if each.pinned]
+    catalog = catalog.with_scope(tenant=plan.tenant)
+    for id in dict.fromkeys(each.target for each in references if each.kind == "decision" and each.target):
+        definition = catalog.definition(id)
+        yield from (each for each in catalog.resources(definition) if each.name == definition.file)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelScript:
+    """A piece of code in a model.
+
+    Attributes:
+        what: `script`, `pre-script`, `post-script` or `condition`.
+        line: Line of the element in `file`.
+    """
+
+    source: str
+    what: str
+    element: str
+    label: str
+    file: str
+    line: int
+
+    @property
+    def is_expression(self) -> bool:
+        """Whether it is an expression and not a script."""
+        return self.what == "condition"
+
+
+def model_scripts(model: Model) -> Iterator[ModelScript]:
+    """Every script and condition of the executable processes of a model."""
+    for process in model.processes.values():
+        if process.executable:
+            yield from process_scripts(process)
+
+
+def process_scripts(process: Process) -> Iterator[ModelScript]:
+    """Every script and condition of a process."""
+    for node in process.nodes.values():
+        yield from _node_scripts(process, node)
+    for flow in process.flows.values():
+        if flow.condition and not _is_default_anyway(process, flow.source):
+            yield ModelScript(flow.condition, "condition", flow.id, flow.name or flow.id, process.file, flow.line)
+
+
+def _is_default_anyway(process: Process, source: str | None) -> bool:
+    node = process.nodes.get(source or "")
+    return node is None or "Gateway" not in node.type
+
+
+def _node_scripts(process: Process, node: Node) -> Iterator[ModelScript]:
+    texts = (
+        ("script", node.script.body if node.script else None),
+        ("pre-script", node.pre_script),
+        ("post-script", node.post_script),
+    )
+    for what, source in texts:
+        if source and source.strip():
+            yield ModelScript(source, what, node.id, node.label, process.file, node.line)
+
+
+def _problems(model: Model) -> Iterator[Note]:
+    """What is wrong in the files and can be read past."""
+    for problem in model.problems:
+        yield Note(
+            "model-problem",
+            problem.message,
+            warning=True,
+            file=problem.file,
+            element=problem.element,
+            line=problem.line,
+        )
+
+
+def _script_notes(scripts: list[ModelScript], mode: ScriptMode, functions: Mapping[str, object]) -> Iterator[Note]:
+    for script in scripts:
+        source = unwrapped(script.source).strip() if script.is_expression else script.source
+        for problem in check_script(source, expression=script.is_expression, mode=mode, functions=functions):
+            place = f"the {script.what} of '{script.label}' would fail in its line {problem.line}"
+            yield Note(
+                "script-refused",
+                " ".join(filter(None, (f"With --scripts {mode}, {place}: {problem.message}.", problem.hint))),
+                warning=True,
+                file=script.file,
+                element=script.element,
+                line=script.line or None,
+            )

@@ -1,0 +1,261 @@
+"""Applying a plan, and taking it back. Each is one transaction: the instance is old or new, never between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from spiffcli.deployments.rebinding import Rebound
+from spiffcli.diff.changes import Diff
+from spiffcli.engine.retarget.values import Policies
+from spiffcli.errors import ConflictError, NotFoundError, StateError
+from spiffcli.instances import Context, Session
+from spiffcli.migrate.plan import Request, make_plan
+from spiffcli.migrate.values import Blocker, Plan, Waivers, policies_json
+from spiffcli.records import record
+from spiffcli.values import Definition, HistoryEntry, Instance, digest
+
+if TYPE_CHECKING:
+    from spiffcli.engine import SpecSource
+
+Outcome = Literal["migrated", "refused", "unchanged", "failed", "planned", "rolled-back"]
+
+
+@record
+class Result:
+    """What became of one instance.
+
+    Attributes:
+        reason: Why not, for `refused`, `unchanged` and `failed`.
+        fix: The way out, where there is a reason and a way.
+        plan: What was applied, or would be; None where none could be made.
+    """
+
+    instance: str
+    from_label: str
+    to_label: str
+    outcome: Outcome
+    revision: int
+    reason: str | None = None
+    fix: str | None = None
+    plan: Plan | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """An entry of `results` in a `runner/migration/1` document."""
+        plan: dict[str, Any] = {} if self.plan is None else self.plan.to_json()
+        return {
+            "id": self.instance,
+            "from": self.from_label,
+            "to": self.to_label,
+            "outcome": self.outcome,
+            "revision": self.revision,
+            "reason": self.reason,
+            "fix": self.fix,
+            **{name: plan.get(name, []) for name in _TOLD},
+            "plan": plan.get("plan"),
+        }
+
+
+#: What results and the history tell of a plan as lists of ids.
+_LISTED = ("skipped", "armed", "disarmed", "wrapped", "unwrapped", "started", "reset")
+
+#: What a result tells of its plan.
+_TOLD = ("blockers", "overridden", "mappings", "moves", *_LISTED, "subscriptions", "history", "rebound", "entered")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where instances are to go, and under which conditions.
+
+    Attributes:
+        diff_from: Gives the diff from another version to this one.
+        rebound_from: Gives the references that mean something else than in another version.
+        unserved: Tasks of this version that no service covers.
+    """
+
+    definition: Definition
+    diff_from: Any
+    policies: Policies
+    waivers: Waivers
+    rebound_from: Callable[[Definition], tuple[Rebound, ...]]
+    unserved: tuple[Blocker, ...] = ()
+
+    def request(self, instance: Instance, state: bytes, old: Definition) -> Request:
+        """What `make_plan` needs to know about one instance."""
+        diff: Diff = self.diff_from(old)
+        rebound = self.rebound_from(old)
+        return Request(instance, state, old, self.definition, diff, self.policies, self.waivers, rebound=rebound,
+                       unserved=self.unserved)  # fmt: skip
+
+
+def plan_one(context: Context, instance: Instance, target: Target) -> Plan:
+    """What moving the instance would do, as it is in the store now.
+
+    Raises:
+        StateError: It has ended, or runs another process.
+    """
+    instance, state = context.catalog.load(instance.id)
+    check_movable(instance, target.definition)
+    old = context.specs.definition(instance.definition)
+    return make_plan(context.engine, context.specs, target.request(instance, state, old))
+
+
+def migrate_one(context: Context, instance: Instance, target: Target, *, expected: str | None = None) -> Result:
+    """Move one instance.
+
+    Args:
+        expected: Hash of a plan made earlier: it is applied exactly, or refused because the instance moved on.
+
+    Raises:
+        StateError: It has ended, or runs another process; or the target is suspended.
+        BusyError: Another command holds it.
+        ConflictError: It moved on since `expected` was made.
+    """
+    with Session.open(context, instance.id, f"migrate to {target.definition.label}") as session:
+        plan = plan_one(context, session.instance, target)
+        if expected is not None and plan.hash != expected:
+            raise ConflictError(
+                f"Instance {instance.id} is not as it was when the plan was made "
+                f"(it is at revision {session.instance.revision} now).",
+                hint="Make a new plan with --dry-run --save-plan.",
+            )
+        result = planned(plan)
+        if result.outcome != "planned":
+            return result
+        check_open_for(target.definition)
+        moved = _apply(context, session, plan, target.definition)
+        return _result(plan, "migrated", moved.revision)
+
+
+def planned(plan: Plan) -> Result:
+    """What would become of the instance, had the plan been applied now."""
+    if plan.source == plan.target:
+        told = replace(plan, blockers=(), overridden=(), proposals=(), subscriptions=(), reset=())
+        return _result(told, "unchanged", plan.revision, "It runs on this version already; nothing was done.")
+    if not plan.applicable:
+        fixes = dict.fromkeys(blocker.fix for blocker in plan.blockers)
+        reason = " ".join(dict.fromkeys(blocker.reason for blocker in plan.blockers))
+        return _result(plan, "refused", plan.revision, reason, " ".join(fixes) or None)
+    return _result(plan, "planned", plan.revision)
+
+
+def _result(plan: Plan, outcome: Outcome, revision: int, reason: str | None = None, fix: str | None = None) -> Result:
+    return Result(plan.instance, plan.from_label, plan.to_label, outcome, revision, reason, fix, plan)
+
+
+def check_open_for(target: Definition) -> None:
+    """Nothing, if instances may be moved to this definition.
+
+    Raises:
+        StateError: It is suspended.
+    """
+    if target.suspended:
+        raise StateError(
+            f"{target.label} is suspended, so no instance is moved to it.",
+            hint=f"Activate it first: runner activate {target.label}",
+            definition=target.id,
+        )
+
+
+def check_movable(instance: Instance, target: Definition) -> None:
+    """Nothing, if the instance could be moved to this definition.
+
+    Raises:
+        StateError: It has ended, or runs another process.
+    """
+    if instance.state in ("completed", "cancelled"):
+        raise StateError(
+            f"Instance {instance.id} is {instance.state} since {instance.ended}; finished work is not migrated.",
+            instance=instance.id,
+            state=instance.state,
+        )
+    if instance.key != target.key:
+        raise StateError(
+            f"Instance {instance.id} runs '{instance.key}', not '{target.key}'; "
+            "instances move between versions of one process.",
+            hint=f"Name a version of {instance.key}: runner list_specs {instance.key}",
+            instance=instance.id,
+        )
+
+
+def _apply(context: Context, session: Session, plan: Plan, target: Definition) -> Instance:
+    _, preimage = context.catalog.load(session.instance.id)
+    running = context.engine.restore(plan.state, context.cache.over(plan_specs(context, plan)))
+    session.move_to(running, target)
+    session.note("migrated", **noted(plan, digest(preimage)))
+    session.save(keep=(preimage, *plan.specs))
+    return session.instance
+
+
+def noted(plan: Plan, preimage: str) -> dict[str, Any]:
+    """What the history says of a move.
+
+    Args:
+        preimage: Hash of the state before it.
+    """
+    policies = policies_json(plan.policies)
+    return {
+        "from": plan.from_label,
+        "to": plan.to_label,
+        "source": plan.source,
+        "target": plan.target,
+        "plan": plan.hash,
+        "moves": [list(move) for move in plan.moves],
+        **{name: list(getattr(plan, name)) for name in _LISTED},
+        "overridden": [blocker.to_json() for blocker in plan.overridden],
+        "rebound": [each.to_json() for each in plan.rebound],
+        "policies": {name: value for name, value in policies.items() if value and value != "keep"},
+        "preimage": preimage,
+        "revision": plan.revision + 1,
+    }
+
+
+def plan_specs(context: Context, plan: Plan) -> SpecSource:
+    """The catalog's specs, and those a plan brings with it."""
+    from spiffcli.engine.retarget import Overlay
+
+    return Overlay(context.specs, {digest(content): content for content in plan.specs})
+
+
+def rollback(context: Context, instance: Instance) -> Result:
+    """Take the last migration of an instance back: a new revision with the state before it.
+
+    Raises:
+        StateError: It was never migrated, or has moved on since.
+        BusyError: Another command holds it.
+    """
+    with Session.open(context, instance.id, "rollback") as session:
+        entry = _last_migration(context, session.instance)
+        details = entry.details
+        if session.instance.ended is not None:
+            raise StateError(
+                f"Instance {instance.id} is {session.instance.state} since {session.instance.ended}; "
+                "going back would lose what was done since.",
+                instance=instance.id,
+                state=session.instance.state,
+            )
+        if details["revision"] != session.instance.revision:
+            raise StateError(
+                f"Instance {instance.id} has moved on since it was migrated to {details['to']} at {entry.at}; "
+                "going back would lose what was done since.",
+                hint=f"Migrate it to {details['from']} instead: runner migrate -s {details['from']} -w {instance.id}",
+            )
+        try:
+            old = context.catalog.definition(details["source"])
+        except NotFoundError as error:
+            raise StateError(f"{details['from']} was deleted, so the instance cannot go back to it.") from error
+        running = context.engine.restore(context.catalog.blob(details["preimage"]), context.cache)
+        label = session.instance_label
+        session.move_to(running, old)
+        session.note("rolled-back", **{"from": details["to"], "to": details["from"]})
+        session.save()
+        return Result(instance.id, label, old.label, "rolled-back", session.instance.revision)
+
+
+def _last_migration(context: Context, instance: Instance) -> HistoryEntry:
+    moves = [e for e in context.catalog.history(instance.id) if e.what in ("migrated", "rolled-back")]
+    if not moves or moves[-1].what != "migrated":
+        what = "was never migrated" if not moves else "was rolled back already"
+        raise StateError(f"Instance {instance.id} {what}; there is nothing to take back.", instance=instance.id)
+    return moves[-1]

@@ -1,0 +1,265 @@
+"""Moving many instances: in chunks, each one transaction, each instance old or new whatever happens.
+
+Whoever is interrupted begins anew: what has been moved runs on the target already and is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
+
+from spiffcli.errors import BusyError, ConflictError, IncidentError, RunnerError, StateError
+from spiffcli.migrate.apply import Outcome, Result, Target, check_open_for, noted, planned
+from spiffcli.migrate.check import Prover, Ready
+from spiffcli.records import changed
+from spiffcli.values import HistoryEntry, Instance
+
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+
+    from spiffcli.catalog import Catalog
+    from spiffcli.config import Settings
+    from spiffcli.engine.retarget.values import Policies
+    from spiffcli.instances import Context
+
+#: Instances in one transaction: enough that making it durable costs each of them little, and few enough that other
+#: commands wait for a moment only.
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a process of its own needs to move instances, as plain values.
+
+    Attributes:
+        target: Id of the definition the instances go to.
+        allow, force: As given.
+    """
+
+    settings: Settings
+    target: str
+    policies: Policies
+    allow: tuple[str, ...] = ()
+    force: bool = False
+
+
+#: Opens what an order names: the context and the target.
+Opener: TypeAlias = "Callable[[Order], tuple[Context, Target]]"
+
+
+def migrate_many(context: Context, target: Target, ids: Iterable[str], *, chunk: int = CHUNK) -> Iterator[Result]:
+    """Move instances, one chunk after the other; yields what became of each once that is durable.
+
+    Raises:
+        StateError: The target is suspended.
+    """
+    check_open_for(target.definition)
+    prover = Prover(context, target)
+    for some in _chunks(ids, chunk):
+        yield from migrate_chunk(context, prover, some)
+
+
+def migrate_with_processes(
+    order: Order, ids: Sequence[str], jobs: int, opener: Opener, *, chunk: int = CHUNK
+) -> Iterator[Result]:
+    """As `migrate_many`, in several processes: this one, which has all it needs, and others beside it.
+
+    Args:
+        opener: Called in each process; a function of a module, since it is named to them.
+
+    Raises:
+        StateError: The target is suspended.
+        BrokenProcessPool: One of them died; what became of its instances stands in the store.
+    """
+    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+
+    _open_here(order, opener)
+    yield from _work(list(ids[:1]))  # loads what the work needs, before others begin as copies of this process
+    # Small enough that every process gets some.
+    size = max(1, min(chunk, -(-len(ids) // jobs)))
+    chunks = _chunks(ids[1:], size)
+    _worker[0].context.catalog.store.close()  # connections do not survive being copied
+    pool = ProcessPoolExecutor(max(1, jobs - 1), _processes(), _open, (order, opener))
+    # One more for each, so that none waits until this process has done its own.
+    given = {pool.submit(_work, some) for some in islice(chunks, 2 * (jobs - 1))}
+    try:
+        while given:
+            own = next(chunks, None)
+            if own is not None:
+                yield from _work(own)
+            done, given = wait(given, 0 if own is not None else None, FIRST_COMPLETED)
+            given |= {pool.submit(_work, some) for some in islice(chunks, len(done))}
+            for each in done:
+                yield from each.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _processes() -> BaseContext:
+    """How further processes begin: as copies, where that is safe, which saves each half a second."""
+    import sys
+    import threading
+    from multiprocessing import get_context
+
+    alone = threading.active_count() == 1  # a copy has one thread, whatever the others held
+    return get_context("fork" if sys.platform == "linux" and alone else "spawn")
+
+
+def _chunks(ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while some := list(islice(rest, size)):
+        yield some
+
+
+#: What a process of its own keeps between its chunks.
+_worker: list[Prover] = []
+
+
+def _open(order: Order, opener: Opener) -> None:
+    import signal
+    from threading import Thread
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who began the processes ends them
+    Thread(target=_end_with_parent, daemon=True).start()
+    _open_here(order, opener)
+
+
+def _end_with_parent() -> None:
+    """End this process once the one that began it is gone, even killed: nobody would give it work any more."""
+    import os
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _open_here(order: Order, opener: Opener) -> None:
+    context, target = opener(order)
+    check_open_for(target.definition)
+    _worker[:] = [Prover(context, target)]
+
+
+def _work(ids: list[str]) -> list[Result]:
+    (prover,) = _worker
+    return migrate_chunk(prover.context, prover, ids)
+
+
+def migrate_chunk(context: Context, prover: Prover, ids: Sequence[str]) -> list[Result]:
+    """Move instances in one transaction. One that cannot be moved is told, and stops no other.
+
+    What is costly is done before others are kept out; whoever moved on meanwhile is looked at once more.
+    """
+    results: dict[str, Result] = {}
+    stale = _attempt(context, prover, ids, results)
+    if stale:
+        stale = _attempt(context, prover, list(stale), results)
+    results |= {id: _unmoved(id, prover, instance, error) for id, (instance, error) in stale.items()}
+    return [results[id] for id in ids]
+
+
+#: Instances that changed while they were being moved, each as it was, with what the store says.
+_Stale: TypeAlias = "dict[str, tuple[Instance, ConflictError]]"
+
+
+def _attempt(context: Context, prover: Prover, ids: Sequence[str], results: dict[str, Result]) -> _Stale:
+    """Move those that can be moved, and fill in `results`, but for those that changed meanwhile."""
+    moves: list[_Move] = []
+    for id in ids:
+        prepared = _prepared(context, prover, id)
+        if isinstance(prepared, Result):
+            results[id] = prepared
+        else:
+            moves.append(prepared)
+    stale: _Stale = {}
+    if moves:
+        try:
+            _store(context, prover, moves, results, stale)
+        except BusyError as error:  # of the store as a whole: nothing was written
+            results |= {move.before.id: _unmoved(move.before.id, prover, move.before, error) for move in moves}
+    return stale
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """An instance, its state, what becomes of them, and what its history says of that."""
+
+    before: Instance
+    state: bytes
+    ready: Ready
+    entry: HistoryEntry
+
+
+def _prepared(context: Context, prover: Prover, id: str) -> _Move | Result:
+    try:
+        instance, state = context.catalog.load(id)
+    except RunnerError as error:
+        return _unmoved(id, prover, None, error)
+    try:
+        ready = prover.ready(instance, state)
+    except RunnerError as error:
+        return _unmoved(id, prover, instance, error)
+    if ready.row is None:
+        return _slim(planned(ready.plan))
+    details = noted(ready.plan, ready.plan.basis)
+    return _Move(instance, state, ready, HistoryEntry(context.catalog.now(), "migrated", context.user, details))
+
+
+def _store(context: Context, prover: Prover, moves: Sequence[_Move], results: dict[str, Result], stale: _Stale) -> None:
+    """Write what was prepared in one transaction, but for instances that others hold or have changed."""
+    label = prover.target.definition.label
+    names = {f"instance:{move.before.id}": move for move in moves}
+    with (
+        context.catalog.store.lock_each(names, holder=f"migrate to {label}") as held,
+        context.catalog.transaction() as catalog,
+    ):
+        for name, move in names.items():
+            id = move.before.id
+            if name in held:
+                results[id] = _unmoved(id, prover, move.before, held[name])
+                continue
+            try:
+                results[id] = _stored(catalog, move)
+            except ConflictError as error:
+                stale[id] = move.before, error
+            except RunnerError as error:
+                results[id] = _unmoved(id, prover, move.before, error)
+
+
+def _unmoved(id: str, prover: Prover, instance: Instance | None, error: RunnerError) -> Result:
+    label = prover.target.definition.label
+    if instance is None:
+        return failed(id, "", label, 0, error)
+    return failed(id, f"{instance.key}@{instance.version}", label, instance.revision, error)
+
+
+def _stored(catalog: Catalog, move: _Move) -> Result:
+    ready = move.ready
+    assert ready.row is not None
+    kept = (move.state, *ready.specs)
+    saved = catalog.save(ready.row, ready.state, [move.entry], situation=ready.situation, keep=kept)
+    plan = ready.plan
+    return _slim(Result(plan.instance, plan.from_label, plan.to_label, "migrated", saved.revision, plan=plan))
+
+
+def _slim(result: Result) -> Result:
+    """A result without states, to be kept for many and sent between processes."""
+    assert result.plan is not None
+    if not result.plan.state and not result.plan.specs:
+        return result
+    return changed(result, plan=changed(result.plan, state=b"", specs=()))
+
+
+def failed(id: str, from_label: str, to_label: str, revision: int, error: RunnerError) -> Result:
+    """What became of an instance that an error kept where it was."""
+    outcome: Outcome = "refused" if isinstance(error, StateError | ConflictError) else "failed"
+    return Result(id, from_label, to_label, outcome, revision, error.message, error.hint or _way_out(error))
+
+
+def _way_out(error: RunnerError) -> str | None:
+    if isinstance(error, BusyError):
+        return "Try again when that command has finished."
+    return "Nothing was changed; mend the cause and try again." if isinstance(error, IncidentError) else None

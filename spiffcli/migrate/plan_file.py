@@ -1,0 +1,87 @@
+"""Plans as a file: what was looked at is what is applied, or nothing is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from spiffcli.engine.retarget.values import Policies
+from spiffcli.errors import InputError
+from spiffcli.migrate.values import Plan, Waivers, policies_from, policies_json
+
+SCHEMA = "runner/plan/1"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """What a file of plans says.
+
+    Attributes:
+        target: Id of the definition the instances go to.
+        label: The same as `key@version`.
+        hashes: Hash of the plan by id of the instance.
+    """
+
+    target: str
+    label: str
+    policies: Policies
+    waivers: Waivers
+    hashes: dict[str, str]
+
+
+def plan_document(
+    target: str, label: str, policies: Policies, waivers: Waivers, plans: Iterable[Plan]
+) -> dict[str, Any]:
+    """A `runner/plan/1` document. It holds what the user gave as data, and nothing of the instances' own.
+
+    Args:
+        target: Id of the definition the instances go to.
+        label: The same as `key@version`.
+    """
+    return {
+        "schema": SCHEMA,
+        "spec": label,
+        "definition": target,
+        "policies": policies_json(policies),
+        "allow": sorted(waivers.allowed),
+        "force": waivers.everything,
+        "plans": [
+            {"id": plan.instance, "from": plan.from_label, "revision": plan.revision, "verdict": plan.verdict,
+             "plan": plan.hash}
+            for plan in plans
+        ],
+    }  # fmt: skip
+
+
+def read_plan(content: bytes, file: str) -> SavedPlan:
+    """The plans in a file.
+
+    Args:
+        file: Its name, for messages.
+
+    Raises:
+        InputError: It is not a file of plans.
+    """
+    try:
+        document = json.loads(content)
+        return SavedPlan(
+            target=_text(document["definition"]),
+            label=_text(document["spec"]),
+            policies=policies_from(document["policies"]),
+            waivers=Waivers(frozenset(map(_text, document["allow"])), document["force"] is True),
+            hashes={_text(plan["id"]): _text(plan["plan"]) for plan in document["plans"]},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise InputError(
+            f"{file} is not a plan that can be applied.",
+            hint="Plans are written by: runner migrate ... --dry-run --save-plan FILE",
+            file=file,
+        ) from fault
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text")
+    return value

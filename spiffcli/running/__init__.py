@@ -1,8 +1,0 @@
-"""Running instances: under their lock, saved as they go, with the events they send to each other."""
-
-from __future__ import annotations
-
-from spiffcli.running.context import Context
-from spiffcli.running.session import Session
-
-__all__ = ["Context", "Session"]

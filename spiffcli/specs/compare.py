@@ -1,0 +1,161 @@
+"""Comparing what users name, and versions of the store, quickly where they have been compared before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from spiffcli.catalog import Catalog
+from spiffcli.catalog.definitions import STARTABLE
+from spiffcli.diff.changes import Diff
+from spiffcli.errors import InputError, NotFoundError
+from spiffcli.records import record
+from spiffcli.specs.inputs import may_name_files, names_files
+from spiffcli.specs.kept import KeptDiffs
+from spiffcli.values import Definition
+
+if TYPE_CHECKING:
+    from spiffcli.catalog import DeploymentPlan
+    from spiffcli.model import Problem
+    from spiffcli.specs.sides import Side
+
+
+@record
+class Compared:
+    """What a comparison found.
+
+    Attributes:
+        problems: What is wrong in the files and was read past.
+    """
+
+    diff: Diff
+    problems: tuple[Problem, ...] = ()
+
+
+def compare_refs(
+    catalog: Callable[[], Catalog | None],
+    old: str | Sequence[str],
+    new: str | Sequence[str],
+    *,
+    dependencies: bool,
+    kept: KeptDiffs,
+) -> Compared:
+    """Compare what two references name.
+
+    Args:
+        catalog: Gives the catalog; None where there is no store.
+
+    Raises:
+        NotFoundError: One of them does not exist.
+        AmbiguousError: One of them may mean several.
+        InputError: A file cannot be read.
+        ModelError: One of them cannot be understood.
+    """
+    before, after = (_meant(catalog, [refs] if isinstance(refs, str) else list(refs)) for refs in (old, new))
+    if isinstance(before, Definition) and isinstance(after, Definition) and not dependencies:
+        return compare_versions(_there(catalog), before, after, kept)
+    sides = (_side(catalog, each, dependencies=dependencies) for each in (before, after))
+    return _compared(*sides, dependencies=dependencies)
+
+
+def side(catalog: Callable[[], Catalog | None], ref: str, *, dependencies: bool) -> Side:
+    """What a reference names, as it is compared.
+
+    Raises:
+        NotFoundError: There is no such definition or file.
+        AmbiguousError: It may mean several.
+        InputError: A file cannot be read.
+        ModelError: It cannot be understood.
+    """
+    return _side(catalog, _meant(catalog, [ref]), dependencies=dependencies)
+
+
+def _meant(catalog: Callable[[], Catalog | None], refs: list[str]) -> Definition | list[str]:
+    """The stored definition that a reference names, or the names of files.
+
+    What does not look like a path is looked up in the store first, and then taken for a folder.
+    """
+    if all(map(names_files, refs)):
+        return refs
+    stored = catalog()
+    try:
+        return _find(stored, refs)
+    except (NotFoundError, InputError):
+        if all(names_files(ref) or may_name_files(ref) for ref in refs):
+            return refs
+        raise
+
+
+def _find(catalog: Catalog | None, refs: list[str]) -> Definition:
+    if len(refs) > 1:
+        raise InputError(
+            f"{', '.join(refs)}: only files can be taken together.", hint="Name one spec, or files and folders."
+        )
+    if catalog is None:
+        raise NotFoundError(
+            f"'{refs[0]}' names no file, and there is no store here to look in.",
+            hint="Name a .bpmn file, or change to the folder of the store (runner init makes one).",
+            candidates=[],
+        )
+    return catalog.find(refs[0])
+
+
+def _there(catalog: Callable[[], Catalog | None]) -> Catalog:
+    found = catalog()
+    assert found is not None  # it gave us a definition
+    return found
+
+
+def _side(catalog: Callable[[], Catalog | None], meant: Definition | list[str], *, dependencies: bool) -> Side:
+    from spiffcli.specs.sides import files_side, stored_side
+
+    if isinstance(meant, Definition):
+        return stored_side(_there(catalog), meant, dependencies=dependencies)
+    return files_side(meant, dependencies=dependencies)
+
+
+def compare_versions(catalog: Catalog, old: Definition, new: Definition, kept: KeptDiffs) -> Compared:
+    """Compare two stored definitions without what they call: it does not depend on anything but their files."""
+    key = kept.key(*((each, catalog.resource_entries(each, own=True)) for each in (old, new)))
+    found = kept.get(key)
+    if found is None:
+        from spiffcli.specs.sides import stored_side
+
+        before, after = (stored_side(catalog, each, dependencies=False) for each in (old, new))
+        found = _compared(before, after, dependencies=False)
+        kept.put(key, found)
+    return found
+
+
+def compare_new(catalog: Catalog, plan: DeploymentPlan, kept: KeptDiffs) -> None:
+    """Compare every process and collaboration that a deployment made a version of with the version before."""
+    for planned in plan.new:
+        new = catalog.definition(planned.id)
+        if new.kind in STARTABLE:
+            versions = catalog.definitions(new.key, (new.kind,))
+            earlier = [each for each in versions if each.version < new.version]
+            if earlier:
+                compare_versions(catalog, earlier[-1], new, kept)
+
+
+def compare_with_dependencies(catalog: Catalog, old: Definition, new: Definition) -> Diff:
+    """What changed between two stored definitions, what they call included."""
+    from spiffcli.specs.sides import stored_side
+
+    before, after = (stored_side(catalog, each, dependencies=True) for each in (old, new))
+    return _compared(before, after, dependencies=True).diff
+
+
+def _compared(before: Side, after: Side, *, dependencies: bool) -> Compared:
+    from spiffcli.diff import compare
+
+    diff = compare(
+        before.model,
+        after.model,
+        old_process=before.process,
+        new_process=after.process,
+        dependencies=dependencies,
+        old_label=before.label,
+        new_label=after.label,
+    )
+    return Compared(diff, tuple(dict.fromkeys((*before.model.problems, *after.model.problems))))

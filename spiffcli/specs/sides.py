@@ -1,0 +1,92 @@
+"""What a user names when something is compared: a stored definition or files, as a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spiffcli.catalog import Catalog
+from spiffcli.errors import InputError, NotFoundError
+from spiffcli.model import Model, load
+from spiffcli.records import record
+from spiffcli.specs.inputs import Files, distinct, read_files, with_forms
+from spiffcli.values import Definition
+
+
+@record
+class Side:
+    """One side of a comparison.
+
+    Attributes:
+        label: As shown: `order@3` or the path.
+        model: Everything that is known on this side.
+        process: Key of the process, collaboration, decision or form to compare; None for all the files hold.
+        definition: The stored definition, or None for files.
+    """
+
+    label: str
+    model: Model
+    process: str | None
+    definition: Definition | None
+
+
+def files_side(refs: Sequence[str], *, dependencies: bool) -> Side:
+    """The side of files and folders that belong together.
+
+    Args:
+        dependencies: Whether the model is to hold the forms beside the files, too.
+
+    Raises:
+        NotFoundError: There is no such file or revision.
+        InputError: A file cannot be read.
+        ModelError: It cannot be understood.
+    """
+    files = [read_files(ref) for ref in refs]
+    resources = with_forms(files) if dependencies else distinct(files)
+    model = load(resources)
+    processes = list(dict.fromkeys(each.process for each in files if each.process is not None))
+    if len(processes) > 1:
+        raise InputError(f"One process can be compared at a time, not {' and '.join(processes)}.")
+    for process in processes:
+        _check_held(model, process, files)
+    if not processes and not (model.processes or model.collaborations or model.decisions) and len(model.forms) == 1:
+        processes = list(model.forms)  # two forms are compared whatever their files are called
+    return Side(" ".join(refs), model, processes[0] if processes else None, None)
+
+
+def _check_held(model: Model, process: str, files: Sequence[Files]) -> None:
+    held = [*model.processes, *model.collaborations, *model.decisions, *model.forms]
+    if process not in held:
+        name = files[0].resources[0].name
+        raise NotFoundError(
+            f"{name} has no process '{process}'.",
+            hint=f"It has: {', '.join(held) or 'none'}.",
+            file=name,
+            candidates=held,
+        )
+
+
+def stored_side(catalog: Catalog, definition: Definition, *, dependencies: bool) -> Side:
+    """The side of a stored definition.
+
+    Args:
+        dependencies: Whether the model is to hold what the definition calls from other deployments too.
+    """
+    resources = list(catalog.resources(definition, own=not dependencies))
+    model = load(resources)
+    if dependencies:
+        # What is pinned to another deployment is not among the files of this one.
+        missing = [called for called in catalog.dependencies(definition) if not _holds(model, called)]
+        for called in missing:
+            resources += [each for each in catalog.resources(called) if each.name == called.file]
+        model = load(resources) if missing else model
+    return Side(definition.label, model, definition.key, definition)
+
+
+def _holds(model: Model, definition: Definition) -> bool:
+    held = {
+        "process": model.processes,
+        "collaboration": model.collaborations,
+        "decision": model.decisions,
+        "form": model.forms,
+    }
+    return definition.key in held[definition.kind]

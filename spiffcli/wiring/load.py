@@ -1,0 +1,176 @@
+"""The services of a runner: found, ready to be called, and checked against the models in use."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from spiffcli.engine.ports import CaseKey
+from spiffcli.errors import ConfigError, NoStoreError
+from spiffcli.migrate.values import Blocker
+from spiffcli.plugins import load_module, offered_services
+from spiffcli.services import ProcessService, Registry, WiringError
+from spiffcli.services.checking import check
+from spiffcli.services.faults import Fault, fault_text
+from spiffcli.services.runtime import Services
+from spiffcli.services.wiring import Subject
+from spiffcli.values import AggregateRecord, Definition
+from spiffcli.wiring.subjects import called_by, stored_subjects, subject_of, targets, with_called
+
+if TYPE_CHECKING:
+    from spiffcli.catalog import DeploymentPlan
+    from spiffcli.runner import Runner
+
+_log = logging.getLogger(__name__)
+
+
+def load_services(runner: Runner) -> Services | None:
+    """The services of the engine module, of `--services`, and of installed packages; None where there are none.
+
+    Raises:
+        ConfigError: A module is not there, fails, or has no services.
+    """
+    registry = Registry()
+    for source in _sources(runner):
+        registry.add(source)
+    if not registry.entries:
+        return None
+    return Services(registry, _CatalogSource(runner), _offered(runner, registry))
+
+
+def _sources(runner: Runner) -> Iterator[Any]:
+    if runner.config.services is not None:
+        given = runner.config.services
+        yield from given if isinstance(given, list | tuple) else (given,)
+    for name in runner.settings.services:
+        yield load_module(name, runner.settings.folder, "service module")
+    for point in offered_services():
+        try:
+            yield point.load()
+        except Exception as error:
+            raise ConfigError(
+                f"The services '{point.name}' of an installed package cannot be loaded ({point.value}): "
+                f"{type(error).__name__}: {error}.",
+                hint="Mend or uninstall the package.",
+            ) from error
+
+
+def _offered(runner: Runner, registry: Registry) -> dict[Any, Any]:
+    """Process services, for constructors that ask for them."""
+    types = {mark.aggregate for entry in registry.entries for mark in entry.marks}
+    return {ProcessService[cls]: (lambda cls=cls: runner.service(cls)) for cls in types}  # type: ignore[valid-type]
+
+
+class _CatalogSource:
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def subject(self, definition: str) -> Subject | None:
+        found = self._runner.context.specs.definition(definition)
+        return None if found.kind != "process" else subject_of(self._runner, found)
+
+    def record(self, case: CaseKey) -> AggregateRecord | None:
+        return self._runner.catalog.aggregate(case.process, case.id)
+
+    @property
+    def tenant(self) -> str:
+        return self._runner.catalog.tenant
+
+
+def wiring_faults(runner: Runner, services: Services, subjects: Sequence[Subject]) -> list[Fault]:
+    """What is wrong between the services and some versions of processes; tasks that are stubbed are left out."""
+    faults = check(
+        services.registry,
+        subjects,
+        functions=runner.config.functions,
+        offered=services.offered.keys(),
+    )
+    return [fault for fault in faults if not _is_stubbed(fault, services.stubs)]
+
+
+def _is_stubbed(fault: Fault, stubs: Mapping[str, Any]) -> bool:
+    return fault.rule == "task-without-method" and any(f"'{name}'" in fault.label for name in stubs)
+
+
+def require_wired(runner: Runner) -> None:
+    """Nothing, if everything in use is served. What is wrong and keeps nothing from moving is told as a warning.
+
+    Raises:
+        WiringError: It is not; nothing may move.
+    """
+    services = runner.services
+    if services is None:
+        return
+    faults = wiring_faults(runner, services, stored_subjects(runner, services.registry))
+    if any(fault.blocks for fault in faults):
+        raise WiringError(faults)
+    for fault in faults:
+        if not fault.warning:
+            _log.warning(fault_text(fault))
+
+
+def planned_faults(runner: Runner, plan: DeploymentPlan) -> list[Fault]:
+    """What would be wrong once a deployment is stored: faults of it and of what it calls, and of their services."""
+    services = runner.services
+    if services is None:
+        return []
+    registry = services.registry
+    planned = {each.key: each for each in _planned_subjects(plan, registry)}
+    stored = [replace(each, newest=False) if each.key in planned else each for each in _stored_if_any(runner, registry)]
+    called = _called_by_plan(runner, plan, registry, {each.definition for each in planned.values()})
+    subjects = with_called(runner, registry, stored, called)
+    faults = wiring_faults(runner, services, [*subjects, *planned.values()])
+    mine = {*called, *(each.definition for each in planned.values())}
+    return [each for each in faults if each.definition in mine or (not each.definition and each.process in planned)]
+
+
+def _planned_subjects(plan: DeploymentPlan, registry: Registry) -> Iterator[Subject]:
+    for each in plan.new:
+        kind, key = each.name
+        if kind == "process":
+            process = plan.model.processes[key]
+            calls = any(ref.kind == "process" and ref.key in registry.processes for ref in process.references)
+            if key in registry.processes or calls:
+                yield Subject(process, each.version, each.id, plan.model.decisions)
+
+
+def _called_by_plan(runner: Runner, plan: DeploymentPlan, registry: Registry, planned: Collection[str]) -> list[str]:
+    """Ids of what is stored already and called by what is to be added."""
+    if runner.catalog_if_any() is None:
+        return []
+    references = [reference for each in plan.new for reference in each.references]
+    direct = [id for id in targets(runner, references, registry.processes) if id not in planned]
+    return list(dict.fromkeys([*direct, *called_by(runner, registry, direct)]))
+
+
+def _stored_if_any(runner: Runner, registry: Registry) -> list[Subject]:
+    try:
+        return stored_subjects(runner, registry)
+    except NoStoreError:
+        return []
+
+
+def unserved(runner: Runner, definition: Definition) -> tuple[Blocker, ...]:
+    """Why instances should not be moved to a version: tasks of it, and of what it calls, that no service covers."""
+    services = runner.services
+    if services is None or definition.kind != "process":
+        return ()
+    registry = services.registry
+    stored = [each for each in stored_subjects(runner, registry) if each.definition != definition.id]
+    subjects = with_called(runner, registry, [*stored, subject_of(runner, definition)], [definition.id])
+    mine = {definition.id, *called_by(runner, registry, [definition.id])}
+    faults = wiring_faults(runner, services, subjects)
+    return tuple(
+        Blocker(
+            "service-missing", "", fault.element or definition.key, None, "",
+            f"{fault.place} has no service: {fault.message}.", fault.fix, waivable=True,
+        )
+        for fault in faults
+        if fault.rule in _UNSERVED and fault.definition in mine
+    )  # fmt: skip
+
+
+#: Faults that mean that a version, or a task of it, has no service.
+_UNSERVED = frozenset({"task-without-method", "version-not-served", "called-not-served", "creator-missing"})

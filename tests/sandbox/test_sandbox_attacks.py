@@ -1,0 +1,115 @@
+"""Attempts to get out of the restricted mode: each must be refused, or do no harm."""
+
+from __future__ import annotations
+
+import io
+import math
+import random
+import re
+import signal
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spiffcli.sandbox import ScriptFailure, ScriptMode, make_script_engine
+from spiffcli.sandbox.guards import BUILTINS, GUARDS
+
+SECRET = "do not tell"
+
+
+class Label(str):
+    """Text of a class that an engine module brings."""
+
+
+class Product:
+    def total(self) -> int:
+        return 1
+
+
+class Settings(Product):
+    module = re
+    region = "eu"
+    _token = SECRET
+
+    def sort(self, **_: Any) -> None:
+        raise AssertionError("called past the guard")
+
+
+def greet(name: str = SECRET) -> str:
+    return f"hello {name}"
+
+
+def offered() -> dict[str, Any]:
+    tools = types.ModuleType("tools")
+    tools.os = sys  # type: ignore[attr-defined]
+    tools.helper = greet  # type: ignore[attr-defined]
+    return {
+        "greet": greet,
+        "Product": Product,
+        "settings": Settings(),
+        "config": {"limit": 1, "nested": {"deep": 1}},
+        "tools": tools,
+        "label": Label("{0.__globals__}"),
+    }
+
+
+def attacks() -> list[Any]:
+    text = (Path(__file__).parent / "attacks.txt").read_text(encoding="utf-8")
+    parts = [part.partition("\n") for part in re.split("^=== ", text, flags=re.MULTILINE)[1:]]
+    cases = []
+    for head, _, script in parts:
+        title, _, outcomes = head.partition(" | ")
+        allowed = set(outcomes.split())
+        if "MemoryError" in allowed:
+            allowed.add("TimeLimit")  # on a slow machine
+        cases.append(pytest.param(script.strip("\n").replace("\\0", "\0"), allowed, id=title))
+    return cases
+
+
+def state_of_the_world(functions: dict[str, Any]) -> Any:
+    """Everything a script might have changed for others."""
+    return (
+        {name: id(value) for name, value in BUILTINS.items()},
+        {name: id(value) for name, value in GUARDS.items()},
+        dict(math.__dict__),
+        vars(greet).copy(),
+        set(vars(Product)),
+        dict(vars(Settings)),
+        vars(functions["settings"]).copy(),
+        repr(functions["config"]),
+        set(vars(functions["tools"])),
+        random.getstate(),
+        sys.getrecursionlimit(),
+        signal.getitimer(signal.ITIMER_REAL),
+        signal.getsignal(signal.SIGALRM),
+    )
+
+
+@pytest.mark.parametrize(("script", "outcomes"), attacks())
+def test_attack_is_refused_or_harmless(script: str, outcomes: set[str]) -> None:
+    functions, errors = offered(), io.StringIO()
+    environment = make_script_engine(
+        ScriptMode.RESTRICTED, functions=functions, time_limit_s=0.3, stderr=errors
+    ).environment
+    before = state_of_the_world(functions)
+    data: dict[str, Any] = {"order": {"total": 1}}
+    if outcomes == {"harmless"}:
+        environment.execute(script, data)
+        assert not data.get("leak")
+        assert "\x1b" not in errors.getvalue()
+    else:
+        with pytest.raises(ScriptFailure) as caught:
+            environment.execute(script, data)
+        assert caught.value.kind in outcomes, str(caught.value)
+        assert SECRET not in str(caught.value)
+        assert data == {"order": {"total": 1}}
+    assert state_of_the_world(functions) == before
+    environment.execute("import math\nr = [len([1]), math.pi > 3, config['limit'], greet('x')]", data)
+    assert data["r"] == [1, True, 1, "hello x"]
+
+
+def test_there_are_enough_attacks() -> None:
+    assert len(attacks()) >= 80
