@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from spiffcli.config import Settings, load_settings, load_surroundings
-from spiffcli.errors import InputError, NoStoreError, ReadOnlyError
+from spiffcli.config import Settings, load_settings
+from spiffcli.errors import InputError
 from spiffcli.values import Definition, DefinitionKind, Deployment, HistoryEntry, Instance, Resource, TaskView
+from spiffcli.workspace import Wiring, Workspace
 
 if TYPE_CHECKING:
-    from spiffcli.catalog import Catalog, Deploy, DeploymentPlan, Filter
+    from spiffcli.catalog import Catalog, Filter
     from spiffcli.catalog.definitions import Counts
     from spiffcli.catalog.suspension import Scheduled, Suspended
     from spiffcli.deployments.add import Added
     from spiffcli.deployments.export import Exported
-    from spiffcli.deployments.rebinding import Rebound
+    from spiffcli.deployments.request import Deploy
     from spiffcli.deployments.versions import Why
     from spiffcli.diff.changes import Diff
     from spiffcli.engine import Engine, EngineConfig
@@ -31,12 +31,10 @@ if TYPE_CHECKING:
     from spiffcli.instances.ticking import Ticked
     from spiffcli.instances.view import Look
     from spiffcli.migrate.apply import Result, Target
-    from spiffcli.migrate.values import Blocker, Plan
+    from spiffcli.migrate.values import Plan
     from spiffcli.model import Problem
     from spiffcli.services import ProcessService
-    from spiffcli.services.faults import Fault
     from spiffcli.services.runtime import Services
-    from spiffcli.specs.kept import KeptDiffs
     from spiffcli.specs.revisions import Taken
     from spiffcli.store import DocumentStore
 
@@ -74,13 +72,16 @@ class Runner:
             max_steps: Steps one run may take.
             wait: Seconds to wait for an instance that another command holds.
         """
-        self.settings = settings
-        self._given_store = store
-        self._given_engine = engine
-        self._clock = clock
-        self._max_steps = max_steps
-        self._wait = wait
-        self._wired = False
+        self.workspace = Workspace(
+            settings,
+            store=store,
+            engine=engine,
+            clock=clock,
+            max_steps=max_steps,
+            wait=wait,
+            wiring=_wiring,
+            locate=_locate,
+        )
 
     @classmethod
     def open(cls, *, cwd: Path | None = None, **flags: Any) -> Runner:
@@ -99,126 +100,64 @@ class Runner:
 
     def close(self) -> None:
         """Release the store."""
-        if "store" in self.__dict__ and self._given_store is None:
-            self.store.close()
+        self.workspace.close()
 
     # Parts
 
-    @cached_property
+    @property
+    def settings(self) -> Settings:
+        """The settings in use."""
+        return self.workspace.settings
+
+    @property
     def store(self) -> DocumentStore:
-        """The document store, opened.
+        """The document store; see `Workspace.store`."""
+        return self.workspace.store
 
-        Raises:
-            StoreError: There is none, or it cannot be opened.
-        """
-        return self._given_store or self._open_store(create=False)
-
-    def _open_store(self, *, create: bool) -> DocumentStore:
-        from spiffcli.store.opening import open_store
-
-        return open_store(self.settings.store, create=create)
-
-    @cached_property
+    @property
     def catalog(self) -> Catalog:
         """Deployments, definitions and instances of the tenant."""
-        from spiffcli.catalog import Catalog
+        return self.workspace.catalog
 
-        options: dict[str, Any] = {} if self._clock is None else {"clock": self._clock.now}
-        return Catalog(
-            self.store,
-            tenant=self.settings.tenant,
-            fallback=self.settings.fallback_default_tenant,
-            default_tenant=self.settings.default_tenant,
-            default_tenants=self.settings.default_tenants,
-            read_only=self.settings.read_only,
-            locate=self._locate,
-            **options,
-        )
-
-    def _locate(self, catalog: Catalog, ref: str, kinds: Sequence[DefinitionKind]) -> Definition:
-        from spiffcli.specs.revisions import locate
-
-        return locate(self.settings, catalog, ref, kinds)
-
-    @cached_property
+    @property
     def engine(self) -> Engine:
-        """The engine, with the module, script mode and tuning of the settings.
+        """The engine; see `Workspace.engine`."""
+        return self.workspace.engine
 
-        Raises:
-            ConfigError: The engine module cannot be used.
-        """
-        from spiffcli.engine import Engine
-        from spiffcli.engine.clock import SystemClock
-        from spiffcli.engine.patches import install
-        from spiffcli.sandbox import ScriptMode, make_script_engine
-
-        install(enabled=self.settings.tuning)
-        config = self.config
-        mode = ScriptMode(self.settings.scripts)
-        scripts = make_script_engine(mode, functions=config.functions, service=config.service)
-        return Engine(config, scripts, self._clock or SystemClock(), self.services)
-
-    @cached_property
+    @property
     def config(self) -> EngineConfig:
-        """The engine module of the settings.
+        """The engine module; see `Workspace.config`."""
+        return self.workspace.config
 
-        Raises:
-            ConfigError: It cannot be used.
-        """
-        from spiffcli.plugins import load_engine
-
-        return self._given_engine or load_engine(self.settings.engine, self.settings.folder)
-
-    @cached_property
+    @property
     def services(self) -> Services | None:
-        """Business code that serves processes, or None.
-
-        Raises:
-            ConfigError: A module of services cannot be used.
-        """
-        from spiffcli.plugins import offered_services
-
-        if self.config.services is None and not self.settings.services and not offered_services():
-            return None
-        from spiffcli.wiring.load import load_services
-
-        return load_services(self)
+        """Business code that serves processes, or None; see `Workspace.services`."""
+        return self.workspace.services
 
     def service(self, aggregate: type[A]) -> ProcessService[A]:
         """What starts workflows of a type of aggregate, and talks to them."""
         from spiffcli.wiring.process_service import RunnerProcessService
 
-        return RunnerProcessService(self, aggregate)
+        return RunnerProcessService(self.workspace, aggregate)
 
     def require_wired(self) -> None:
-        """Nothing, if services and the models in use fit together; looked at once.
+        """Raise WiringError unless services and the models in use fit together; looked at once."""
+        self.workspace.require_wired()
 
-        Raises:
-            WiringError: They do not; `faults` says how.
-        """
-        if not self._wired and self.services is not None:
-            from spiffcli.wiring.load import require_wired
-
-            require_wired(self)
-        self._wired = True
-
-    @cached_property
+    @property
     def context(self) -> Context:
         """What sessions need."""
-        from spiffcli.instances import Context
-
-        return Context(self.catalog, self.engine, self.settings.user, self._wait, self._max_steps)
+        return self.workspace.context
 
     # Definitions
 
     def init(self) -> str:
-        """Create the store if it is not there, and say where it is.
+        """Create the store unless it is there; return its URL.
 
         Raises:
             StoreError: The place cannot be written, or holds something else.
         """
-        self.__dict__.setdefault("store", self._given_store or self._open_store(create=True))
-        return self.store.url
+        return self.workspace.init()
 
     def add(
         self,
@@ -253,8 +192,8 @@ class Runner:
             InputError: A file cannot be read, or the options contradict each other.
             ModelError: A model cannot be read or executed; nothing was stored.
         """
-        from spiffcli.catalog import Deploy
         from spiffcli.deployments.binding_file import Bindings, read_bindings
+        from spiffcli.deployments.request import Deploy
         from spiffcli.specs.inputs import files_to_add
 
         if process is not None and collaboration is not None:
@@ -315,15 +254,9 @@ class Runner:
             InputError: The request contradicts itself.
             ModelError: A model cannot be read or executed; nothing was stored.
         """
-        from spiffcli.deployments.add import add
-        from spiffcli.sandbox import ScriptMode
+        from spiffcli.deployments.add import deploy
 
-        into = None if dry_run else self.created_catalog
-        mode = ScriptMode(self.settings.scripts)
-        added = add(self.catalog_or_empty(), self.engine, mode, request, into=into, faults=self._planned_faults)
-        if added.deployment is not None:
-            self._compare_with_before(added)
-        return added
+        return deploy(self.workspace, request, dry_run=dry_run)
 
     def take(self, ref: str) -> Taken:
         """The stored process or collaboration that `ref` names; one at a revision is added if nobody did so yet.
@@ -337,44 +270,19 @@ class Runner:
         from spiffcli.catalog.definitions import STARTABLE
         from spiffcli.specs.revisions import take
 
-        return take(self, ref, STARTABLE)
-
-    def _compare_with_before(self, added: Added) -> None:
-        """Compare what is new with the version before it now, when nobody waits: that is what is asked next."""
-        from contextlib import suppress
-
-        from spiffcli.specs.compare import compare_new
-
-        with suppress(Exception):  # the deployment is stored; a fault shows when the comparison is asked for
-            compare_new(self.catalog.with_scope(tenant=added.plan.tenant), added.plan, self._kept_diffs())
-
-    def _planned_faults(self, plan: DeploymentPlan) -> list[Fault]:
-        if self.services is None:
-            return []
-        from spiffcli.wiring.load import planned_faults
-
-        return planned_faults(self, plan)
+        return take(self.workspace, ref, STARTABLE)
 
     def catalog_or_empty(self) -> Catalog:
         """The catalog; one in memory where there is no store yet."""
-        from spiffcli.catalog import Catalog
-        from spiffcli.store import open_store
-
-        try:
-            return self.catalog
-        except NoStoreError:
-            return Catalog(open_store("memory:"), tenant=self.settings.tenant)
+        return self.workspace.catalog_or_empty()
 
     def created_catalog(self) -> Catalog:
         """The catalog; its store is made where there is none yet.
 
         Raises:
-            ReadOnlyError: The installation is read-only, so nothing is to be made.
+            ReadOnlyError: The installation is read-only.
         """
-        if self.settings.read_only:
-            raise ReadOnlyError
-        self.init()
-        return self.catalog
+        return self.workspace.created_catalog()
 
     def specs(self, key: str | None = None, *, latest: bool = False) -> list[Definition]:
         """Processes and collaborations by key and version."""
@@ -583,23 +491,15 @@ class Runner:
         """
         from spiffcli.specs.compare import compare_refs
 
-        compared = compare_refs(self.catalog_if_any, old, new, dependencies=dependencies, kept=self._kept_diffs())
+        compared = compare_refs(self.catalog_if_any, old, new, dependencies=dependencies)
         if on_problem is not None:
             for problem in compared.problems:
                 on_problem(problem)
         return compared.diff
 
-    def _kept_diffs(self) -> KeptDiffs:
-        from spiffcli.specs.kept import KeptDiffs
-
-        return KeptDiffs(load_surroundings().cache)
-
     def catalog_if_any(self) -> Catalog | None:
         """The catalog; None where there is no store."""
-        try:
-            return self.catalog
-        except NoStoreError:
-            return None
+        return self.workspace.catalog_if_any()
 
     def diff_between(self, old: Definition, new: Definition) -> Diff:
         """What changed between two stored definitions, what they call included."""
@@ -625,36 +525,9 @@ class Runner:
         Raises:
             NotFoundError: There is no such definition.
         """
-        from functools import cache
+        from spiffcli.migrate.target import target_of
 
-        from spiffcli.engine.retarget import Policies
-        from spiffcli.migrate.apply import Target
-        from spiffcli.migrate.values import Waivers
-
-        definition = self.catalog.find(ref, ("process", "collaboration"))
-        policies = policies or Policies()
-        diffs: Callable[[str], Diff] = cache(
-            lambda id: self.diff_between(self.context.specs.definition(id), definition)
-        )
-        rebound: Callable[[str], tuple[Rebound, ...]] = cache(
-            lambda id: self.catalog.rebound(self.context.specs.definition(id), definition, policies.mapping)
-        )
-        waivers = Waivers.of(allow, force=force)
-        return Target(
-            definition,
-            lambda old: diffs(old.id),
-            policies,
-            waivers,
-            lambda old: rebound(old.id),
-            self._unserved(definition),
-        )
-
-    def _unserved(self, definition: Definition) -> tuple[Blocker, ...]:
-        if self.services is None:
-            return ()
-        from spiffcli.wiring.load import unserved
-
-        return unserved(self, definition)
+        return target_of(self.workspace, ref, policies=policies, allow=allow, force=force)
 
     def diff_workflow(self, target: Target, refs: Iterable[str]) -> list[Plan]:
         """What moving instances would do: verdict and reasons. Nothing is stored.
@@ -663,10 +536,9 @@ class Runner:
             NotFoundError: There is no such instance.
             StateError: One has ended, or runs another process.
         """
-        from spiffcli.migrate.check import Prover
+        from spiffcli.migrate.batches import plans_of
 
-        prover = Prover(self.context, target)
-        return [prover.told(*self.catalog.load(self.catalog.instance(ref).id)) for ref in refs]
+        return plans_of(self.context, target, refs)
 
     def migrate(self, target: Target, ref: str, *, expected: str | None = None) -> Result:
         """Move one instance; its id stays, the state before is kept.
@@ -692,6 +564,18 @@ class Runner:
         from spiffcli.migrate.apply import rollback
 
         return rollback(self.context, self.catalog.instance(ref))
+
+
+def _wiring(workspace: Workspace) -> Wiring:
+    from spiffcli.wiring.load import ModelWiring
+
+    return ModelWiring(workspace)
+
+
+def _locate(settings: Settings, catalog: Catalog, ref: str, kinds: Sequence[DefinitionKind]) -> Definition:
+    from spiffcli.specs.revisions import locate
+
+    return locate(settings, catalog, ref, kinds)
 
 
 def _refuse_others(resources: Sequence[Resource]) -> None:

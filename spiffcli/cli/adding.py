@@ -14,8 +14,8 @@ from spiffcli.cli.parsing import ManyCommand
 from spiffcli.cli.suggesting import complete_specs
 
 if TYPE_CHECKING:
-    from spiffcli.catalog import Note, PlannedDefinition
     from spiffcli.deployments.add import Added
+    from spiffcli.deployments.request import Note, PlannedDefinition
     from spiffcli.runner import Runner
 
 _FILE = click.Path()
@@ -118,7 +118,7 @@ def _add_model(
     from spiffcli.repo.models import add_model
 
     kept = {name: value for name, value in wish.items() if name != "collaboration"}
-    added, found = add_model(runner, model, revision=rev, work_tree=work_tree, **kept, **options)
+    added, found = add_model(runner.workspace, model, revision=rev, work_tree=work_tree, **kept, **options)
     if found.changed:
         warn(
             f"{', '.join(found.changed)} changed since the last commit, and that is not part of this. Commit it first "

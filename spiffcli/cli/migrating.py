@@ -103,7 +103,7 @@ def diff_workflow(ctx: click.Context, invocation: Invocation, /, **options: Any)
     with Runner(invocation.settings(running=True)) as runner:
         target = _target(runner, ctx, options, _target_ref(runner, options))
         rows = selected(runner.catalog, chosen, target.definition)
-        document = (fleet_document if chosen.is_fleet else impact_document)(runner, target, rows)
+        document = (fleet_document if chosen.is_fleet else impact_document)(runner.workspace, target, rows)
     if options["format"] == "json":
         emit_json(document)
     elif rows:
@@ -172,7 +172,7 @@ def migrate(ctx: click.Context, invocation: Invocation, /, **options: Any) -> No
         if options["dry_run"]:
             code = _rehearse(runner, target, rows, options)
         else:
-            results = moved(runner, target, rows, options["jobs"] or 1)
+            results = moved(runner.workspace, target, rows, options["jobs"] or 1)
             code = _report(results, target.definition.label, len(rows), options["format"])
     ctx.exit(code)
 
@@ -201,7 +201,7 @@ def rollback(ctx: click.Context, invocation: Invocation, /, workflows: tuple[str
 
     with Runner(invocation.settings(running=True)) as runner:
         rows = list({row.id: Standing.of(row) for row in map(runner.catalog.instance, workflows)}.values())
-        ctx.exit(_report(taken_back(runner, rows), rows[0].label, len(rows), format))
+        ctx.exit(_report(taken_back(runner.workspace, rows), rows[0].label, len(rows), format))
 
 
 # What is asked
@@ -306,7 +306,7 @@ def _as_planned(runner: Runner, options: dict[str, Any]) -> int:
         saved.target, policies=saved.policies, allow=sorted(waivers.allowed), force=waivers.everything
     )
     rows = [Standing.of(runner.catalog.instance(id)) for id in saved.hashes]
-    results = moved_as_planned(runner, target, rows, saved.hashes)
+    results = moved_as_planned(runner.workspace, target, rows, saved.hashes)
     return _report(results, target.definition.label, len(rows), options["format"])
 
 

@@ -115,7 +115,7 @@ def _sync(ctx: click.Context, invocation: Invocation, format: str, **options: An
     from spiffcli.runner import Runner
 
     with Runner(invocation.settings(running=True)) as runner:
-        synced = take_over(runner, on_progress=_told if format == "text" else None, **options)
+        synced = take_over(runner.workspace, on_progress=_told if format == "text" else None, **options)
     if format == "json":
         emit_json(synced_json(synced))
     else:

@@ -33,7 +33,7 @@ def data(invocation: Invocation, /, store: str | None, format: str) -> None:
             stores = runner.catalog.data_stores()
             documents = [_document(each) for each in stores]
         else:
-            found, value = find(runner, store)
+            found, value = find(runner.workspace, store)
             documents = [_document(found) | {"value": value}]
     if format == "json":
         emit_json({"schema": "runner/data/1", "stores": documents})

@@ -87,7 +87,7 @@ def promote(ctx: click.Context, invocation: Invocation, /, **options: Any) -> No
     repository = open_repository(settings)
     merge = plan(repository, options["source"], options["target"])
     with Runner(settings) as runner:
-        seen = list(previews(runner, repository, merge))
+        seen = list(previews(runner.workspace, repository, merge))
     hits = _hits(seen, options["fail_on"])
     merged = merge.outcome == "merges" and not options["dry_run"] and not hits
     if merged:

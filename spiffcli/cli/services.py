@@ -31,7 +31,7 @@ def check(ctx: click.Context, invocation: Invocation, /, ref: str | None, format
     from spiffcli.wiring.check import check_services
 
     with Runner(invocation.settings(running=True)) as runner:
-        checked, faults = check_services(runner, _services(runner), ref)
+        checked, faults = check_services(runner.workspace, _services(runner), ref)
     if format == "json":
         emit_json(faults_document(checked, faults))
     else:
@@ -57,7 +57,7 @@ def wiring(invocation: Invocation, /, ref: str | None, format: str) -> None:
     from spiffcli.wiring.check import describe_wiring
 
     with Runner(invocation.settings(running=True)) as runner:
-        described = describe_wiring(runner, _services(runner), ref)
+        described = describe_wiring(runner.workspace, _services(runner), ref)
     if format == "json":
         emit_json(wiring_document(described))
     elif described:
@@ -82,7 +82,7 @@ def stubs(invocation: Invocation, /, process: str) -> None:
     from spiffcli.wiring.check import write_stubs
 
     with Runner(invocation.settings(running=True)) as runner:
-        text = write_stubs(runner, process)
+        text = write_stubs(runner.workspace, process)
     emit_text(text)
 
 

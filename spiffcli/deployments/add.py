@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spiffcli.catalog import Catalog, Deploy, DeploymentPlan, Note
-from spiffcli.deployments.request import Name, SpecBytes
+from spiffcli.catalog import Catalog
+from spiffcli.deployments.request import Deploy, DeploymentPlan, Name, Note, SpecBytes
 from spiffcli.model import Model, Node, Process
 from spiffcli.sandbox import ScriptMode, check_script
 from spiffcli.text import unwrapped
@@ -16,6 +16,7 @@ from spiffcli.values import Deployment, Resource
 if TYPE_CHECKING:
     from spiffcli.engine import Engine
     from spiffcli.services.faults import Fault
+    from spiffcli.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,14 @@ class Added:
     plan: DeploymentPlan
     notes: tuple[Note, ...]
     scripts: int
+
+
+def deploy(workspace: Workspace, request: Deploy, *, dry_run: bool = False) -> Added:
+    """Deploy what `request` names with the engine and the services of a workspace; see `add` for what it raises."""
+    into = None if dry_run else workspace.created_catalog
+    mode = ScriptMode(workspace.settings.scripts)
+    catalog = workspace.catalog_or_empty()
+    return add(catalog, workspace.engine, mode, request, into=into, faults=workspace.planned_faults)
 
 
 def add(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from spiffcli.diff.changes import (
     BUMPS,
     KINDS,
@@ -18,10 +16,8 @@ from spiffcli.diff.changes import (
     Severity,
     Summary,
 )
+from spiffcli.diff.compare import compare
 from spiffcli.diff.rules import Rule, bump_for, rule, rules
-
-if TYPE_CHECKING:
-    from spiffcli.diff.compare import compare
 
 __all__ = [
     "BUMPS",
@@ -42,12 +38,3 @@ __all__ = [
     "rule",
     "rules",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    # Loaded on use: it brings the models and lxml with it, and a diff that was kept needs neither to be shown.
-    if name != "compare":
-        raise AttributeError(f"module 'spiffcli.diff' has no attribute {name!r}")
-    from spiffcli.diff.compare import compare
-
-    return compare

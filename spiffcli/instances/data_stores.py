@@ -9,17 +9,17 @@ from spiffcli.catalog.data_stores import DataStore
 from spiffcli.errors import AmbiguousError, NotFoundError
 
 if TYPE_CHECKING:
-    from spiffcli.runner import Runner
+    from spiffcli.workspace import Workspace
 
 
-def find(runner: Runner, ref: str) -> tuple[DataStore, Any]:
+def find(workspace: Workspace, ref: str) -> tuple[DataStore, Any]:
     """The data store that a user means, by its id or as `LOCATION/ID`, with its value as JSON has it.
 
     Raises:
         NotFoundError: None of this name has been written to.
         AmbiguousError: There are several.
     """
-    stores = runner.catalog.data_stores()
+    stores = workspace.catalog.data_stores()
     found = [each for each in stores if ref in (each.id, label(each))]
     if not found:
         raise NotFoundError(
@@ -34,8 +34,8 @@ def find(runner: Runner, ref: str) -> tuple[DataStore, Any]:
             candidates=[label(each) for each in found],
         )
     (store,) = found
-    whole = runner.catalog.data_store(store.kind, store.location, store.id)
-    return whole, runner.engine.value(whole.content or b"null")
+    whole = workspace.catalog.data_store(store.kind, store.location, store.id)
+    return whole, workspace.engine.value(whole.content or b"null")
 
 
 def label(store: DataStore) -> str:

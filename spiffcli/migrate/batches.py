@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spiffcli.errors import RunnerError, StateError
+from spiffcli.migrate.apply import Result, Target, migrate_one, rollback
 from spiffcli.migrate.batch import failed
+from spiffcli.migrate.check import Prover
 from spiffcli.migrate.values import VERDICTS
 
 if TYPE_CHECKING:
     from spiffcli.catalog.instances import Standing
-    from spiffcli.migrate.apply import Result, Target
+    from spiffcli.instances import Context
     from spiffcli.migrate.fleet import Fleet
     from spiffcli.migrate.values import Plan, Verdict
-    from spiffcli.runner import Runner
     from spiffcli.values import Instance
+    from spiffcli.workspace import Workspace
 
 
-def impact_document(runner: Runner, target: Target, chosen: Sequence[Standing]) -> dict[str, Any]:
+def impact_document(workspace: Workspace, target: Target, chosen: Sequence[Standing]) -> dict[str, Any]:
     """A `runner/impact/1` document that tells of each instance by itself.
 
     Raises:
         StateError: An instance has ended, or runs another process.
     """
-    plans = runner.diff_workflow(target, [each.id for each in chosen])
-    rows = [runner.catalog.instance(plan.instance) for plan in plans]
+    plans = plans_of(workspace.context, target, [each.id for each in chosen])
+    rows = [workspace.catalog.instance(plan.instance) for plan in plans]
     totals = Counter(plan.verdict for plan in plans)
     return _impact(target, [_told(plan, row) for plan, row in zip(plans, rows, strict=True)], totals)
 
 
-def fleet_document(runner: Runner, target: Target, chosen: Sequence[Standing]) -> dict[str, Any]:
+def plans_of(context: Context, target: Target, refs: Iterable[str]) -> list[Plan]:
+    """What moving instances would do: verdict and reasons. Nothing is stored.
+
+    Raises:
+        NotFoundError: There is no such instance.
+        StateError: One has ended, or runs another process.
+    """
+    prover = Prover(context, target)
+    catalog = context.catalog
+    return [prover.told(*catalog.load(catalog.instance(ref).id)) for ref in refs]
+
+
+def fleet_document(workspace: Workspace, target: Target, chosen: Sequence[Standing]) -> dict[str, Any]:
     """A `runner/impact/1` document that tells once of all instances that stand alike.
 
     Raises:
@@ -39,10 +53,10 @@ def fleet_document(runner: Runner, target: Target, chosen: Sequence[Standing]) -
     """
     from spiffcli.migrate.fleet import judge
 
-    fleet = judge(runner.context, target, chosen)
+    fleet = judge(workspace.context, target, chosen)
     places = {each.id: place for place, each in enumerate(chosen)}
     members = sorted(_members(fleet, target), key=lambda each: places[each["id"]])
-    groups = [_told(group.plan, runner.catalog.instance(group.plan.instance)) for group in fleet.groups]
+    groups = [_told(group.plan, workspace.catalog.instance(group.plan.instance)) for group in fleet.groups]
     return {**_impact(target, members, fleet.totals), "groups": groups}
 
 
@@ -74,7 +88,7 @@ def _told(plan: Plan, row: Instance) -> dict[str, Any]:
     return {**plan.to_json(), "natural_id": row.natural_id, "state": row.state, "waits_at": waiting}
 
 
-def moved(runner: Runner, target: Target, chosen: Sequence[Standing], jobs: int = 1) -> Iterator[Result]:
+def moved(workspace: Workspace, target: Target, chosen: Sequence[Standing], jobs: int = 1) -> Iterator[Result]:
     """Move instances, in chunks that are durable at once; one that cannot be moved stops no other.
 
     Args:
@@ -87,22 +101,22 @@ def moved(runner: Runner, target: Target, chosen: Sequence[Standing], jobs: int 
 
     ids = [each.id for each in chosen]
     if jobs > 1 and len(ids) > 1:
-        yield from _moved_by_processes(runner, target, ids, jobs)
+        yield from _moved_by_processes(workspace, target, ids, jobs)
     elif len(ids) > 1:
-        yield from migrate_many(runner.context, target, ids)
+        yield from migrate_many(workspace.context, target, ids)
     else:
-        yield from _one_by_one(runner, target, chosen, {})
+        yield from _one_by_one(workspace, target, chosen, {})
 
 
-def _moved_by_processes(runner: Runner, target: Target, ids: Sequence[str], jobs: int) -> Iterator[Result]:
+def _moved_by_processes(workspace: Workspace, target: Target, ids: Sequence[str], jobs: int) -> Iterator[Result]:
     from concurrent.futures.process import BrokenProcessPool
 
     from spiffcli.migrate.batch import Order, migrate_with_processes
     from spiffcli.migrate.worker import open_order
 
-    runner.store.close()  # the processes may begin as copies of this one; it opens again when it is needed
+    workspace.store.close()  # the processes may begin as copies of this one; it opens again when it is needed
     allow = tuple(sorted(target.waivers.allowed))
-    order = Order(runner.settings, target.definition.id, target.policies, allow, target.waivers.everything)
+    order = Order(workspace.settings, target.definition.id, target.policies, allow, target.waivers.everything)
     try:
         yield from migrate_with_processes(order, ids, jobs, open_order)
     except BrokenProcessPool as broken:
@@ -113,31 +127,32 @@ def _moved_by_processes(runner: Runner, target: Target, ids: Sequence[str], jobs
 
 
 def moved_as_planned(
-    runner: Runner, target: Target, chosen: Sequence[Standing], hashes: Mapping[str, str]
+    workspace: Workspace, target: Target, chosen: Sequence[Standing], hashes: Mapping[str, str]
 ) -> Iterator[Result]:
     """Move instances exactly as was planned, or refuse those that moved on since.
 
     Args:
         hashes: Of the plans, by id of the instance.
     """
-    yield from _one_by_one(runner, target, chosen, hashes)
+    yield from _one_by_one(workspace, target, chosen, hashes)
 
 
 def _one_by_one(
-    runner: Runner, target: Target, chosen: Sequence[Standing], hashes: Mapping[str, str]
+    workspace: Workspace, target: Target, chosen: Sequence[Standing], hashes: Mapping[str, str]
 ) -> Iterator[Result]:
     for each in chosen:
         try:
-            yield runner.migrate(target, each.id, expected=hashes.get(each.id))
+            instance = workspace.catalog.instance(each.id)
+            yield migrate_one(workspace.context, instance, target, expected=hashes.get(each.id))
         except RunnerError as error:
             yield failed(each.id, each.label, target.definition.label, each.revision, error)
 
 
-def taken_back(runner: Runner, chosen: Sequence[Standing]) -> Iterator[Result]:
+def taken_back(workspace: Workspace, chosen: Sequence[Standing]) -> Iterator[Result]:
     """Take the last migration of each instance back."""
     for each in chosen:
         try:
-            yield runner.rollback(each.id)
+            yield rollback(workspace.context, workspace.catalog.instance(each.id))
         except RunnerError as error:
             yield failed(each.id, each.label, each.label, each.revision, error)
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from spiffcli.model.details import (
     Call,
     Correlation,
@@ -37,15 +35,13 @@ from spiffcli.model.elements import (
     Process,
     Shape,
 )
+from spiffcli.model.forms import form_key
+from spiffcli.model.hashing import layout_hash, semantic_hash
 from spiffcli.model.loading import load
+from spiffcli.model.order import order_notes
 from spiffcli.model.snapshot import Model, Problem, RootElement
 from spiffcli.model.tables import Clause, Decision, Form, FormField, Rule
 from spiffcli.model.xml import read_xml
-
-if TYPE_CHECKING:
-    from spiffcli.model.forms import form_key
-    from spiffcli.model.hashing import layout_hash, semantic_hash
-    from spiffcli.model.order import order_notes
 
 __all__ = [
     "Artifact",
@@ -89,14 +85,3 @@ __all__ = [
     "read_xml",
     "semantic_hash",
 ]
-
-_MODULES = {"form_key": "forms", "layout_hash": "hashing", "semantic_hash": "hashing", "order_notes": "order"}
-
-
-def __getattr__(name: str) -> Any:
-    # Loaded on use: a comparison needs none of it.
-    if name not in _MODULES:
-        raise AttributeError(f"module 'spiffcli.model' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"spiffcli.model.{_MODULES[name]}"), name)

@@ -7,9 +7,10 @@ from contextlib import suppress
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
-from spiffcli.catalog import Catalog, DeploymentPlan
+from spiffcli.catalog import Catalog
 from spiffcli.catalog.following import Followed
 from spiffcli.deployments.add import engine_specs
+from spiffcli.deployments.request import DeploymentPlan
 from spiffcli.deployments.request import Name as Defined
 from spiffcli.errors import InputError, ModelError, NotFoundError
 from spiffcli.records import record
@@ -20,7 +21,7 @@ from spiffcli.repo.snapshots import AtCommit
 
 if TYPE_CHECKING:
     from spiffcli.engine import Engine
-    from spiffcli.runner import Runner
+    from spiffcli.workspace import Workspace
 
 #: Called with the id of a model that is looked at, how many were before, and how many there are.
 Progress = Callable[[str, int, int], object]
@@ -89,7 +90,7 @@ class _Ready:
 
 
 def follow(
-    runner: Runner, repository: Repository, branch: str, commit: str, on_progress: Progress | None = None
+    workspace: Workspace, repository: Repository, branch: str, commit: str, on_progress: Progress | None = None
 ) -> Following:
     """Deploy the models that changed since the commit that was followed, and those that call them.
 
@@ -102,7 +103,7 @@ def follow(
         StateError: The installation is read-only.
         StoreError: The store cannot be written; nothing was deployed.
     """
-    catalog = runner.catalog_or_empty()
+    catalog = workspace.catalog_or_empty()
     last = catalog.followed()
     known = _read(last)
     snapshot = AtCommit(repository.git, commit, repository.prefix)
@@ -116,7 +117,7 @@ def follow(
             on_progress(model, place, len(touched))
         if model not in broken:
             try:
-                found = _prepared(runner, catalog, repository, contents, branch, model)
+                found = _prepared(workspace, catalog, repository, contents, branch, model)
             except (ModelError, InputError, NotFoundError) as error:
                 broken[model] = _reason(error)
                 continue
@@ -126,7 +127,7 @@ def follow(
                 unchanged.append(model)
     removed = tuple(sorted(known.models - contents.models))
     state = _written(contents, broken)
-    deployed = _store(runner, last, Followed(commit, state, last.revision), ready, broken)
+    deployed = _store(workspace, last, Followed(commit, state, last.revision), ready, broken)
     return Following(last.commit, commit, deployed, tuple(unchanged), broken, removed)
 
 
@@ -194,15 +195,15 @@ def _twins(contents: Contents) -> dict[str, str]:
 
 
 def _prepared(
-    runner: Runner, catalog: Catalog, repository: Repository, contents: Contents, branch: str, model: str
+    workspace: Workspace, catalog: Catalog, repository: Repository, contents: Contents, branch: str, model: str
 ) -> _Ready:
     closure = contents.closure(model)
     source = source_of(repository, closure, contents.snapshot.commit, branch)
     request = request_of(
-        Found(closure, source), repository.prefix, user=runner.settings.user, main=closure.process, name=None
+        Found(closure, source), repository.prefix, user=workspace.settings.user, main=closure.process, name=None
     )
     plan = catalog.plan_deployment(request)
-    return _Ready(model, plan, engine_specs(catalog, runner.engine, plan) if plan.new else {})
+    return _Ready(model, plan, engine_specs(catalog, workspace.engine, plan) if plan.new else {})
 
 
 def _reason(error: ModelError | InputError | NotFoundError) -> str:
@@ -214,13 +215,13 @@ def _reason(error: ModelError | InputError | NotFoundError) -> str:
 
 
 def _store(
-    runner: Runner, last: Followed, now: Followed, ready: list[_Ready], broken: Mapping[str, str]
+    workspace: Workspace, last: Followed, now: Followed, ready: list[_Ready], broken: Mapping[str, str]
 ) -> tuple[Deployed, ...]:
     if not ready and last == now:
         return ()
     done: list[Deployed] = []
-    engine = runner.engine if ready else None
-    with runner.created_catalog().transaction() as catalog:
+    engine = workspace.engine if ready else None
+    with workspace.created_catalog().transaction() as catalog:
         for each in ready:
             deployment, plan = catalog.carry_out(each.plan, _specs(catalog, engine, each))
             done.append(Deployed(each.model, deployment.id, tuple(planned.label for planned in plan.new)))

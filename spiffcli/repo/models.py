@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from spiffcli.config import Settings, load_settings
+from spiffcli.deployments.add import deploy
 from spiffcli.deployments.request import Deploy
 from spiffcli.errors import InputError, NotFoundError, RunnerError
 from spiffcli.records import record
@@ -19,7 +20,7 @@ from spiffcli.values import Resource, Source
 
 if TYPE_CHECKING:
     from spiffcli.deployments.add import Added
-    from spiffcli.runner import Runner
+    from spiffcli.workspace import Workspace
 
 
 @record
@@ -91,7 +92,7 @@ def request_of(found: Found, prefix: str, **wish: Any) -> Deploy:
 
 
 def add_model(
-    runner: Runner,
+    workspace: Workspace,
     ref: str,
     *,
     revision: str | None = None,
@@ -116,19 +117,19 @@ def add_model(
     """
     from spiffcli.deployments.binding_file import Bindings, read_bindings
 
-    repository = open_repository(runner.settings)
+    repository = open_repository(workspace.settings)
     found = find(repository, ref, revision, work_tree=work_tree)
     said = Bindings() if bindings is None else read_bindings(bindings)
     request = request_of(
         found,
         repository.prefix,
-        user=runner.settings.user,
+        user=workspace.settings.user,
         main=process or found.closure.process,
         bindings=said.bindings,
         fallbacks=said.fallbacks,
         **wish,
     )
-    return runner.deploy(request, dry_run=dry_run), found
+    return deploy(workspace, request, dry_run=dry_run), found
 
 
 def files_at(names: Sequence[str]) -> tuple[tuple[Resource, ...], Source]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from spiffcli.deployments.add import deploy
 from spiffcli.errors import ModelError, NoStoreError, NotFoundError, RunnerError
+from spiffcli.migrate.target import target_of
 from spiffcli.records import record
 from spiffcli.repo.contents import Contents
 from spiffcli.repo.models import Found, request_of, source_of
@@ -18,7 +19,7 @@ from spiffcli.values import JsonObject
 if TYPE_CHECKING:
     from spiffcli.diff.changes import Diff
     from spiffcli.model import Model
-    from spiffcli.runner import Runner
+    from spiffcli.workspace import Workspace
 
 
 @record
@@ -40,11 +41,11 @@ class Preview:
     impact: tuple[JsonObject, ...]
 
 
-def previews(runner: Runner, repository: Repository, merge: Merge) -> Iterator[Preview]:
+def previews(workspace: Workspace, repository: Repository, merge: Merge) -> Iterator[Preview]:
     """What a merge would mean, model by model."""
     before = Contents(AtCommit(repository.git, merge.old, repository.prefix))
     after = Contents(AtCommit(repository.git, merge.merge, repository.prefix))
-    with _Rehearsal(runner, repository, after) as rehearsal:
+    with _Rehearsal(workspace, repository, after) as rehearsal:
         for model in merge.models:
             yield _preview(before, after, model, rehearsal)
 
@@ -87,11 +88,11 @@ def _reason(error: RunnerError) -> str:
 class _Rehearsal:
     """A copy of the store in memory, in which what would be merged is deployed and instances are judged."""
 
-    def __init__(self, runner: Runner, repository: Repository, contents: Contents) -> None:
-        self._runner = runner
+    def __init__(self, workspace: Workspace, repository: Repository, contents: Contents) -> None:
+        self._workspace = workspace
         self._repository = repository
         self._contents = contents
-        self._copy: Runner | None = None
+        self._copy: Workspace | None = None
 
     def __enter__(self) -> _Rehearsal:
         return self
@@ -115,32 +116,30 @@ class _Rehearsal:
         closure = self._contents.closure(model)
         source = source_of(self._repository, closure, self._contents.snapshot.commit, None)
         request = request_of(Found(closure, source), self._repository.prefix, main=closure.process)
-        added = copy.deploy(request)
+        added = deploy(copy, request)
         for planned in added.plan.definitions:
             if planned.candidate.kind == "process":
                 found = self._open(copy, planned.candidate.key, find_standings)
                 chosen = [each for each in found if each.definition != planned.id]
                 if chosen:
-                    yield fleet_document(copy, copy.target(planned.id), chosen)
+                    yield fleet_document(copy, target_of(copy, planned.id), chosen)
 
-    def _open(self, copy: Runner, key: str, find: Any) -> list[Any]:
+    def _open(self, copy: Workspace, key: str, find: Any) -> list[Any]:
         try:
             found: list[Any] = find(copy.catalog, key, states=("running", "error"))
         except NotFoundError:
             return []
         return found
 
-    def _rehearsing(self) -> Runner | None:
+    def _rehearsing(self) -> Workspace | None:
         if self._copy is None:
             try:
-                store = self._runner.store
+                store = self._workspace.store
             except NoStoreError:
                 return None
-            from spiffcli.runner import Runner
             from spiffcli.store import copy_store, open_store
 
             memory = open_store("memory:")
             copy_store(store, memory)
-            settings = replace(self._runner.settings, read_only=False)  # of a copy that nobody keeps
-            self._copy = Runner(settings, store=memory)
+            self._copy = self._workspace.rehearsal(memory)
         return self._copy

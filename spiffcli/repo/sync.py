@@ -12,7 +12,7 @@ from spiffcli.repo.repository import Repository
 from spiffcli.repo.save import Pushed, push_branch
 
 if TYPE_CHECKING:
-    from spiffcli.runner import Runner
+    from spiffcli.workspace import Workspace
 
 
 @record
@@ -36,7 +36,7 @@ class Synced:
 
 
 def sync(
-    runner: Runner,
+    workspace: Workspace,
     *,
     push: bool = False,
     remote_wins: bool = False,
@@ -59,11 +59,11 @@ def sync(
         GitError: The remote cannot be reached.
         BusyError: Another command has been changing the repository for too long.
     """
-    refuse_read_only(runner.settings)
-    repository = repository or open_repository(runner.settings)
+    refuse_read_only(workspace.settings)
+    repository = repository or open_repository(workspace.settings)
     with repository.locked("sync"):
         pulled = take_remote(repository) if remote_wins else pull(repository)
         pushed = push_branch(repository, pulled.branch) if push else None
         commit = pulled.after if pushed is None else pushed.commit or pulled.after
-        following = follow(runner, repository, pulled.branch, commit, on_progress) if deploy else None
+        following = follow(workspace, repository, pulled.branch, commit, on_progress) if deploy else None
     return Synced(pulled, pushed, following)

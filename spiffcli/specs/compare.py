@@ -1,4 +1,4 @@
-"""Comparing what users name, and versions of the store, quickly where they have been compared before."""
+"""Comparing what users name, and versions of the store."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from spiffcli.catalog import Catalog
-from spiffcli.catalog.definitions import STARTABLE
 from spiffcli.diff.changes import Diff
 from spiffcli.errors import InputError, NotFoundError
 from spiffcli.records import record
 from spiffcli.specs.inputs import may_name_files, names_files
-from spiffcli.specs.kept import KeptDiffs
 from spiffcli.values import Definition
 
 if TYPE_CHECKING:
-    from spiffcli.catalog import DeploymentPlan
     from spiffcli.model import Problem
     from spiffcli.specs.sides import Side
 
@@ -38,7 +35,6 @@ def compare_refs(
     new: str | Sequence[str],
     *,
     dependencies: bool,
-    kept: KeptDiffs,
 ) -> Compared:
     """Compare what two references name.
 
@@ -52,8 +48,6 @@ def compare_refs(
         ModelError: One of them cannot be understood.
     """
     before, after = (_meant(catalog, [refs] if isinstance(refs, str) else list(refs)) for refs in (old, new))
-    if isinstance(before, Definition) and isinstance(after, Definition) and not dependencies:
-        return compare_versions(_there(catalog), before, after, kept)
     sides = (_side(catalog, each, dependencies=dependencies) for each in (before, after))
     return _compared(*sides, dependencies=dependencies)
 
@@ -112,30 +106,6 @@ def _side(catalog: Callable[[], Catalog | None], meant: Definition | list[str], 
     if isinstance(meant, Definition):
         return stored_side(_there(catalog), meant, dependencies=dependencies)
     return files_side(meant, dependencies=dependencies)
-
-
-def compare_versions(catalog: Catalog, old: Definition, new: Definition, kept: KeptDiffs) -> Compared:
-    """Compare two stored definitions without what they call: it does not depend on anything but their files."""
-    key = kept.key(*((each, catalog.resource_entries(each, own=True)) for each in (old, new)))
-    found = kept.get(key)
-    if found is None:
-        from spiffcli.specs.sides import stored_side
-
-        before, after = (stored_side(catalog, each, dependencies=False) for each in (old, new))
-        found = _compared(before, after, dependencies=False)
-        kept.put(key, found)
-    return found
-
-
-def compare_new(catalog: Catalog, plan: DeploymentPlan, kept: KeptDiffs) -> None:
-    """Compare every process and collaboration that a deployment made a version of with the version before."""
-    for planned in plan.new:
-        new = catalog.definition(planned.id)
-        if new.kind in STARTABLE:
-            versions = catalog.definitions(new.key, (new.kind,))
-            earlier = [each for each in versions if each.version < new.version]
-            if earlier:
-                compare_versions(catalog, earlier[-1], new, kept)
 
 
 def compare_with_dependencies(catalog: Catalog, old: Definition, new: Definition) -> Diff:

@@ -11,10 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spiffcli.catalog import Catalog, Deploy, PlannedDefinition
+from spiffcli.catalog import Catalog
 from spiffcli.catalog.definitions import KINDS
 from spiffcli.catalog.refs import looks_like_revision, split_path
 from spiffcli.config import Settings
+from spiffcli.deployments.add import deploy
+from spiffcli.deployments.request import Deploy, PlannedDefinition
 from spiffcli.errors import AmbiguousError, InputError, NotFoundError
 from spiffcli.records import record
 from spiffcli.repo.configured import open_repository
@@ -26,7 +28,7 @@ from spiffcli.values import Definition, DefinitionKind
 
 if TYPE_CHECKING:
     from spiffcli.deployments.add import Added
-    from spiffcli.runner import Runner
+    from spiffcli.workspace import Workspace
 
 
 @record
@@ -86,7 +88,7 @@ def locate(settings: Settings, catalog: Catalog, ref: str, kinds: Sequence[Defin
     return found
 
 
-def take(runner: Runner, ref: str, kinds: Sequence[DefinitionKind]) -> Taken:
+def take(workspace: Workspace, ref: str, kinds: Sequence[DefinitionKind]) -> Taken:
     """The stored version that a reference names; added, if it names a revision that nobody added.
 
     Raises:
@@ -98,11 +100,11 @@ def take(runner: Runner, ref: str, kinds: Sequence[DefinitionKind]) -> Taken:
     """
     if ":" not in ref:
         return Taken(ref)
-    catalog = runner.catalog_or_empty()
+    catalog = workspace.catalog_or_empty()
     if looks_like_revision(ref):
-        there = _there(runner.settings, ref)
+        there = _there(workspace.settings, ref)
     else:
-        found_at_root = _at_root(runner, catalog, ref)
+        found_at_root = _at_root(workspace, catalog, ref)
         if found_at_root is None:
             return Taken(ref)
         there = found_at_root
@@ -110,15 +112,15 @@ def take(runner: Runner, ref: str, kinds: Sequence[DefinitionKind]) -> Taken:
     found = _stored(catalog, there, planned)
     if found is not None:
         return Taken(found.id)
-    added = runner.deploy(there.request)
+    added = deploy(workspace, there.request)
     return Taken(next(each.id for each in added.plan.definitions if each.name == planned.name), added)
 
 
-def _at_root(runner: Runner, catalog: Catalog, ref: str) -> _There | None:
+def _at_root(workspace: Workspace, catalog: Catalog, ref: str) -> _There | None:
     """What `REV:MODEL` names at the root of the repository; None where it names something stored, or nothing."""
     with suppress(NotFoundError, InputError):
         if not catalog.knows(ref):
-            return _there(runner.settings, ref)
+            return _there(workspace.settings, ref)
     return None
 
 

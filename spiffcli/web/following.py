@@ -77,7 +77,9 @@ class Follower:
         """Take over what the remote has; how it ended, in one word and in a sentence."""
         try:
             with Runner(self.settings.for_running()) as runner:
-                synced = sync(runner, remote_wins=self._remote_wins, repository=open_repository(self.settings))
+                synced = sync(
+                    runner.workspace, remote_wins=self._remote_wins, repository=open_repository(self.settings)
+                )
         except RunnerError as error:
             return self._ended("failed", " ".join(filter(None, (error.message, error.hint))))
         except Exception as error:  # a bug; the server goes on

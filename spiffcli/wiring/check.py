@@ -12,11 +12,11 @@ from spiffcli.wiring.load import wiring_faults
 from spiffcli.wiring.subjects import stored_subjects
 
 if TYPE_CHECKING:
-    from spiffcli.runner import Runner
     from spiffcli.services.runtime import Services
+    from spiffcli.workspace import Workspace
 
 
-def check_services(runner: Runner, services: Services, ref: str | None = None) -> tuple[list[str], list[Fault]]:
+def check_services(workspace: Workspace, services: Services, ref: str | None = None) -> tuple[list[str], list[Fault]]:
     """What was looked at, as `key@version`, and what is wrong.
 
     Args:
@@ -25,33 +25,33 @@ def check_services(runner: Runner, services: Services, ref: str | None = None) -
     Raises:
         NotFoundError: There is no such spec, or no service is wired to it.
     """
-    subjects = stored_subjects(runner, services.registry)
-    chosen = _chosen(runner, services, subjects, ref)
-    faults = wiring_faults(runner, services, subjects)
+    subjects = stored_subjects(workspace, services.registry)
+    chosen = _chosen(workspace, services, subjects, ref)
+    faults = wiring_faults(workspace, services, subjects)
     if ref is not None:
         ids, keys = {each.definition for each in chosen}, {each.key for each in chosen}
         faults = [each for each in faults if each.definition in ids or (not each.definition and each.process in keys)]
     return [f"{each.key}@{each.version}{of_tenant(each.tenant)}" for each in chosen], faults
 
 
-def describe_wiring(runner: Runner, services: Services, ref: str | None = None) -> list[Described]:
+def describe_wiring(workspace: Workspace, services: Services, ref: str | None = None) -> list[Described]:
     """The wiring of the versions in use, or of those that are named.
 
     Raises:
         NotFoundError: There is no such spec, or no service is wired to it.
     """
-    subjects = _chosen(runner, services, stored_subjects(runner, services.registry), ref)
+    subjects = _chosen(workspace, services, stored_subjects(workspace, services.registry), ref)
     described = (describe(services.registry, subject) for subject in subjects)
     return [each for each in described if each is not None]
 
 
-def _chosen(runner: Runner, services: Services, subjects: list[Subject], ref: str | None) -> list[Subject]:
+def _chosen(workspace: Workspace, services: Services, subjects: list[Subject], ref: str | None) -> list[Subject]:
     if ref is None:
         return [each for each in subjects if each.in_use and each.key in services.registry.processes]
     of_key = [each for each in subjects if each.key == ref and each.in_use]
     if of_key:
         return of_key
-    definition = runner.catalog.find(ref, ("process",))
+    definition = workspace.catalog.find(ref, ("process",))
     found = [each for each in subjects if each.definition == definition.id]
     if not found:
         raise NotFoundError(
@@ -62,7 +62,7 @@ def _chosen(runner: Runner, services: Services, subjects: list[Subject], ref: st
     return found
 
 
-def write_stubs(runner: Runner, ref: str) -> str:
+def write_stubs(workspace: Workspace, ref: str) -> str:
     """A class skeleton for a process, stored or in a file.
 
     Raises:
@@ -72,7 +72,7 @@ def write_stubs(runner: Runner, ref: str) -> str:
     from spiffcli.services.stubs import stubs
     from spiffcli.specs.compare import side
 
-    found = side(runner.catalog_if_any, ref, dependencies=True)
+    found = side(workspace.catalog_if_any, ref, dependencies=True)
     keys = [key for key, process in found.model.processes.items() if process.executable]
     called = {reference.key for process in found.model.processes.values() for reference in process.references}
     process = found.process or next(iter([key for key in keys if key not in called] or keys), None)
@@ -83,14 +83,14 @@ def write_stubs(runner: Runner, ref: str) -> str:
         raise InputError(
             f"{found.label} has several processes: {', '.join(roots)}.", hint=f"Name one: {found.label}#{roots[0]}"
         )
-    done = _done(runner, Subject(found.model.processes[process], 1))
-    return stubs(found.model, process, functions=runner.config.functions, done=done)
+    done = _done(workspace, Subject(found.model.processes[process], 1))
+    return stubs(found.model, process, functions=workspace.config.functions, done=done)
 
 
-def _done(runner: Runner, subject: Subject) -> set[str]:
+def _done(workspace: Workspace, subject: Subject) -> set[str]:
     """Tasks that methods do already."""
-    if runner.services is None:
+    if workspace.services is None:
         return set()
-    described = describe(runner.services.registry, subject)
+    described = describe(workspace.services.registry, subject)
     tasks = () if described is None else described.tasks
     return {task.node.id for task in tasks if task.method is not None}

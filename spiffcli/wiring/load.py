@@ -17,35 +17,66 @@ from spiffcli.services.faults import Fault, fault_text
 from spiffcli.services.runtime import Services
 from spiffcli.services.wiring import Subject
 from spiffcli.values import AggregateRecord, Definition
+from spiffcli.wiring.process_service import RunnerProcessService
 from spiffcli.wiring.subjects import called_by, stored_subjects, subject_of, targets, with_called
 
 if TYPE_CHECKING:
-    from spiffcli.catalog import DeploymentPlan
-    from spiffcli.runner import Runner
+    from spiffcli.deployments.request import DeploymentPlan
+    from spiffcli.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 
 
-def load_services(runner: Runner) -> Services | None:
+class ModelWiring:
+    """The services of a workspace, loaded, and checked against its models."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def services(self) -> Services | None:
+        """Load the services; None where there are none.
+
+        Raises:
+            ConfigError: A module is not there, fails, or has no services.
+        """
+        workspace = self._workspace
+        if workspace.config.services is None and not workspace.settings.services and not offered_services():
+            return None
+        return load_services(workspace)
+
+    def require(self) -> None:
+        """Raise WiringError unless everything in use is served."""
+        require_wired(self._workspace)
+
+    def planned_faults(self, plan: DeploymentPlan) -> list[Fault]:
+        """Return what would be wrong once a deployment is stored."""
+        return planned_faults(self._workspace, plan)
+
+    def unserved(self, definition: Definition) -> tuple[Blocker, ...]:
+        """Return the tasks of a version that no service covers, as reasons not to move an instance there."""
+        return unserved(self._workspace, definition)
+
+
+def load_services(workspace: Workspace) -> Services | None:
     """The services of the engine module, of `--services`, and of installed packages; None where there are none.
 
     Raises:
         ConfigError: A module is not there, fails, or has no services.
     """
     registry = Registry()
-    for source in _sources(runner):
+    for source in _sources(workspace):
         registry.add(source)
     if not registry.entries:
         return None
-    return Services(registry, _CatalogSource(runner), _offered(runner, registry))
+    return Services(registry, _CatalogSource(workspace), _offered(workspace, registry))
 
 
-def _sources(runner: Runner) -> Iterator[Any]:
-    if runner.config.services is not None:
-        given = runner.config.services
+def _sources(workspace: Workspace) -> Iterator[Any]:
+    if workspace.config.services is not None:
+        given = workspace.config.services
         yield from given if isinstance(given, list | tuple) else (given,)
-    for name in runner.settings.services:
-        yield load_module(name, runner.settings.folder, "service module")
+    for name in workspace.settings.services:
+        yield load_module(name, workspace.settings.folder, "service module")
     for point in offered_services():
         try:
             yield point.load()
@@ -57,34 +88,34 @@ def _sources(runner: Runner) -> Iterator[Any]:
             ) from error
 
 
-def _offered(runner: Runner, registry: Registry) -> dict[Any, Any]:
+def _offered(workspace: Workspace, registry: Registry) -> dict[Any, Any]:
     """Process services, for constructors that ask for them."""
     types = {mark.aggregate for entry in registry.entries for mark in entry.marks}
-    return {ProcessService[cls]: (lambda cls=cls: runner.service(cls)) for cls in types}  # type: ignore[valid-type]
+    return {ProcessService[cls]: (lambda cls=cls: RunnerProcessService(workspace, cls)) for cls in types}  # type: ignore[valid-type]
 
 
 class _CatalogSource:
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
 
     def subject(self, definition: str) -> Subject | None:
-        found = self._runner.context.specs.definition(definition)
-        return None if found.kind != "process" else subject_of(self._runner, found)
+        found = self._workspace.context.specs.definition(definition)
+        return None if found.kind != "process" else subject_of(self._workspace, found)
 
     def record(self, case: CaseKey) -> AggregateRecord | None:
-        return self._runner.catalog.aggregate(case.process, case.id)
+        return self._workspace.catalog.aggregate(case.process, case.id)
 
     @property
     def tenant(self) -> str:
-        return self._runner.catalog.tenant
+        return self._workspace.catalog.tenant
 
 
-def wiring_faults(runner: Runner, services: Services, subjects: Sequence[Subject]) -> list[Fault]:
+def wiring_faults(workspace: Workspace, services: Services, subjects: Sequence[Subject]) -> list[Fault]:
     """What is wrong between the services and some versions of processes; tasks that are stubbed are left out."""
     faults = check(
         services.registry,
         subjects,
-        functions=runner.config.functions,
+        functions=workspace.config.functions,
         offered=services.offered.keys(),
     )
     return [fault for fault in faults if not _is_stubbed(fault, services.stubs)]
@@ -94,16 +125,16 @@ def _is_stubbed(fault: Fault, stubs: Mapping[str, Any]) -> bool:
     return fault.rule == "task-without-method" and any(f"'{name}'" in fault.label for name in stubs)
 
 
-def require_wired(runner: Runner) -> None:
+def require_wired(workspace: Workspace) -> None:
     """Nothing, if everything in use is served. What is wrong and keeps nothing from moving is told as a warning.
 
     Raises:
         WiringError: It is not; nothing may move.
     """
-    services = runner.services
+    services = workspace.services
     if services is None:
         return
-    faults = wiring_faults(runner, services, stored_subjects(runner, services.registry))
+    faults = wiring_faults(workspace, services, stored_subjects(workspace, services.registry))
     if any(fault.blocks for fault in faults):
         raise WiringError(faults)
     for fault in faults:
@@ -111,17 +142,19 @@ def require_wired(runner: Runner) -> None:
             _log.warning(fault_text(fault))
 
 
-def planned_faults(runner: Runner, plan: DeploymentPlan) -> list[Fault]:
+def planned_faults(workspace: Workspace, plan: DeploymentPlan) -> list[Fault]:
     """What would be wrong once a deployment is stored: faults of it and of what it calls, and of their services."""
-    services = runner.services
+    services = workspace.services
     if services is None:
         return []
     registry = services.registry
     planned = {each.key: each for each in _planned_subjects(plan, registry)}
-    stored = [replace(each, newest=False) if each.key in planned else each for each in _stored_if_any(runner, registry)]
-    called = _called_by_plan(runner, plan, registry, {each.definition for each in planned.values()})
-    subjects = with_called(runner, registry, stored, called)
-    faults = wiring_faults(runner, services, [*subjects, *planned.values()])
+    stored = [
+        replace(each, newest=False) if each.key in planned else each for each in _stored_if_any(workspace, registry)
+    ]
+    called = _called_by_plan(workspace, plan, registry, {each.definition for each in planned.values()})
+    subjects = with_called(workspace, registry, stored, called)
+    faults = wiring_faults(workspace, services, [*subjects, *planned.values()])
     mine = {*called, *(each.definition for each in planned.values())}
     return [each for each in faults if each.definition in mine or (not each.definition and each.process in planned)]
 
@@ -136,32 +169,34 @@ def _planned_subjects(plan: DeploymentPlan, registry: Registry) -> Iterator[Subj
                 yield Subject(process, each.version, each.id, plan.model.decisions)
 
 
-def _called_by_plan(runner: Runner, plan: DeploymentPlan, registry: Registry, planned: Collection[str]) -> list[str]:
+def _called_by_plan(
+    workspace: Workspace, plan: DeploymentPlan, registry: Registry, planned: Collection[str]
+) -> list[str]:
     """Ids of what is stored already and called by what is to be added."""
-    if runner.catalog_if_any() is None:
+    if workspace.catalog_if_any() is None:
         return []
     references = [reference for each in plan.new for reference in each.references]
-    direct = [id for id in targets(runner, references, registry.processes) if id not in planned]
-    return list(dict.fromkeys([*direct, *called_by(runner, registry, direct)]))
+    direct = [id for id in targets(workspace, references, registry.processes) if id not in planned]
+    return list(dict.fromkeys([*direct, *called_by(workspace, registry, direct)]))
 
 
-def _stored_if_any(runner: Runner, registry: Registry) -> list[Subject]:
+def _stored_if_any(workspace: Workspace, registry: Registry) -> list[Subject]:
     try:
-        return stored_subjects(runner, registry)
+        return stored_subjects(workspace, registry)
     except NoStoreError:
         return []
 
 
-def unserved(runner: Runner, definition: Definition) -> tuple[Blocker, ...]:
+def unserved(workspace: Workspace, definition: Definition) -> tuple[Blocker, ...]:
     """Why instances should not be moved to a version: tasks of it, and of what it calls, that no service covers."""
-    services = runner.services
+    services = workspace.services
     if services is None or definition.kind != "process":
         return ()
     registry = services.registry
-    stored = [each for each in stored_subjects(runner, registry) if each.definition != definition.id]
-    subjects = with_called(runner, registry, [*stored, subject_of(runner, definition)], [definition.id])
-    mine = {definition.id, *called_by(runner, registry, [definition.id])}
-    faults = wiring_faults(runner, services, subjects)
+    stored = [each for each in stored_subjects(workspace, registry) if each.definition != definition.id]
+    subjects = with_called(workspace, registry, [*stored, subject_of(workspace, definition)], [definition.id])
+    mine = {definition.id, *called_by(workspace, registry, [definition.id])}
+    faults = wiring_faults(workspace, services, subjects)
     return tuple(
         Blocker(
             "service-missing", "", fault.element or definition.key, None, "",

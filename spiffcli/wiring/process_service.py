@@ -16,7 +16,7 @@ from spiffcli.values import AggregateRecord, Definition, Instance
 from spiffcli.wiring.subjects import newest
 
 if TYPE_CHECKING:
-    from spiffcli.runner import Runner
+    from spiffcli.workspace import Workspace
 
 A = TypeVar("A")
 
@@ -24,23 +24,23 @@ A = TypeVar("A")
 class RunnerProcessService(ProcessService[A]):
     """See `ProcessService`."""
 
-    def __init__(self, runner: Runner, aggregate: type[A]) -> None:
-        self._runner = runner
+    def __init__(self, workspace: Workspace, aggregate: type[A]) -> None:
+        self._workspace = workspace
         self._aggregate = aggregate
 
     def start(self, aggregate: A, *, process_id: str | None = None, on_duplicate: OnDuplicate = "reject") -> Instance:
         """Start a workflow."""
-        self._runner.require_wired()
-        definition = self._runner.catalog.startable(self._process(process_id))
+        self._workspace.require_wired()
+        definition = self._workspace.catalog.startable(self._process(process_id))
         return self._begin(definition, aggregate, None, on_duplicate)
 
     def start_by_message(
         self, aggregate: A, name: str, *, process_id: str | None = None, on_duplicate: OnDuplicate = "reject"
     ) -> Instance:
         """Start a workflow at a message start event."""
-        self._runner.require_wired()
+        self._workspace.require_wired()
         keys = self._processes() if process_id is None else [process_id]
-        found = [each for each in self._runner.catalog.started_by("message", name) if each.key in keys]
+        found = [each for each in self._workspace.catalog.started_by("message", name) if each.key in keys]
         if len(found) != 1:
             raise NotFoundError(
                 f"{len(found) or 'No'} start event{'s' if len(found) > 1 else ''} of {', '.join(keys)} "
@@ -54,7 +54,7 @@ class RunnerProcessService(ProcessService[A]):
         event = None if message is None else Event("message", message, {})
         start = None if message is None else Start("message", message)
         try:
-            with Session.prepare(self._runner.context, definition, aggregate, start=start) as session:
+            with Session.prepare(self._workspace.context, definition, aggregate, start=start) as session:
                 if event is not None:
                     session.running.begin_with(event)
                 session.note(
@@ -65,14 +65,14 @@ class RunnerProcessService(ProcessService[A]):
                 return session.instance
         except DuplicateStart as duplicate:
             if on_duplicate == "existing" and duplicate.process == definition.key:
-                return self._runner.catalog.instance(duplicate.instance)
+                return self._workspace.catalog.instance(duplicate.instance)
             raise
 
     def correlate_message(self, natural_id: str, name: str, *, change: Callable[[A], object] | None = None) -> Instance:
         """Deliver a message to one workflow."""
-        self._runner.require_wired()
+        self._workspace.require_wired()
         record = self._record(natural_id)
-        with Session.open(self._runner.context, record.instance, f"send {name}") as session:
+        with Session.open(self._workspace.context, record.instance, f"send {name}") as session:
             session.require_open()
             self._change(session, record, change)
             if not session.receive(Event("message", name, {})):
@@ -88,8 +88,8 @@ class RunnerProcessService(ProcessService[A]):
 
     def send_signal(self, name: str) -> list[Instance]:
         """Broadcast a signal."""
-        self._runner.require_wired()
-        return list(send(self._runner.context, Event("signal", name, {})).instances)
+        self._workspace.require_wired()
+        return list(send(self._workspace.context, Event("signal", name, {})).instances)
 
     def complete_task(self, natural_id: str, task_id: str, *, change: Callable[[A], object] | None = None) -> Instance:
         """Complete a task."""
@@ -115,9 +115,9 @@ class RunnerProcessService(ProcessService[A]):
         change: Callable[[A], object] | None,
         act: Callable[[Session], object],
     ) -> Instance:
-        self._runner.require_wired()
+        self._workspace.require_wired()
         record = self._record(natural_id)
-        with Session.open(self._runner.context, record.instance, f"complete {task_id}") as session:
+        with Session.open(self._workspace.context, record.instance, f"complete {task_id}") as session:
             session.require_open()
             self._change(session, record, change)
             act(session)
@@ -126,9 +126,9 @@ class RunnerProcessService(ProcessService[A]):
 
     def change(self, natural_id: str, change: Callable[[A], object]) -> Instance:
         """Change an aggregate."""
-        self._runner.require_wired()
+        self._workspace.require_wired()
         record = self._record(natural_id)
-        with Session.open(self._runner.context, record.instance, f"change {natural_id}") as session:
+        with Session.open(self._workspace.context, record.instance, f"change {natural_id}") as session:
             session.require_open()
             self._change(session, record, change)
             session.note("changed", aggregate=record.type, natural_id=natural_id)
@@ -140,14 +140,14 @@ class RunnerProcessService(ProcessService[A]):
     def load(self, natural_id: str) -> A:
         """An aggregate to be read."""
         record = self._record(natural_id)
-        services = self._runner.services
+        services = self._workspace.services
         assert services is not None
         aggregate: A = services.unit().reading(CaseKey(record.process, record.natural_id))
         return aggregate
 
     def instance(self, natural_id: str) -> Instance:
         """The workflow that works on an aggregate."""
-        return self._runner.catalog.instance(self._record(natural_id).instance)
+        return self._workspace.catalog.instance(self._record(natural_id).instance)
 
     def _change(self, session: Session, record: AggregateRecord, change: Callable[[A], object] | None) -> None:
         unit = session.running.unit
@@ -156,7 +156,7 @@ class RunnerProcessService(ProcessService[A]):
 
     def _record(self, natural_id: str) -> AggregateRecord:
         for key in self._processes():
-            record = self._runner.catalog.aggregate(key, natural_id)
+            record = self._workspace.catalog.aggregate(key, natural_id)
             if record is not None:
                 return record
         raise NotFoundError(
@@ -167,7 +167,7 @@ class RunnerProcessService(ProcessService[A]):
 
     def _processes(self) -> list[str]:
         """Ids of the processes that work on this type of aggregate."""
-        services = self._runner.services
+        services = self._workspace.services
         entries: list[Any] = [] if services is None else services.registry.entries
         keys = [mark.process for entry in entries for mark in entry.marks if mark.aggregate is self._aggregate]
         if not keys:
@@ -185,12 +185,12 @@ class RunnerProcessService(ProcessService[A]):
                 raise InputError(f"No service of '{process_id}' works on {self._aggregate.__name__}.",
                                  hint=f"Its processes are {', '.join(keys)}.")  # fmt: skip
             return process_id
-        stored = newest(self._runner)
+        stored = newest(self._workspace)
         called = {
             reference.key
             for key in keys
             if key in stored
-            for reference in self._runner.context.specs.definition(stored[key].id).references
+            for reference in self._workspace.context.specs.definition(stored[key].id).references
         }
         free = [key for key in keys if key not in called and key in stored] or keys
         if len(free) > 1:

@@ -14,108 +14,110 @@ from spiffcli.services.wiring import Subject
 from spiffcli.values import Definition, Reference
 
 if TYPE_CHECKING:
-    from spiffcli.runner import Runner
+    from spiffcli.workspace import Workspace
 
 
 def subject_of(
-    runner: Runner, definition: Definition, *, newest: bool = True, instances: int = 0, called: bool = False
+    workspace: Workspace, definition: Definition, *, newest: bool = True, instances: int = 0, called: bool = False
 ) -> Subject:
     """A stored version of a process, as it is wired and checked."""
-    model = runner.catalog.model(runner.context.specs.definition(definition.id))
+    model = workspace.catalog.model(workspace.context.specs.definition(definition.id))
     process = model.processes[definition.key]
-    tenant = None if definition.tenant == runner.catalog.tenant else definition.tenant
+    tenant = None if definition.tenant == workspace.catalog.tenant else definition.tenant
     return Subject(process, definition.version, definition.id, model.decisions, newest, instances, called, tenant)
 
 
-def stored_subjects(runner: Runner, registry: Registry) -> list[Subject]:
+def stored_subjects(workspace: Workspace, registry: Registry) -> list[Subject]:
     """The stored versions of all processes that are served, and the newest ones of those that call them.
 
     Of what belongs to the default tenant, those that the tenant uses: because it has no such key itself, because
     instances of it run on them, or because what it uses calls them.
     """
     subjects: dict[str, Subject] = {}
-    for row, newest, instances in _visible(runner):
-        if row.key in registry.processes or (newest and _calls_served(runner, registry, row)):
-            subjects[row.id] = subject_of(runner, row, newest=newest, instances=instances)
+    for row, newest, instances in _visible(workspace):
+        if row.key in registry.processes or (newest and _calls_served(workspace, registry, row)):
+            subjects[row.id] = subject_of(workspace, row, newest=newest, instances=instances)
     used = [each.definition for each in subjects.values() if each.in_use]
-    return with_called(runner, registry, list(subjects.values()), used)
+    return with_called(workspace, registry, list(subjects.values()), used)
 
 
-def newest(runner: Runner) -> dict[str, Definition]:
+def newest(workspace: Workspace) -> dict[str, Definition]:
     """The version of each process that a start by its key finds: the tenant's own, else the default tenant's."""
-    return _newest(runner, _rows(runner))
+    return _newest(workspace, _rows(workspace))
 
 
-def _newest(runner: Runner, rows: Mapping[str, list[Definition]]) -> dict[str, Definition]:
+def _newest(workspace: Workspace, rows: Mapping[str, list[Definition]]) -> dict[str, Definition]:
     found: dict[str, Definition] = {}
     for tenant, every in rows.items():
         for row in every:  # the newest of a key comes last
-            if found.get(row.key, row).tenant == tenant and runner.catalog.scope.sees(row):
+            if found.get(row.key, row).tenant == tenant and workspace.catalog.scope.sees(row):
                 found[row.key] = row
     return found
 
 
-def _rows(runner: Runner) -> dict[str, list[Definition]]:
+def _rows(workspace: Workspace) -> dict[str, list[Definition]]:
     """All versions of processes by tenant, the one in use first.
 
     The default tenant's count also where nothing falls back on it any more: what runs there goes on.
     """
-    catalog = runner.catalog
+    catalog = workspace.catalog
     tenants = catalog.scope.with_fallback(True).all_tenants()
     return {each: catalog.with_scope(tenant=each, fallback=False).definitions(None, ("process",)) for each in tenants}
 
 
-def _visible(runner: Runner) -> Iterator[tuple[Definition, bool, int]]:
+def _visible(workspace: Workspace) -> Iterator[tuple[Definition, bool, int]]:
     """Versions of processes, whether a start of the key would start them, and how many instances have not ended."""
-    counts, rows = runner.counts(), _rows(runner)
-    started = _newest(runner, rows)
+    counts, rows = workspace.catalog.counts(), _rows(workspace)
+    started = _newest(workspace, rows)
     for tenant, every in rows.items():
         for row in every:
             states = counts[row.id].states if row.id in counts else {}
             instances = sum(states.get(state, 0) for state in OPEN_STATES)
             is_newest = row.key in started and started[row.key].id == row.id
-            if tenant == runner.catalog.tenant or is_newest or instances:
+            if tenant == workspace.catalog.tenant or is_newest or instances:
                 yield row, is_newest, instances
 
 
-def _calls_served(runner: Runner, registry: Registry, row: Definition) -> bool:
-    references = runner.context.specs.definition(row.id).references
+def _calls_served(workspace: Workspace, registry: Registry, row: Definition) -> bool:
+    references = workspace.context.specs.definition(row.id).references
     return any(each.kind == "process" and each.key in registry.processes for each in references)
 
 
-def with_called(runner: Runner, registry: Registry, subjects: list[Subject], callers: Iterable[str]) -> list[Subject]:
+def with_called(
+    workspace: Workspace, registry: Registry, subjects: list[Subject], callers: Iterable[str]
+) -> list[Subject]:
     """Subjects, and the versions that `callers` call, directly or further away, wherever they are served.
 
     Args:
         callers: Ids of definitions.
     """
     known = {each.definition: each for each in subjects}
-    for id in called_by(runner, registry, callers):
+    for id in called_by(workspace, registry, callers):
         found = known.get(id)
         if found is None:
-            known[id] = subject_of(runner, runner.context.specs.definition(id), newest=False, called=True)
+            known[id] = subject_of(workspace, workspace.context.specs.definition(id), newest=False, called=True)
         else:
             known[id] = replace(found, called=True)
     return list(known.values())
 
 
-def called_by(runner: Runner, registry: Registry, callers: Iterable[str]) -> list[str]:
+def called_by(workspace: Workspace, registry: Registry, callers: Iterable[str]) -> list[str]:
     """Ids of the served versions that definitions call, directly or through one another."""
     found: dict[str, None] = {}
     waiting = list(callers)
     while waiting:
-        caller = runner.context.specs.definition(waiting.pop())
+        caller = workspace.context.specs.definition(waiting.pop())
         for reference in caller.references:
             if reference.kind == "process" and reference.key in registry.processes:
                 with suppress(NotFoundError, StateError):  # it is told when it is entered
-                    id = runner.catalog.resolve(caller, reference.element, "process", reference.key).definition.id
+                    id = workspace.catalog.resolve(caller, reference.element, "process", reference.key).definition.id
                     if id not in found:
                         found[id] = None
                         waiting.append(id)
     return list(found)
 
 
-def targets(runner: Runner, references: Iterable[Reference], keys: Collection[str]) -> Iterator[str]:
+def targets(workspace: Workspace, references: Iterable[Reference], keys: Collection[str]) -> Iterator[str]:
     """Ids of the processes among `keys` that references of something not stored yet mean now."""
     for each in references:
         if each.kind == "process" and each.key in keys:
@@ -124,4 +126,4 @@ def targets(runner: Runner, references: Iterable[Reference], keys: Collection[st
             else:
                 _, _, which = each.binding.partition(":")
                 with suppress(NotFoundError):
-                    yield runner.catalog.find(f"{each.key}@{which}" if which else each.key, ("process",)).id
+                    yield workspace.catalog.find(f"{each.key}@{which}" if which else each.key, ("process",)).id

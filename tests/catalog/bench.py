@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from spiffcli.catalog import Catalog, Deploy, DeploymentPlan
+from spiffcli.catalog import Catalog
 from spiffcli.catalog.integrity import check
+from spiffcli.deployments.request import Deploy, DeploymentPlan
 from spiffcli.store import DocumentStore
 from spiffcli.values import Deployment, HistoryEntry, Instance, Resource
 

@@ -11,7 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from spiffcli.catalog import Catalog, Deploy
+from spiffcli.catalog import Catalog
+from spiffcli.deployments.request import Deploy
 from spiffcli.store import open_store
 from spiffcli.values import Resource
 

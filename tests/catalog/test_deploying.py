@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spiffcli.catalog import Deploy, DeploymentPlan
+from spiffcli.deployments.request import Deploy, DeploymentPlan
 from spiffcli.errors import (
     AmbiguousError,
     ConflictError,

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from spiffcli.catalog import Catalog, Deploy
+from spiffcli.catalog import Catalog
 from spiffcli.deployments.hashing import ALGORITHM
+from spiffcli.deployments.request import Deploy
 from spiffcli.model.hashing import ALGORITHM as SEMANTIC
 from spiffcli.specs.files import read_resources, with_forms
 from spiffcli.store import open_store

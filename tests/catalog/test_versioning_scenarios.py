@@ -270,7 +270,7 @@ def test_w18_a_file_missing_in_a_redeployment_is_noticed(bench: Bench) -> None:
 
 
 def test_w19_a_plan_overtaken_by_another_deployment_is_made_anew(bench: Bench) -> None:
-    from spiffcli.catalog import Deploy
+    from spiffcli.deployments.request import Deploy
 
     mine = bench.catalog.plan_deployment(Deploy((A,)))
     bench.add(B)

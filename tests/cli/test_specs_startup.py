@@ -32,7 +32,6 @@ SLOW = [
     "spiffcli.store.protocol",
     "spiffcli.store.locking",
     "spiffcli.catalog.facade",
-    "spiffcli.app",
 ]
 
 

@@ -21,8 +21,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from spiffcli.catalog import Catalog, Deploy, Filter
+from spiffcli.catalog import Catalog, Filter
 from spiffcli.catalog.integrity import check
+from spiffcli.deployments.request import Deploy
 from spiffcli.errors import DuplicateError, ModelError, NotFoundError, StateError
 from spiffcli.store import open_store
 from spiffcli.values import Instance, Resource
