@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
+
+from msgspec.structs import replace
 
 from benchmarks.story import Line, Story, in_turns, process, python, spread, timed
 

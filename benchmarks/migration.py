@@ -10,10 +10,12 @@ import itertools
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
+
+from msgspec.structs import replace
 
 from benchmarks.story import Line, Story, spread, timed
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from uuid import uuid4
+
+from msgspec.structs import replace
 
 from benchmarks.story import Line, Story, in_turns, process, python, spread
 from spiffcli.runner import Runner

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from spiffcli.errors import ConfigError
-from spiffcli.records import record
 
 if TYPE_CHECKING:
     from spiffcli.git_config import GitSettings
@@ -38,8 +39,7 @@ _PROJECT_FILE = "pyproject.toml"
 CODE_SETTINGS = frozenset({"engine", "services", "scripts"})
 
 
-@record
-class Settings:
+class Settings(Struct, frozen=True):
     """Everything that can be set, decided.
 
     Attributes:
@@ -89,8 +89,7 @@ class Settings:
         return replace(self, **self.file_code, origins=origins, file_code={})
 
 
-@record
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What the environment says about the terminal, logs and what may be kept.
 
     Attributes:

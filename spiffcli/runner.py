@@ -234,7 +234,7 @@ class Runner:
         Raises:
             NotFoundError: The tenant has no such version.
         """
-        from dataclasses import replace
+        from msgspec.structs import replace
 
         request = self.catalog.deploy_again(ref)
         wish = replace(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import field, replace
 from typing import Any, Literal, TypeAlias
 
-from spiffcli.records import record
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -27,8 +27,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-@record
-class Resource:
+class Resource(Struct, frozen=True):
     """One file of a deployment, with its bytes.
 
     Attributes:
@@ -39,7 +38,7 @@ class Resource:
 
     name: str
     kind: ResourceKind
-    content: bytes = field(repr=False)
+    content: bytes
 
     @property
     def hash(self) -> str:
@@ -47,8 +46,7 @@ class Resource:
         return digest(self.content)
 
 
-@record
-class Source:
+class Source(Struct, frozen=True):
     """Where a deployment came from.
 
     Attributes:
@@ -70,8 +68,7 @@ class Source:
         return replace(self, files=()) if self.files else self
 
 
-@record
-class ResourceEntry:
+class ResourceEntry(Struct, frozen=True):
     """A resource of a stored deployment: its bytes are the blob `hash`."""
 
     name: str
@@ -79,8 +76,7 @@ class ResourceEntry:
     hash: str
 
 
-@record
-class DeployedDefinition:
+class DeployedDefinition(Struct, frozen=True):
     """One line of a deployment: a definition it contains, new in it or carried over unchanged."""
 
     id: str
@@ -90,8 +86,7 @@ class DeployedDefinition:
     new: bool
 
 
-@record
-class Deployment:
+class Deployment(Struct, frozen=True):
     """One `add`: resources stored together.
 
     Attributes:
@@ -111,8 +106,7 @@ class Deployment:
     definitions: tuple[DeployedDefinition, ...]
 
 
-@record
-class Reference:
+class Reference(Struct, frozen=True):
     """A call activity, decision or form of a process, and what it was bound to.
 
     Attributes:
@@ -134,8 +128,7 @@ class Reference:
     fallback: bool | None = None
 
 
-@record
-class Definition:
+class Definition(Struct, frozen=True):
     """One executable process, collaboration, decision or form at one version.
 
     Attributes:
@@ -188,8 +181,7 @@ class Definition:
         return kind == self.written_as or (kind == "other" and name.rpartition("/")[2] == GROUP_FILE)
 
 
-@record
-class ActiveTask:
+class ActiveTask(Struct, frozen=True):
     """A task an instance waits at, as its row in the index shows it."""
 
     task: str
@@ -198,8 +190,7 @@ class ActiveTask:
     state: str
 
 
-@record
-class Subscription:
+class Subscription(Struct, frozen=True):
     """An event an armed task of an instance waits for.
 
     Attributes:
@@ -219,8 +210,7 @@ class Subscription:
     due: float | None = None
 
 
-@record
-class Instance:
+class Instance(Struct, frozen=True):
     """One running or finished workflow: what its row in the index shows.
 
     Attributes:
@@ -260,8 +250,7 @@ class Instance:
     revision: int = 0
 
 
-@record
-class AggregateRecord:
+class AggregateRecord(Struct, frozen=True):
     """A stored aggregate: the domain object that carries the state of a workflow.
 
     Attributes:
@@ -284,12 +273,11 @@ class AggregateRecord:
     instance: str
     root: str | None = None
     revision: int = 0
-    body: bytes = field(default=b"", repr=False)
+    body: bytes = b""
     kept_as: int | None = None
 
 
-@record
-class TaskView:
+class TaskView(Struct, frozen=True):
     """A node occurrence inside an instance, with everything a reader or a form needs.
 
     Attributes:
@@ -334,8 +322,7 @@ class TaskView:
     open: bool = False
 
 
-@record
-class HistoryEntry:
+class HistoryEntry(Struct, frozen=True):
     """One thing that happened to an instance from outside.
 
     Attributes:

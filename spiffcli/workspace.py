@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec.structs import replace
 
 from spiffcli.catalog import Catalog
 from spiffcli.config import Settings

@@ -5,7 +5,7 @@ They are written in the transaction that saves their instance, and forgotten wit
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from spiffcli.catalog.documents import document_id
 from spiffcli.errors import ConflictError, DuplicateError

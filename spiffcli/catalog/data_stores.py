@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from spiffcli.catalog.documents import document_id
 from spiffcli.errors import ConflictError
@@ -12,8 +13,7 @@ from spiffcli.store.protocol import Document, Reader, Transaction
 _PREFIX = "data-store/"
 
 
-@dataclass(frozen=True, slots=True)
-class DataStore:
+class DataStore(Struct, frozen=True):
     """A data store of a tenant.
 
     Attributes:
@@ -27,7 +27,7 @@ class DataStore:
     id: str
     kind: str
     location: str
-    content: bytes | None = field(default=None, repr=False)
+    content: bytes | None = None
     revision: int = 0
     updated: str = ""
     user: str = ""

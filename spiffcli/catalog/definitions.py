@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
 from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from msgspec import Struct, field
 
 from spiffcli.catalog.documents import definition_from, deployment_from, with_tags
 from spiffcli.catalog.keys import KeyRecord, key_records, read_key, write_key
@@ -23,7 +24,6 @@ from spiffcli.catalog.refs import (
 from spiffcli.catalog.scope import Scope, in_tenant
 from spiffcli.catalog.words import begins_an_id, some
 from spiffcli.errors import AmbiguousError, CorruptStoreError, DuplicateError, NotFoundError, StateError
-from spiffcli.records import record
 from spiffcli.store.protocol import Condition, Document, Reader, Transaction, one_of
 from spiffcli.values import Definition, DefinitionKind, Deployment, Resource, ResourceEntry
 
@@ -39,8 +39,7 @@ KINDS: tuple[DefinitionKind, ...] = ("process", "collaboration", "decision", "fo
 STARTABLE: tuple[DefinitionKind, ...] = ("process", "collaboration")
 
 
-@record
-class Counts:
+class Counts(Struct, frozen=True):
     """How many instances a definition has.
 
     Attributes:

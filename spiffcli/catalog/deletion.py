@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.catalog.blobs import delete_unreferenced
 from spiffcli.catalog.definitions import definitions, get_definition
@@ -25,8 +27,7 @@ from spiffcli.store.protocol import Document, Reader, Transaction
 from spiffcli.values import Definition, Deployment, Instance
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
+class Deletion(Struct, frozen=True):
     """What a deletion takes away.
 
     Attributes:

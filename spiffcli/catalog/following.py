@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from spiffcli.catalog.documents import document_id
 from spiffcli.store.protocol import Reader, Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(Struct, frozen=True):
     """What was taken over last.
 
     Attributes:

@@ -10,6 +10,9 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple, NoReturn
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from spiffcli.catalog.aggregates import delete_aggregates
 from spiffcli.catalog.blobs import delete_unreferenced
 from spiffcli.catalog.documents import (
@@ -25,7 +28,6 @@ from spiffcli.catalog.scope import Scope
 from spiffcli.catalog.words import begins_an_id, some
 from spiffcli.errors import AmbiguousError, ConflictError, DuplicateError, NotFoundError, StateError
 from spiffcli.garbage import without_collector
-from spiffcli.records import changed, record
 from spiffcli.store.protocol import Condition, Document, Fields, Reader, Transaction, at_most, one_of
 from spiffcli.values import HistoryEntry, Instance, InstanceState
 
@@ -36,8 +38,7 @@ HISTORY_CHUNK = 200
 OPEN_STATES: tuple[InstanceState, ...] = ("running", "error")
 
 
-@record
-class Situation:
+class Situation(Struct, frozen=True):
     """Where an instance stands, described once for all instances that stand there.
 
     Attributes:
@@ -51,8 +52,7 @@ class Situation:
     body: bytes
 
 
-@record
-class Filter:
+class Filter(Struct, frozen=True):
     """Which instances to list; what is None does not matter.
 
     Attributes:
@@ -108,7 +108,7 @@ def create(
     fields = instance_fields(instance, history=len(entries), blobs=blobs)
     revision = tx.put("instance", instance.id, fields, state, expected=0)
     _keep_situation(tx, situation)
-    return changed(instance, revision=revision)
+    return replace(instance, revision=revision)
 
 
 def save(
@@ -155,7 +155,7 @@ def save(
     fields = instance_fields(instance, history=count, blobs=list(dict.fromkeys(blobs)))
     revision = tx.put("instance", instance.id, fields, state, expected=expected)
     _keep_situation(tx, situation)
-    return changed(instance, revision=revision)
+    return replace(instance, revision=revision)
 
 
 def load(reader: Reader, tenant: str, id: str) -> tuple[Instance, bytes]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.catalog.blobs import references as blob_references
 from spiffcli.catalog.documents import definition_from, instance_from
@@ -17,8 +19,7 @@ from spiffcli.values import Definition, DefinitionKind, Instance
 _Key: TypeAlias = tuple[str, DefinitionKind, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
+class _Finding(Struct, frozen=True):
     what: str
     mend: Callable[[Transaction], None] | None = None
 
@@ -116,24 +117,21 @@ def _rebuilt(reader: Reader, record: KeyRecord, definitions: list[Definition], d
     return with_starts(reader, right)
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
+class _Write(Struct, frozen=True):
     record: KeyRecord
 
     def __call__(self, tx: Transaction) -> None:
         write_key(tx, self.record)
 
 
-@dataclass(frozen=True, slots=True)
-class _Delete:
+class _Delete(Struct, frozen=True):
     row: Document
 
     def __call__(self, tx: Transaction) -> None:
         tx.delete(self.row.kind, self.row.id, expected=self.row.revision)
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
+class _Claim(Struct, frozen=True):
     natural_key: str
     instance: str
 

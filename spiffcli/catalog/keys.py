@@ -8,16 +8,16 @@ deployment, everything in it can be rebuilt from the definitions (see `checking`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from spiffcli.catalog.documents import document_id, from_body, to_bytes
-from spiffcli.records import record
 from spiffcli.store.protocol import Document, Reader, Transaction
 from spiffcli.values import DefinitionKind
 
 
-@record
-class KeyRecord:
+class KeyRecord(Struct, frozen=True):
     """What is known of one key.
 
     Attributes:

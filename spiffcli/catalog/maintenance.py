@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from spiffcli.catalog.integrity import check as check_catalog
 from spiffcli.errors import CorruptStoreError
@@ -17,8 +18,7 @@ _KINDS = ("process", "collaboration", "decision", "form")
 _STATES = ("running", "completed", "error", "cancelled")
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
+class Stats(Struct, frozen=True):
     """How much is in a store, over all tenants.
 
     Attributes:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from spiffcli.errors import InputError
-from spiffcli.records import record
 
 #: The tag every key has: its highest version.
 LATEST = "latest"
@@ -21,24 +22,21 @@ _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 _TAG = re.compile(r"[A-Za-z_][A-Za-z0-9_.+-]*")
 
 
-@record
-class ByVersion:
+class ByVersion(Struct, frozen=True):
     """`KEY@3`: a version of a key."""
 
     key: str
     version: int
 
 
-@record
-class ByTag:
+class ByTag(Struct, frozen=True):
     """`KEY@stable`: the version of a key that has a tag, or the latest for `KEY@latest`."""
 
     key: str
     tag: str
 
 
-@record
-class ByName:
+class ByName(Struct, frozen=True):
     """An exact id, an exact key or the beginning of an id."""
 
     text: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.catalog.definitions import STARTABLE, get_definition
 from spiffcli.catalog.keys import KeyRecord, read_key
@@ -17,8 +19,7 @@ from spiffcli.values import Definition, DefinitionKind, JsonObject, Reference
 _OPTIONS: Mapping[DefinitionKind, str] = {"process": "-b", "collaboration": "-b", "decision": "-d", "form": "-f"}
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(Struct, frozen=True):
     """What a reference was found to mean, to be recorded where it was entered.
 
     Attributes:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
 
-from spiffcli.records import record
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from spiffcli.values import DEFAULT_TENANT, Definition
 
 
-@record
-class Scope:
+class Scope(Struct, frozen=True):
     """A tenant, and where to look last for what it does not have itself.
 
     Attributes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.catalog.definitions import STARTABLE, definitions, get_definition
 from spiffcli.catalog.documents import document_id, instance_from, with_suspended
@@ -21,8 +23,7 @@ _PREFIX = "suspension/"
 Action = Literal["suspend", "activate"]
 
 
-@dataclass(frozen=True, slots=True)
-class Suspended:
+class Suspended(Struct, frozen=True):
     """What a suspension or activation changed.
 
     Attributes:
@@ -34,8 +35,7 @@ class Suspended:
     instances: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Scheduled:
+class Scheduled(Struct, frozen=True):
     """A suspension or activation that waits for its date.
 
     Attributes:

@@ -6,8 +6,9 @@ They are armed by whoever lets time pass, since only the engine can tell what th
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from spiffcli.catalog.documents import document_id
 from spiffcli.catalog.keys import key_records
@@ -21,8 +22,7 @@ _EVENT = "timer:"
 TimerState = Literal["new", "armed", "done", "resting"]
 
 
-@dataclass(frozen=True, slots=True)
-class TimerStart:
+class TimerStart(Struct, frozen=True):
     """A timer at a start event of a definition.
 
     Attributes:

@@ -13,18 +13,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TextIO
 
 import click
+from msgspec import Struct
 
 from spiffcli.cli.options import Invocation
 from spiffcli.config import load_surroundings
-from spiffcli.records import record
 from spiffcli.text import columns_of, one_line, strip_controls
 
 #: Columns of text that is not written to a terminal.
 WIDTH = 80
 
 
-@record
-class Column:
+class Column(Struct, frozen=True):
     """A column of a table.
 
     Attributes:

@@ -6,8 +6,10 @@ It works line by line on any pair of streams: a terminal, a pipe, a test. The en
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from spiffcli.cli.dialog import Dialog
 from spiffcli.errors import AnswerError
@@ -24,20 +26,17 @@ EMPTY = "-"
 _WORDS = (BACK, QUIT, HELP, EMPTY)
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """The person answered everything; `answers` fit the form."""
 
     answers: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
+class Back(Struct, frozen=True):
     """The person wants to go back to the task before this one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quit:
+class Quit(Struct, frozen=True):
     """The person wants to stop here, or the input ended."""
 
 
@@ -76,8 +75,7 @@ class _QuitError(Exception):
     """`quit` was said."""
 
 
-@dataclass(slots=True)
-class _Conversation:
+class _Conversation(Struct):
     """One task.
 
     Attributes:

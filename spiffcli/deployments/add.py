@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from spiffcli.catalog import Catalog
 from spiffcli.deployments.request import Deploy, DeploymentPlan, Name, Note, SpecBytes
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from spiffcli.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(Struct, frozen=True):
     """What an `add` did, or would do.
 
     Attributes:
@@ -131,8 +131,7 @@ def _tables_from_elsewhere(catalog: Catalog, plan: DeploymentPlan) -> Iterator[R
         yield from (each for each in catalog.resources(definition) if each.name == definition.file)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelScript:
+class ModelScript(Struct, frozen=True):
     """A piece of code in a model.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from spiffcli.catalog.clock import iso
 from spiffcli.catalog.definitions import STARTABLE, get_definition, tag

@@ -8,17 +8,17 @@ whether the default tenant may be looked in. What the file says goes before what
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from spiffcli.errors import InputError
 
 _EXAMPLE = 'Write it as {"calculate_tax": "latest"} or {"order#calculate_tax": {"fallback": false}}.'
 
 
-@dataclass(frozen=True, slots=True)
-class Bindings:
+class Bindings(Struct, frozen=True):
     """What is said about elements, by `ELEMENT` or `PROCESS#ELEMENT`.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from spiffcli.catalog.keys import KeyRecord
 from spiffcli.catalog.scope import Scope, tenant_name, where_sought
@@ -20,8 +21,7 @@ LookUp: TypeAlias = Callable[[Call], KeyRecord | None]
 Get: TypeAlias = Callable[[str], Definition | None]
 
 
-@dataclass(slots=True)
-class _Told:
+class _Told(Struct):
     """What there is to tell of one process, each key once."""
 
     pinned: dict[str, Call] = field(default_factory=dict)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from spiffcli.values import DefinitionKind
 
@@ -22,8 +23,7 @@ ALGORITHM = "c1"
 Target = TypeVar("Target", bound=Hashable)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A definition as the closure hash sees it."""
 
     kind: DefinitionKind
@@ -35,8 +35,7 @@ class Node:
         return f"{self.kind} {self.own_hash} {self.key!r}"
 
 
-@dataclass(frozen=True, slots=True)
-class Edge(Generic[Target]):
+class Edge(Struct, Generic[Target], frozen=True):
     """A reference as the closure hash sees it.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import PurePosixPath
+
+from msgspec.structs import replace
 
 from spiffcli.catalog.definitions import definitions, get_definition
 from spiffcli.catalog.documents import definition_from, deployment_from, layout_of

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from spiffcli.catalog.definitions import get_definition
 from spiffcli.deployments.request import Place
@@ -11,8 +12,7 @@ from spiffcli.store.protocol import Reader
 from spiffcli.values import Definition, DefinitionKind, JsonObject, Reference
 
 
-@dataclass(frozen=True, slots=True)
-class Rebound:
+class Rebound(Struct, frozen=True):
     """A reference that means something else than before.
 
     Attributes:

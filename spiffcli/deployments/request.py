@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct, field
 
 from spiffcli.errors import InputError
 from spiffcli.values import DefinitionKind, Reference, Resource, Source
@@ -25,8 +26,7 @@ _LATE_BINDING = re.compile(r"latest|version:[1-9][0-9]*|tag:.+")
 DEPLOYMENT = "deployment"
 
 
-@dataclass(frozen=True, slots=True)
-class Deploy:
+class Deploy(Struct, frozen=True):
     """The wish to deploy some resources.
 
     Attributes:
@@ -64,8 +64,7 @@ class Deploy:
     source: Source = field(default_factory=Source)
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """Something to tell whoever deploys.
 
     Attributes:
@@ -91,8 +90,7 @@ class Note:
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A reference as the files have it, with the binding it will get.
 
     Attributes:
@@ -109,8 +107,7 @@ class Call:
     pin: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A definition the files hold, before it is compared with what is stored.
 
     Attributes:
@@ -136,8 +133,7 @@ class Candidate:
         return self.kind, self.key
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """What the files of a deployment hold, read once however often it is planned.
 
     Attributes:
@@ -150,14 +146,13 @@ class Contents:
     request: Deploy
     deployment: str
     main: Name
-    model: Model = field(repr=False)
+    model: Model
     candidates: Mapping[Name, Candidate]
     notes: tuple[Note, ...]
     tagged: tuple[Name, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedDefinition:
+class PlannedDefinition(Struct, frozen=True):
     """A definition as the deployment will list it.
 
     Attributes:
@@ -190,8 +185,7 @@ class PlannedDefinition:
         return f"{self.candidate.key}@{self.version}"
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentPlan:
+class DeploymentPlan(Struct, frozen=True):
     """What a deployment would do, as long as nobody else deploys one of its keys.
 
     Attributes:
@@ -207,7 +201,7 @@ class DeploymentPlan:
     definitions: tuple[PlannedDefinition, ...]
     notes: tuple[Note, ...]
     removed: tuple[str, ...]
-    seen: Mapping[str, int] = field(repr=False)
+    seen: Mapping[str, int]
 
     @property
     def new(self) -> tuple[PlannedDefinition, ...]:

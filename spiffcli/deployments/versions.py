@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from spiffcli.catalog import Catalog
 from spiffcli.deployments.rebinding import Rebound
@@ -12,8 +13,7 @@ from spiffcli.errors import NotFoundError
 from spiffcli.values import Definition, Deployment
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A deployment in a list.
 
     Attributes:
@@ -24,8 +24,7 @@ class Listed:
     made: tuple[Definition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
+class Why(Struct, frozen=True):
     """Why there is a version.
 
     Attributes:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import field
 from typing import Generic, TypeVar
+
+from msgspec import Struct, field
 
 from spiffcli.diff.matching import Matcher
 from spiffcli.diff.neighbours import graph_of
 from spiffcli.model import Artifact, Collaboration, DataAssociation, DataItem, Decision, Flow, Lane, Process
-from spiffcli.records import workspace
 
 _E = TypeVar("_E")
 _Key = Callable[[_E], Hashable | None]
 
 
-@workspace
-class Alignment:
+class Alignment(Struct):
     """Pairs of elements, as new id by old id for each kind of element.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
 from typing import Any, Literal, TypeAlias
 
-from spiffcli.records import record
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 Severity = Literal["none", "info", "warn", "error"]
 Kind = Literal["added", "removed", "renamed", "moved", "rewired", "changed", "layout"]
@@ -24,8 +24,7 @@ BUMPS: tuple[Bump, ...] = ("none", "patch", "minor", "major")
 _OPPOSITE: Mapping[Kind, Kind] = {"added": "removed", "removed": "added"}
 
 
-@record
-class ElementRef:
+class ElementRef(Struct, frozen=True):
     """Names one element of a model.
 
     Attributes:
@@ -56,8 +55,7 @@ class ElementRef:
         return cls(entry["id"], entry["type"], entry["name"], entry["process"])
 
 
-@record
-class Place:
+class Place(Struct, frozen=True):
     """A line of a file; `line` is 0 where it is not known."""
 
     file: str
@@ -73,8 +71,7 @@ class Place:
         return cls(entry["file"], entry["line"] or 0)
 
 
-@record
-class Change:
+class Change(Struct, frozen=True):
     """One difference between two models.
 
     Attributes:
@@ -178,8 +175,7 @@ class Change:
         )
 
 
-@record
-class Summary:
+class Summary(Struct, frozen=True):
     """Counts of a diff.
 
     Attributes:
@@ -212,8 +208,7 @@ class Summary:
         return counts | {"by_severity": dict(self.by_severity), "bump": self.bump}
 
 
-@record
-class Dependency:
+class Dependency(Struct, frozen=True):
     """A called process, decision or form, on one or both sides of a diff.
 
     Attributes:
@@ -255,8 +250,7 @@ class Dependency:
         return cls(entry["kind"], entry["key"], entry["status"], diff)
 
 
-@record
-class Diff:
+class Diff(Struct, frozen=True):
     """Everything that differs between two models.
 
     Attributes:

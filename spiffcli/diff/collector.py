@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
 from typing import Any
+
+from msgspec import Struct, field
 
 from spiffcli.diff.align import Translation, made_up
 from spiffcli.diff.changes import Change, ElementRef, Kind, Place, Value
 from spiffcli.diff.classify import Named
 from spiffcli.diff.differences import Difference, differences, values_of
 from spiffcli.diff.rules import rule
-from spiffcli.records import workspace
 
 Naming = Callable[[Difference, Any], Named]
 
 
-@workspace
-class Sides:
+class Sides(Struct):
     """Where two versions of one definition stand.
 
     Attributes:
@@ -33,8 +32,7 @@ class Sides:
     to_new: Translation
 
 
-@workspace
-class Collector:
+class Collector(Struct):
     """Collects the changes between two versions of one definition."""
 
     sides: Sides

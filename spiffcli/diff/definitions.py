@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from spiffcli.diff import classify
 from spiffcli.diff.align import Translation, align_collaborations, align_decisions

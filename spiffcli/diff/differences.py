@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import is_dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from spiffcli.model.facts import facts, fields_of, keyed
-from spiffcli.records import record
 
 #: Parts that are replaced rather than changed when another kind of thing stands there.
 _WHOLE = frozenset({"events"})
 
 
-@record
-class Difference:
+class Difference(Struct, frozen=True):
     """One difference between two versions of an element.
 
     Attributes:

@@ -8,13 +8,13 @@ product: candidates are found in buckets of equal keys, which are kept up to dat
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from spiffcli.diff.neighbours import INSIDE, ROOT, Graph
 from spiffcli.model import Node
 from spiffcli.model.facts import facts
 from spiffcli.model.nodes import SCOPES
-from spiffcli.records import record, workspace
 
 _Key = Hashable
 
@@ -27,8 +27,7 @@ _MANY = 64
 _MARKS = frozenset({"startEvent", "endEvent"})
 
 
-@workspace
-class _Buckets:
+class _Buckets(Struct):
     """Unmatched nodes of both sides by a key. `ready` are the keys to look at again."""
 
     table: dict[_Key, tuple[dict[str, None], dict[str, None]]] = field(default_factory=dict)
@@ -57,8 +56,7 @@ class _Buckets:
                 yield list(sides[0]), list(sides[1])
 
 
-@workspace
-class _Side:
+class _Side(Struct):
     """What is known of the unmatched nodes of one graph."""
 
     graph: Graph
@@ -80,8 +78,7 @@ class _Side:
         self.dirty[node.id] = None
 
 
-@record
-class _Stage:
+class _Stage(Struct, frozen=True):
     """One kind of evidence.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from spiffcli.model import Node, Process
-from spiffcli.records import workspace
 
 #: How one node can be near another: the other is behind it, before it, in it, around it ...
 NEXT, PREVIOUS, INSIDE, AROUND, ATTACHED, HOST = range(6)
@@ -16,8 +16,7 @@ NEXT, PREVIOUS, INSIDE, AROUND, ATTACHED, HOST = range(6)
 ROOT = ""
 
 
-@workspace
-class Graph:
+class Graph(Struct):
     """A process as nodes and nearness.
 
     Attributes:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from spiffcli.diff.align import Alignment, align_processes
 from spiffcli.model import Collaboration, Model, Node, Process
-from spiffcli.records import record, workspace
 
 
-@record
-class Move:
+class Move(Struct, frozen=True):
     """A node that went from one process to another."""
 
     old_process: Process
@@ -20,8 +19,7 @@ class Move:
     new: Node
 
 
-@workspace
-class Pairing:
+class Pairing(Struct):
     """Paired processes and collaborations of two models.
 
     Attributes:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
-from spiffcli.records import record
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from spiffcli.diff.changes import Severity
@@ -48,8 +47,7 @@ _GENERAL: Mapping[Class, Mapping[Token, str]] = {
 }
 
 
-@record
-class Rule:
+class Rule(Struct, frozen=True):
     """A kind of difference (or fault) with a name of its own.
 
     Attributes:

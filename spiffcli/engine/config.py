@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from spiffcli.engine.registry import FromDict, Registry, ToDict
 
@@ -19,8 +21,7 @@ CustomType = tuple[type, ToDict, FromDict]
 ServiceCaller = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class EngineConfig:
+class EngineConfig(Struct, frozen=True):
     """What an engine module exports as `engine`.
 
     Attributes:
@@ -35,13 +36,13 @@ class EngineConfig:
     """
 
     name: str
-    parser: type = field(repr=False)
-    spec_config: Mapping[type, type] = field(repr=False)
+    parser: type
+    spec_config: Mapping[type, type]
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     types: tuple[CustomType, ...] = ()
     service: ServiceCaller | None = None
     forms: Path | None = None
-    services: Any = field(default=None, repr=False)
+    services: Any = None
 
     @classmethod
     def spiff(cls) -> EngineConfig:

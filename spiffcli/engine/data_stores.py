@@ -8,9 +8,10 @@ it, together with the instance.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from SpiffWorkflow.bpmn.serializer.helpers import BpmnConverter
 from SpiffWorkflow.bpmn.specs.data_spec import BpmnDataStoreSpecification
 from SpiffWorkflow.task import Task
@@ -18,8 +19,7 @@ from SpiffWorkflow.task import Task
 from spiffcli.errors import InputError
 
 
-@dataclass(frozen=True, slots=True)
-class StoredData:
+class StoredData(Struct, frozen=True):
     """A data store as it is stored.
 
     Attributes:

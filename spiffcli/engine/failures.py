@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from SpiffWorkflow.exceptions import SpiffWorkflowException
 from SpiffWorkflow.task import Task
 
@@ -16,8 +17,7 @@ from spiffcli.engine.workflow import Failure
 from spiffcli.errors import RunnerError
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentDetails:
+class IncidentDetails(Struct, frozen=True):
     """A failed task, explained.
 
     Attributes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
+from msgspec import Struct
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine import views
@@ -14,8 +14,7 @@ from spiffcli.engine.wired import is_alive, is_open, take_error_path
 from spiffcli.engine.workflow import RunnerWorkflow
 
 
-@dataclass(frozen=True, slots=True)
-class Untold:
+class Untold(Struct, frozen=True):
     """A method that could not be told that its task was cancelled.
 
     Attributes:

@@ -9,9 +9,9 @@ half-built spec behind that even runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
 from SpiffWorkflow.bpmn.specs.mixins import CallActivityMixin
 from SpiffWorkflow.bpmn.specs.mixins.subworkflow_task import SubWorkflowTask
@@ -36,8 +36,7 @@ _DI = "http://www.omg.org/spec/BPMN/20100524/DI"
 RESERVED_IDS = frozenset({"Start", "End", "Root", "StartEventSplit", "StartEventJoin"})
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedProcess:
+class ParsedProcess(Struct, frozen=True):
     """The engine form of one process or collaboration.
 
     Attributes:
@@ -47,7 +46,7 @@ class ParsedProcess:
     """
 
     key: str
-    specs: dict[str, bytes] = field(repr=False)
+    specs: dict[str, bytes]
     called: dict[str, str] = field(default_factory=dict)
 
 

@@ -7,8 +7,9 @@ tasks are done by methods; and its expressions read the aggregate.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct
 
 from spiffcli.values import AggregateRecord
 
@@ -36,8 +37,7 @@ class BusinessError(Exception):
         self.name = name
 
 
-@dataclass(frozen=True, slots=True)
-class CaseKey:
+class CaseKey(Struct, frozen=True):
     """Which aggregate: the process it belongs to, and its natural id there."""
 
     process: str
@@ -53,8 +53,7 @@ class CaseKey:
         return cls(document["process"], document["id"])
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """One iteration of a multi-instance activity around a task, or of the task itself.
 
     Attributes:
@@ -78,8 +77,7 @@ class Level:
     definition: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where in an instance something is asked.
 
     Attributes:
@@ -97,8 +95,7 @@ class Place:
     levels: tuple[Level, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """What starts a workflow by itself.
 
     Attributes:
@@ -110,8 +107,7 @@ class Start:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What a method did. Nothing of it is kept before `keep` is called.
 
     Attributes:
@@ -123,7 +119,7 @@ class Outcome:
 
     error: BusinessError | None = None
     open: bool = False
-    keep: Callable[[], None] = field(default=lambda: None, repr=False)
+    keep: Callable[[], None] = lambda: None
     made: CaseKey | None = None
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import orjson
+from msgspec import Struct
 from SpiffWorkflow.bpmn.serializer import BpmnWorkflowSerializer
 from SpiffWorkflow.bpmn.specs.mixins import ServiceTaskMixin
 from SpiffWorkflow.bpmn.util import BpmnEvent
@@ -33,8 +33,7 @@ FromDict = Callable[[dict[str, Any]], Any]
 _INT64 = 2**63
 
 
-@dataclass(frozen=True, slots=True)
-class _Codec:
+class _Codec(Struct, frozen=True):
     tag: str
     encode: Callable[[Any], Any]
 

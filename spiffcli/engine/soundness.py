@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from SpiffWorkflow.bpmn.specs.event_definitions import NoneEventDefinition
 from SpiffWorkflow.bpmn.specs.mixins import (
     CallActivityMixin,
@@ -31,8 +31,7 @@ from spiffcli.engine.views import bpmn_id, is_model_node
 _LIVE = TaskState.READY | TaskState.WAITING | TaskState.STARTED | TaskState.ERROR
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingJoin:
+class WaitingJoin(Struct, frozen=True):
     """A join that a token will reach and that can never go on.
 
     Attributes:
@@ -164,8 +163,7 @@ def _is_ancestor(ancestor: Task, task: Task) -> bool:
 Graph = Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Misplaced:
+class Misplaced(Struct, frozen=True):
     """A node of the new version on the wrong side of the tokens.
 
     Attributes:

@@ -7,8 +7,10 @@ names, and the helper nodes the engine puts around a model node count as that no
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.engine.registry import loads
 from spiffcli.engine.workflow import SpecSource
@@ -36,8 +38,7 @@ _END = ".EndJoin"
 _Node = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """Something of an element that the engine sees differ.
 
     Attributes:

@@ -7,10 +7,10 @@ once. Whoever knows which event it was wants that one and no other.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
 from SpiffWorkflow.bpmn.specs.event_definitions.timer import TimerEventDefinition
 from SpiffWorkflow.bpmn.specs.mixins.events.start_event import StartEvent
 from SpiffWorkflow.bpmn.util import BpmnEvent
@@ -22,8 +22,7 @@ from spiffcli.engine.events import Event
 from spiffcli.engine.workflow import RunnerWorkflow
 
 
-@dataclass(frozen=True, slots=True)
-class StartTimer:
+class StartTimer(Struct, frozen=True):
     """When a timer starts an instance.
 
     Attributes:

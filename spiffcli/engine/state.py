@@ -7,10 +7,10 @@ in the order of the `tasks` object, so key order is part of the format.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct, field
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
 from SpiffWorkflow.bpmn.specs.mixins.subworkflow_task import SubWorkflowTask
 from SpiffWorkflow.bpmn.util.subworkflow import BpmnSubWorkflow
@@ -25,8 +25,7 @@ from spiffcli.values import digest
 FORMAT = "runner/state/1"
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """An instance at rest.
 
     Attributes:
@@ -34,8 +33,8 @@ class Snapshot:
         specs: Specs the store may not have yet, by hash: those that running changed.
     """
 
-    state: bytes = field(repr=False)
-    specs: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    state: bytes
+    specs: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def dump(workflow: RunnerWorkflow, registry: Registry) -> Snapshot:

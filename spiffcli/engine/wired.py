@@ -6,9 +6,9 @@ These replace methods of the engine's classes, and leave processes that are not 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from SpiffWorkflow.bpmn.specs.control import BoundaryEventSplit
 from SpiffWorkflow.bpmn.specs.event_definitions.conditional import ConditionalEventDefinition
 from SpiffWorkflow.bpmn.specs.event_definitions.item_aware_event import ErrorEventDefinition
@@ -34,8 +34,7 @@ from spiffcli.engine.ports import CASE, OPEN, BusinessError, Outcome, Unit
 from spiffcli.errors import InputError
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(Struct, frozen=True):
     """A business error on its way.
 
     Attributes:

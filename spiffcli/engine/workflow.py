@@ -8,10 +8,10 @@ by side.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
+from msgspec import Struct
 from SpiffWorkflow.bpmn.specs.mixins import CallActivityMixin
 from SpiffWorkflow.bpmn.specs.mixins.subworkflow_task import SubWorkflowTask
 from SpiffWorkflow.bpmn.util.event import EventManager
@@ -39,8 +39,7 @@ MAX_CALL_DEPTH = 200
 FollowedKind = Literal["process", "decision"]
 
 
-@dataclass(frozen=True, slots=True)
-class DefinitionSpecs:
+class DefinitionSpecs(Struct, frozen=True):
     """The engine specs of one definition.
 
     Attributes:
@@ -52,8 +51,7 @@ class DefinitionSpecs:
     hashes: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class LateDecision:
+class LateDecision(Struct, frozen=True):
     """A decision that is no part of the spec that asks it.
 
     Attributes:
@@ -66,8 +64,7 @@ class LateDecision:
     resource: Resource
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(Struct, frozen=True):
     """A reference that an instance followed.
 
     Attributes:
@@ -169,8 +166,7 @@ def spec_shape(spec: Any) -> tuple[Any, ...]:
     return (len(spec.task_specs), tuple(spec.start._outputs), tuple(spec.end._inputs))
 
 
-@dataclass(slots=True)
-class Failure:
+class Failure(Struct):
     """A task that could not run, and why."""
 
     task: Task
@@ -178,8 +174,7 @@ class Failure:
     phase: str = "run"
 
 
-@dataclass(slots=True)
-class _Loaded:
+class _Loaded(Struct):
     """A spec in use by an instance: its hash, its shape under that hash, its bytes where no definition has them."""
 
     spec: Any

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from spiffcli.errors import AnswerError
 from spiffcli.forms.json_text import read_json
 from spiffcli.text import quoted
 
 
-@dataclass(frozen=True, slots=True)
-class Unused:
+class Unused(Struct, frozen=True):
     """Answers nobody asked for.
 
     Attributes:
@@ -24,8 +24,7 @@ class Unused:
     count: int
 
 
-@dataclass(slots=True)
-class AnswerSource:
+class AnswerSource(Struct):
     """Answers by task id or name, given out one after the other.
 
     Attributes:

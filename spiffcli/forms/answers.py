@@ -7,8 +7,9 @@ import csv
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from spiffcli.errors import AnswerError, ModelError
 from spiffcli.forms import rules
@@ -281,8 +282,7 @@ def _filled(
         raise ModelError(f"The form {form.name} cannot be read: {fault}.", file=form.name) from fault
 
 
-@dataclass(frozen=True, slots=True)
-class _Filler:
+class _Filler(Struct, frozen=True):
     """Fills in what a form says without being asked: constants, known values, defaults."""
 
     form: Form

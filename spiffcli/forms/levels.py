@@ -7,8 +7,9 @@ the older `dependencies`, branches told apart by a constant). Here those parts a
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from spiffcli.errors import ModelError
 from spiffcli.forms.rules import Schema, follow, is_valid
@@ -16,8 +17,7 @@ from spiffcli.forms.rules import Schema, follow, is_valid
 _MOST_HOPS = 32  # references that lead to references; more is a circle
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """The fields of one object.
 
     Attributes:
@@ -29,8 +29,7 @@ class Level:
     required: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class LevelReader:
+class LevelReader(Struct, frozen=True):
     """Reads the levels of one form.
 
     Attributes:

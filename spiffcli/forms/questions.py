@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.errors import ModelError
 from spiffcli.forms import rules
@@ -97,8 +99,7 @@ def _resized(container: Any, length: int) -> list[Any]:
     return [*entries[:length], *({} for _ in range(length - len(entries)))]
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """A field on its way to becoming a question."""
 
     path: FieldPath
@@ -109,8 +110,7 @@ class _Place:
     suffix: str  # tells the entry of a list from the others, added to every title
 
 
-@dataclass(frozen=True, slots=True)
-class _Asker:
+class _Asker(Struct, frozen=True):
     """Walks a schema and makes the questions."""
 
     form: Form

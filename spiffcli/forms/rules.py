@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from spiffcli.errors import ModelError
 from spiffcli.text import one_line, shorten
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 Schema = Mapping[str, Any] | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Struct, frozen=True):
     """A rule of a schema that a value does not meet.
 
     Attributes:

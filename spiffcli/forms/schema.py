@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
+
+from msgspec import Struct, field
 
 from spiffcli.errors import ModelError
 from spiffcli.forms import rules
@@ -34,8 +35,7 @@ class Count(int):
     """Answer to a question of type `count`: how many entries a list of objects has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """A JSON Schema and how to present it.
 
     Attributes:
@@ -59,8 +59,7 @@ class Form:
         return str(option(self.ui, "description") or self.schema.get("description", ""))
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One value a field may take.
 
     Attributes:
@@ -72,8 +71,7 @@ class Choice:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One thing to ask.
 
     Attributes:
@@ -105,7 +103,7 @@ class Question:
     title: str
     type: QuestionType
     required: bool
-    form: Form = field(repr=False)
+    form: Form
     description: str = ""
     choices: tuple[Choice, ...] = ()
     default: Any = NOTHING
@@ -121,7 +119,7 @@ class Question:
     pattern: str | None = None
     format: str = ""
     example: str = ""
-    rule: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    rule: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

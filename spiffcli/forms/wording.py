@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from spiffcli.forms.rules import Violation
 from spiffcli.forms.schema import NOTHING, Form, Question, is_secret, part_of, path_name
@@ -31,8 +32,7 @@ _FORMAT_WORDS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing wrong with the answers.
 
     Attributes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from spiffcli.catalog import Filter
 from spiffcli.catalog.instances import OPEN_STATES
@@ -51,8 +52,7 @@ def deliver(sender: Session, events: Sequence[Event]) -> None:
             context.post = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """An event from outside, and the instances it reached, as they are now."""
 
     event: Event

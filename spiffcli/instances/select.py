@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from spiffcli.catalog.clock import iso
 from spiffcli.catalog.instances import Standing
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 OPEN: tuple[InstanceState, ...] = ("running", "error")
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(Struct, frozen=True):
     """What a user says about the instances that are meant.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from spiffcli.errors import IncidentError, RunnerError
 from spiffcli.instances.context import Context
@@ -14,8 +14,7 @@ from spiffcli.values import Instance
 MOST_ROUNDS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Ticked:
+class Ticked(Struct, frozen=True):
     """What a tick did to one instance.
 
     Attributes:

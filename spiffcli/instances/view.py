@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from spiffcli.instances.rows import means_something
 from spiffcli.values import AggregateRecord, Instance, TaskView
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from spiffcli.instances.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Struct, frozen=True):
     """A failed task.
 
     Attributes:
@@ -42,8 +42,7 @@ class Incident:
         return f"{self.file}:{self.line}" if self.file and self.line else self.file or ""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """An instance with everything in it.
 
     Attributes:
@@ -56,11 +55,11 @@ class Look:
     """
 
     instance: Instance
-    tasks: tuple[TaskView, ...] = field(repr=False)
-    data: Mapping[str, Any] = field(repr=False)
-    data_objects: Mapping[str, Any] = field(repr=False)
+    tasks: tuple[TaskView, ...]
+    data: Mapping[str, Any]
+    data_objects: Mapping[str, Any]
     waiting: tuple[TaskView, ...]
-    waiting_data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    waiting_data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     incidents: tuple[Incident, ...] = ()
     aggregates: tuple[AggregateRecord, ...] = ()
 
@@ -70,8 +69,7 @@ class Look:
         return tuple(view for view in self.waiting if view.open or (view.manual and view.state == "READY"))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What a command left of an instance.
 
     Attributes:
@@ -81,7 +79,7 @@ class Outcome:
     """
 
     instance: Instance
-    data: Mapping[str, Any] = field(repr=False)
+    data: Mapping[str, Any]
     waiting: tuple[TaskView, ...]
     ran: tuple[TaskView, ...] = ()
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.deployments.rebinding import Rebound
 from spiffcli.diff.changes import Diff
@@ -13,7 +15,6 @@ from spiffcli.errors import ConflictError, NotFoundError, StateError
 from spiffcli.instances import Context, Session
 from spiffcli.migrate.plan import Request, make_plan
 from spiffcli.migrate.values import Blocker, Plan, Waivers, policies_json
-from spiffcli.records import record
 from spiffcli.values import Definition, HistoryEntry, Instance, digest
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 Outcome = Literal["migrated", "refused", "unchanged", "failed", "planned", "rolled-back"]
 
 
-@record
-class Result:
+class Result(Struct, frozen=True):
     """What became of one instance.
 
     Attributes:
@@ -64,8 +64,7 @@ _LISTED = ("skipped", "armed", "disarmed", "wrapped", "unwrapped", "started", "r
 _TOLD = ("blockers", "overridden", "mappings", "moves", *_LISTED, "subscriptions", "history", "rebound", "entered")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where instances are to go, and under which conditions.
 
     Attributes:

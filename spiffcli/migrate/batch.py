@@ -6,14 +6,15 @@ Whoever is interrupted begins anew: what has been moved runs on the target alrea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.errors import BusyError, ConflictError, IncidentError, RunnerError, StateError
 from spiffcli.migrate.apply import Outcome, Result, Target, check_open_for, noted, planned
 from spiffcli.migrate.check import Prover, Ready
-from spiffcli.records import changed
 from spiffcli.values import HistoryEntry, Instance
 
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 CHUNK = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What a process of its own needs to move instances, as plain values.
 
     Attributes:
@@ -183,8 +183,7 @@ def _attempt(context: Context, prover: Prover, ids: Sequence[str], results: dict
     return stale
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
+class _Move(Struct, frozen=True):
     """An instance, its state, what becomes of them, and what its history says of that."""
 
     before: Instance
@@ -250,7 +249,7 @@ def _slim(result: Result) -> Result:
     assert result.plan is not None
     if not result.plan.state and not result.plan.specs:
         return result
-    return changed(result, plan=changed(result.plan, state=b"", specs=()))
+    return replace(result, plan=replace(result.plan, state=b"", specs=()))
 
 
 def failed(id: str, from_label: str, to_label: str, revision: int, error: RunnerError) -> Result:

@@ -7,8 +7,10 @@ has its own plan. Tests hold these plans against those made one by one.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.catalog.clock import iso
 from spiffcli.catalog.instances import Situation
@@ -20,7 +22,6 @@ from spiffcli.migrate.apply import Target, check_movable, plan_specs
 from spiffcli.migrate.blockers import unexplained_changes
 from spiffcli.migrate.plan import make_plan
 from spiffcli.migrate.values import Blocker, Plan, TaskImpact
-from spiffcli.records import changed
 from spiffcli.values import Instance, Subscription, digest
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ def looks_at_data(plan: Plan) -> bool:
     return bool(asked or restarted or failed or looked or plan.armed or plan.started or plan.reset)
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """A plan that was made with one instance, and what it takes to carry it out for others like it.
 
     Attributes:
@@ -70,8 +70,7 @@ class Proof:
     sources: tuple[_Source | None, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """An instance ready to be moved, or the reason why not.
 
     Attributes:
@@ -180,7 +179,7 @@ class Prover:
         target = self.target.definition
         running = self.context.engine.restore(plan.state, self.context.cache.over(plan_specs(self.context, plan)))
         source = target.source.without_files()
-        moved = changed(instance, definition=target.id, key=target.key, version=target.version, source=source)
+        moved = replace(instance, definition=target.id, key=target.key, version=target.version, source=source)
         row, situation = row_of(moved, running, iso(self.context.now()))
         busy = any(view.state == "READY" and not view.manual for view in running.tasks())
         return Ready(plan, row, plan.state, situation, plan.specs, busy)
@@ -201,7 +200,7 @@ def _plan_of(instance: Instance, state: bytes, proof: Proof, numbers: Sequence[s
     """A plan with the ids of another instance in the same situation."""
     plan = proof.plan
     names = dict(zip(proof.numbers, numbers, strict=True))
-    return changed(
+    return replace(
         plan,
         instance=instance.id,
         revision=instance.revision,
@@ -245,8 +244,8 @@ def _row(instance: Instance, proof: Proof, patched: Patched, now: str) -> Instan
         if mine is None:
             return None
         task = names.get(each.task, each.task)
-        subscriptions.append(changed(each, task=task, due=mine.due, correlation=mine.correlation))
-    return changed(
+        subscriptions.append(replace(each, task=task, due=mine.due, correlation=mine.correlation))
+    return replace(
         instance,
         definition=after.definition,
         key=after.key,
@@ -254,7 +253,7 @@ def _row(instance: Instance, proof: Proof, patched: Patched, now: str) -> Instan
         source=after.source,
         state=after.state,
         updated=now,
-        active=tuple(changed(each, task=names[each.task]) for each in after.active),
+        active=tuple(replace(each, task=names[each.task]) for each in after.active),
         subscriptions=tuple(subscriptions),
         due=_due(after, proof.busy or patched.pending, subscriptions),
         situation=after.situation,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from spiffcli.catalog.instances import Standing
 from spiffcli.errors import NotFoundError, StateError
@@ -14,8 +15,7 @@ from spiffcli.migrate.check import Prover
 from spiffcli.migrate.values import VERDICTS, Plan, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Instances of which the same holds.
 
     Attributes:
@@ -37,8 +37,7 @@ class Group:
         return self.members[0].waiting_at
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(Struct, frozen=True):
     """What moving many instances would mean.
 
     Attributes:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from spiffcli.deployments.rebinding import Rebound
 from spiffcli.diff.changes import Diff
@@ -38,8 +40,7 @@ if TYPE_CHECKING:
     from spiffcli.engine.workflow import SpecCache
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One instance, and where it is to go.
 
     Attributes:
@@ -54,13 +55,13 @@ class Request:
     """
 
     instance: Instance
-    state: bytes = field(repr=False)
+    state: bytes
     old: Definition
     new: Definition
-    diff: Diff = field(repr=False)
+    diff: Diff
     policies: Policies = field(default_factory=Policies)
     waivers: Waivers = field(default_factory=Waivers)
-    cache: SpecCache | None = field(default=None, repr=False)
+    cache: SpecCache | None = None
     escaped: tuple[Blocker, ...] | None = None
     rebound: tuple[Rebound, ...] = ()
     unserved: tuple[Blocker, ...] = ()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from spiffcli.engine.retarget.values import Policies
 from spiffcli.errors import InputError
@@ -14,8 +15,7 @@ from spiffcli.migrate.values import Plan, Waivers, policies_from, policies_json
 SCHEMA = "runner/plan/1"
 
 
-@dataclass(frozen=True, slots=True)
-class SavedPlan:
+class SavedPlan(Struct, frozen=True):
     """What a file of plans says.
 
     Attributes:

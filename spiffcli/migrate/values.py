@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from spiffcli.deployments.rebinding import Rebound
 from spiffcli.engine.retarget.values import Policies, Subscribed
-from spiffcli.records import record
 
 Timers = Literal["keep", "restart"]
 Events = Literal["keep", "update"]
@@ -19,8 +20,7 @@ Verdict = Literal["unchanged", "migratable", "needs-mapping", "blocked"]
 VERDICTS: tuple[Verdict, ...] = ("unchanged", "migratable", "needs-mapping", "blocked")
 
 
-@dataclass(frozen=True, slots=True)
-class Blocker:
+class Blocker(Struct, frozen=True):
     """Why an instance cannot be moved as it is.
 
     Attributes:
@@ -55,8 +55,7 @@ class Blocker:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Struct, frozen=True):
     """A proposed `--map OLD=NEW`, and why. Never applied by itself."""
 
     old: str
@@ -68,8 +67,7 @@ class Mapping:
         return {"old": self.old, "new": self.new, "why": self.why}
 
 
-@dataclass(frozen=True, slots=True)
-class TaskImpact:
+class TaskImpact(Struct, frozen=True):
     """What a change means for one task of the instance.
 
     Attributes:
@@ -113,8 +111,7 @@ ALLOWABLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Waivers:
+class Waivers(Struct, frozen=True):
     """What the user allows: rules, rules at single elements, or everything that may be waived.
 
     Attributes:
@@ -137,8 +134,7 @@ class Waivers:
         return self.everything or blocker.rule in self.allowed or f"{blocker.rule}:{blocker.element}" in self.allowed
 
 
-@record
-class Plan:
+class Plan(Struct, frozen=True):
     """What a migration of one instance would do.
 
     Attributes:
@@ -194,8 +190,8 @@ class Plan:
     rebound: tuple[Rebound, ...] = ()
     entered: tuple[Rebound, ...] = ()
     basis: str = ""
-    state: bytes = field(default=b"", repr=False)
-    specs: tuple[bytes, ...] = field(default=(), repr=False)
+    state: bytes = b""
+    specs: tuple[bytes, ...] = ()
     shared: bool = False
 
     @property

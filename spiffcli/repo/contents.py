@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from spiffcli.errors import ModelError
-from spiffcli.records import record
 from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, is_hidden, owner
 from spiffcli.repo.snapshots import Snapshot
 from spiffcli.values import Resource, ResourceKind
@@ -23,8 +24,7 @@ _KINDS: Mapping[str, ResourceKind] = {".bpmn": "bpmn", ".dmn": "dmn"}
 _FORM_FOLDERS = ("forms", "")
 
 
-@record
-class Facts:
+class Facts(Struct, frozen=True):
     """What one BPMN or DMN file says, as far as other files are concerned.
 
     Attributes:
@@ -195,8 +195,7 @@ class Contents:
         return _Gathering(self, model).closure()
 
 
-@record
-class Closure:
+class Closure(Struct, frozen=True):
     """A model with everything it needs.
 
     Attributes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from pathlib import Path, PurePosixPath
 
+from msgspec import Struct
+
 from spiffcli.errors import DuplicateError, InputError
 from spiffcli.git_config import GitSettings
-from spiffcli.records import record
 from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, check_id, group_json, model_json
 from spiffcli.repo.program import Git
 from spiffcli.repo.repository import Repository
@@ -46,8 +47,7 @@ _TEMPLATE = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-@record
-class Made:
+class Made(Struct, frozen=True):
     """Files that were written.
 
     Attributes:

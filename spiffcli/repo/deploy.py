@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from spiffcli.catalog import Catalog
 from spiffcli.catalog.following import Followed
@@ -13,7 +14,6 @@ from spiffcli.deployments.add import engine_specs
 from spiffcli.deployments.request import DeploymentPlan
 from spiffcli.deployments.request import Name as Defined
 from spiffcli.errors import InputError, ModelError, NotFoundError
-from spiffcli.records import record
 from spiffcli.repo.contents import Contents, Facts, is_model_file, is_of_interest
 from spiffcli.repo.models import Found, request_of, source_of
 from spiffcli.repo.repository import Repository
@@ -30,8 +30,7 @@ Progress = Callable[[str, int, int], object]
 _FORMAT = 2
 
 
-@record
-class Deployed:
+class Deployed(Struct, frozen=True):
     """A model of which something became a new version.
 
     Attributes:
@@ -43,8 +42,7 @@ class Deployed:
     specs: tuple[str, ...]
 
 
-@record
-class Following:
+class Following(Struct, frozen=True):
     """What following a commit did.
 
     Attributes:
@@ -63,8 +61,7 @@ class Following:
     removed: tuple[str, ...] = ()
 
 
-@record
-class _Known:
+class _Known(Struct, frozen=True):
     """What was read at the commit that is followed.
 
     Attributes:
@@ -80,8 +77,7 @@ class _Known:
     broken: frozenset[str]
 
 
-@record
-class _Ready:
+class _Ready(Struct, frozen=True):
     """A model that can be deployed."""
 
     model: str

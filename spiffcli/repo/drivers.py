@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from spiffcli.errors import InputError
 from spiffcli.repo.git import ask, root_of
@@ -18,8 +19,7 @@ PATTERNS = ("*.bpmn", "*.dmn")
 _ATTRIBUTES = ".gitattributes"
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(Struct, frozen=True):
     """What installing the driver changed.
 
     Attributes:

@@ -6,12 +6,12 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from spiffcli.errors import InputError
-from spiffcli.records import record
 
 
-@record
-class Answer:
+class Answer(Struct, frozen=True):
     """What Git said.
 
     Attributes:

@@ -13,8 +13,9 @@ from collections.abc import Collection, Iterable, Mapping, Set
 from pathlib import PurePosixPath
 from typing import Any
 
+from msgspec import Struct
+
 from spiffcli.errors import InputError, ModelError
-from spiffcli.records import record
 from spiffcli.values import GROUP_FILE as GROUP_FILE
 
 MODEL_FILE = "process_model.json"
@@ -33,8 +34,7 @@ _NEW_MODEL: Mapping[str, Any] = {
 _RESERVED = re.compile(r"\.|con|prn|aux|nul", re.IGNORECASE)
 
 
-@record
-class Group:
+class Group(Struct, frozen=True):
     """A folder of models and groups.
 
     Attributes:
@@ -48,8 +48,7 @@ class Group:
     properties: Mapping[str, Any]
 
 
-@record
-class ModelFolder:
+class ModelFolder(Struct, frozen=True):
     """A process model.
 
     Attributes:
@@ -71,8 +70,7 @@ class ModelFolder:
     problem: str | None = None
 
 
-@record
-class Layout:
+class Layout(Struct, frozen=True):
     """Everything that a set of paths says.
 
     Attributes:

@@ -7,11 +7,12 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from spiffcli.config import Settings, load_settings
 from spiffcli.deployments.add import deploy
 from spiffcli.deployments.request import Deploy
 from spiffcli.errors import InputError, NotFoundError, RunnerError
-from spiffcli.records import record
 from spiffcli.repo.configured import commit_of, open_repository
 from spiffcli.repo.contents import Closure, Contents
 from spiffcli.repo.repository import Repository, find_model
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from spiffcli.workspace import Workspace
 
 
-@record
-class Found:
+class Found(Struct, frozen=True):
     """A model of a repository with all it needs.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import Struct
+
 from spiffcli.errors import ConflictError, InputError, NotFoundError, StateError
-from spiffcli.records import record
 from spiffcli.repo.layout import is_hidden, owner
 from spiffcli.repo.merging import merged_tree
 from spiffcli.repo.moving import fetch
@@ -15,8 +16,7 @@ from spiffcli.repo.save import came_second, commit_tree, push_commit
 from spiffcli.repo.snapshots import AtCommit
 
 
-@record
-class Merge:
+class Merge(Struct, frozen=True):
     """What merging one branch into another would make, or made.
 
     Attributes:

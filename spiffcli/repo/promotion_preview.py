@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from spiffcli.deployments.add import deploy
 from spiffcli.errors import ModelError, NoStoreError, NotFoundError, RunnerError
 from spiffcli.migrate.target import target_of
-from spiffcli.records import record
 from spiffcli.repo.contents import Contents
 from spiffcli.repo.models import Found, request_of, source_of
 from spiffcli.repo.promote import Merge
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from spiffcli.workspace import Workspace
 
 
-@record
-class Preview:
+class Preview(Struct, frozen=True):
     """What a merge would mean for one model.
 
     Attributes:

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from msgspec import Struct
+
 from spiffcli.errors import ConfigError, ConflictError, InputError, ModelError, NotFoundError, StateError
-from spiffcli.records import record
 from spiffcli.repo.contents import Contents
 from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE
 from spiffcli.repo.merging import merged_tree
@@ -29,8 +30,7 @@ _NOTED = "refs/runner/publish"
 _NONE = "0" * 40
 
 
-@record
-class Published:
+class Published(Struct, frozen=True):
     """What publishing did.
 
     Attributes:
@@ -60,8 +60,7 @@ class Published:
     groups: tuple[str, ...] = ()
 
 
-@record
-class Wish:
+class Wish(Struct, frozen=True):
     """What is to be published.
 
     Attributes:

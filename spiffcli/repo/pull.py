@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from typing import Literal
 
+from msgspec import Struct
+
 from spiffcli.errors import NotFoundError, StateError
-from spiffcli.records import record
 from spiffcli.repo.moving import fetch, move, rebased
 from spiffcli.repo.program import Git
 from spiffcli.repo.repository import Repository
@@ -14,8 +15,7 @@ from spiffcli.repo.repository import Repository
 _HOW = "runner: pull"
 
 
-@record
-class Pulled:
+class Pulled(Struct, frozen=True):
     """What a pull did.
 
     Attributes:

@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from msgspec import Struct
+
 from spiffcli.errors import ConfigError, InputError, NotFoundError, StateError
 from spiffcli.git_config import GitSettings
-from spiffcli.records import record
 from spiffcli.repo.layout import ModelFolder, check_id
 from spiffcli.repo.program import Git
 from spiffcli.repo.snapshots import AtCommit, Snapshot, WorkTree
@@ -25,16 +26,14 @@ _NOBODY = "unknown"
 _UNDER_WAY = ("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
 
 
-@record
-class Person:
+class Person(Struct, frozen=True):
     """Somebody as Git names them."""
 
     name: str
     email: str
 
 
-@record
-class Change:
+class Change(Struct, frozen=True):
     """A file that differs from the last commit.
 
     Attributes:
@@ -46,8 +45,7 @@ class Change:
     what: Literal["changed", "added", "deleted", "untracked", "conflict"]
 
 
-@record
-class Commit:
+class Commit(Struct, frozen=True):
     """A commit in a list.
 
     Attributes:
@@ -61,8 +59,7 @@ class Commit:
     subject: str
 
 
-@record
-class Status:
+class Status(Struct, frozen=True):
     """How a repository stands.
 
     Attributes:

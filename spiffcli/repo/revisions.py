@@ -5,13 +5,13 @@ from __future__ import annotations
 import posixpath
 from pathlib import Path
 
+from msgspec import Struct
+
 from spiffcli.errors import InputError, NotFoundError
-from spiffcli.records import record
 from spiffcli.repo.git import ask
 
 
-@record
-class Tree:
+class Tree(Struct, frozen=True):
     """The files of one commit, or those that are staged for the next.
 
     Attributes:

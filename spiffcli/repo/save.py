@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from msgspec import Struct
+
 from spiffcli.errors import ConflictError, InputError, RunnerError, StateError
-from spiffcli.records import record
 from spiffcli.repo.git import Answer
 from spiffcli.repo.moving import check_free, fetch, move, rebased
 from spiffcli.repo.program import Git
@@ -31,8 +32,7 @@ _SECOND = (
 _NONE = "0" * 40
 
 
-@record
-class Pushed:
+class Pushed(Struct, frozen=True):
     """What became of the commits that the remote lacks.
 
     Attributes:
@@ -53,8 +53,7 @@ class Pushed:
     hint: str | None = None
 
 
-@record
-class Saved:
+class Saved(Struct, frozen=True):
     """What `save` did.
 
     Attributes:

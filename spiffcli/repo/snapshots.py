@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from msgspec import Struct
+
 from spiffcli.errors import InputError, ModelError, NotFoundError
-from spiffcli.records import record
 from spiffcli.repo.layout import (
     GROUP_FILE,
     MODEL_FILE,
@@ -26,8 +27,7 @@ from spiffcli.repo.program import Git
 _FILE = ("100644", "100755")
 
 
-@record
-class Entry:
+class Entry(Struct, frozen=True):
     """A file.
 
     Attributes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spiffcli.records import record
+from msgspec import Struct
+
 from spiffcli.repo.configured import open_repository, refuse_read_only
 from spiffcli.repo.deploy import Following, Progress, follow
 from spiffcli.repo.pull import Pulled, pull, take_remote
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from spiffcli.workspace import Workspace
 
 
-@record
-class Synced:
+class Synced(Struct, frozen=True):
     """What was taken over.
 
     Attributes:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from spiffcli.records import record
+from msgspec import Struct
+
 from spiffcli.repo.contents import Contents
 from spiffcli.repo.layout import ModelFolder, check_id
 from spiffcli.repo.repository import find_model
 from spiffcli.repo.snapshots import Snapshot
 
 
-@record
-class ModelView:
+class ModelView(Struct, frozen=True):
     """A model with what it defines and needs.
 
     Attributes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
 from typing import Any
 
+from msgspec import Struct, field
+
 from spiffcli.diff import Change, ElementRef
-from spiffcli.records import record, workspace
 
 SIGNS: Mapping[str, str] = {"added": "+", "removed": "-", "moved": ">", "layout": "="}
 
@@ -27,8 +27,7 @@ _OWNERS: Mapping[str, str] = {
 }
 
 
-@workspace
-class Block:
+class Block(Struct):
     """An element with everything that changed about it.
 
     Attributes:
@@ -63,8 +62,7 @@ class Block:
         return (*self.changes, *self.flows, *self.parts)
 
 
-@record
-class Section:
+class Section(Struct, frozen=True):
     """What changed in one definition.
 
     Attributes:

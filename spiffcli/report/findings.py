@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.diff import SEVERITIES, Change, Dependency, Diff, Severity, rules
 from spiffcli.errors import ConfigError
-from spiffcli.records import record
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,16 +20,14 @@ if TYPE_CHECKING:
 Gate = Literal["info", "warn", "error"]
 
 
-@record
-class Ignored:
+class Ignored(Struct, frozen=True):
     """A finding that is left out, and the entry that says so."""
 
     change: Change
     entry: Entry
 
 
-@record
-class Findings:
+class Findings(Struct, frozen=True):
     """What is left of a diff, and what was left out.
 
     Attributes:

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
+from msgspec import Struct
+
 from spiffcli.diff import Change, rules
 from spiffcli.errors import InputError
-from spiffcli.records import record
 from spiffcli.text import quoted
 
 _ANY = "*"
@@ -21,8 +22,7 @@ _FORM = "RULE ELEMENT UNTIL REASON"
 _EXAMPLE = "script-changed calculate_total 2030-01-31 agreed with accounting"
 
 
-@record
-class Entry:
+class Entry(Struct, frozen=True):
     """A line of the file.
 
     Attributes:

@@ -9,7 +9,8 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
-from spiffcli.records import record
+from msgspec import Struct
+
 from spiffcli.text import one_line, strip_controls
 
 Style = Literal["", "title", "dim", "added", "removed", "changed", "moved", "error", "warn", "good"]
@@ -21,8 +22,7 @@ WIDTH = 80
 _LEAST = 24
 
 
-@record
-class Span:
+class Span(Struct, frozen=True):
     """A piece of a line in one style."""
 
     text: str

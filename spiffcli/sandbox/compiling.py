@@ -7,10 +7,11 @@ import re
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
 from typing import Final, Literal, TypeVar
+
+from msgspec import Struct
 
 from spiffcli.sandbox.limits import SCRIPT_FILE, bounded_recursion, deep_recursion
 from spiffcli.sandbox.modes import ScriptMode, ScriptProblem
@@ -53,8 +54,7 @@ class ScriptRefusedError(Exception):
         self.kind = kind
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """A script or expression ready to run.
 
     Attributes:

@@ -18,11 +18,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, TypeVar
+
+from msgspec import Struct
 
 try:
     import resource
@@ -57,8 +58,7 @@ class TimeLimitExceededError(BaseException):
     """Not an `Exception`: `except Exception` in a script must not catch it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one script may use.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class ScriptMode(StrEnum):
@@ -14,8 +15,7 @@ class ScriptMode(StrEnum):
     OFF = "off"
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptProblem:
+class ScriptProblem(Struct, frozen=True):
     """Something in a script that will not run.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from spiffcli.model.elements import Node
 from spiffcli.services.checking_calls import call_faults, start_faults, unserved_caller_faults

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from spiffcli.model.elements import Node
 from spiffcli.sandbox.guards import BUILTINS
@@ -15,8 +16,7 @@ from spiffcli.services.wiring import Subject, Wiring, value_marks
 from spiffcli.text import unwrapped
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """An expression of a model.
 
     Attributes:

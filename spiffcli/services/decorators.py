@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, overload
+
+from msgspec import Struct
 
 from spiffcli.services.errors import ServiceError
 from spiffcli.services.versions import ALL, VersionRange, parse_range
@@ -19,8 +20,7 @@ Naming = Literal["exact", "camel"]
 SERVICE, TASK, VALUE = "__workflow_service__", "__workflow_task__", "__workflow_value__"
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceMark:
+class ServiceMark(Struct, frozen=True):
     """That a class serves a process.
 
     Attributes:
@@ -35,8 +35,7 @@ class ServiceMark:
     naming: Naming = "exact"
 
 
-@dataclass(frozen=True, slots=True)
-class TaskMark:
+class TaskMark(Struct, frozen=True):
     """That a method does a task.
 
     Attributes:
@@ -50,8 +49,7 @@ class TaskMark:
     versions: VersionRange | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ValueMark:
+class ValueMark(Struct, frozen=True):
     """That a method calculates a value for expressions.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from spiffcli.model.elements import Node
 from spiffcli.services.checking import needs_method
@@ -13,8 +13,7 @@ from spiffcli.services.signatures import Wanted, type_name
 from spiffcli.services.wiring import Subject, bind
 
 
-@dataclass(frozen=True, slots=True)
-class WiredTask:
+class WiredTask(Struct, frozen=True):
     """A task, and what does it.
 
     Attributes:
@@ -33,8 +32,7 @@ class WiredTask:
         return self.method is not None and self.method.signature.wants("task-id")
 
 
-@dataclass(frozen=True, slots=True)
-class WiredExpression:
+class WiredExpression(Struct, frozen=True):
     """An expression, and who offers the names in it.
 
     Attributes:
@@ -47,8 +45,7 @@ class WiredExpression:
     names: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class Described(Struct, frozen=True):
     """The wiring of one version of a process.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from spiffcli.model.elements import Node
 from spiffcli.services.names import node_label
@@ -14,8 +15,7 @@ from spiffcli.services.wiring import Subject
 CAN_MOVE = frozenset({"method-without-task"})
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing that is wrong.
 
     Attributes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from spiffcli.engine.ports import Level, Place, TaskHappening
 from spiffcli.errors import InputError, RunnerError
@@ -16,8 +17,7 @@ from spiffcli.services.registry import Method
 from spiffcli.services.signatures import Wanted
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """What a method is called about.
 
     Attributes:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from spiffcli.model.details import Loop
 from spiffcli.model.elements import Node
 from spiffcli.services.wiring import Subject
 
 
-@dataclass(frozen=True, slots=True)
-class Repeated:
+class Repeated(Struct, frozen=True):
     """A multi-instance activity around a node.
 
     Attributes:

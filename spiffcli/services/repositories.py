@@ -13,8 +13,9 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
 
 from spiffcli.errors import DataError, RunnerError, StoreError
 from spiffcli.services.errors import ServiceError
@@ -26,8 +27,7 @@ A = TypeVar("A")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class AggregateKey:
+class AggregateKey(Struct, frozen=True):
     """Which aggregate: another process, or another tenant, may have the same natural id. `str` gives all three.
 
     Attributes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
 
 from spiffcli.services.markers import Around, Element, Index, MultiInstance, Payload, TaskEvent, TaskId, Total
 
@@ -17,8 +18,7 @@ Role = Literal["aggregate", "element", "index", "total", "iteration", "task-id",
 REPEATED: frozenset[Role] = frozenset({"element", "index", "total", "iteration"})
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A parameter of a method.
 
     Attributes:
@@ -38,8 +38,7 @@ class Wanted:
     keyword: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """A method as it is to be called.
 
     Attributes:

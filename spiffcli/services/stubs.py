@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from keyword import iskeyword
+
+from msgspec import Struct
 
 from spiffcli.model.elements import Node, Process
 from spiffcli.model.snapshot import Model
@@ -17,8 +18,7 @@ from spiffcli.services.names import free_names, function_name, method_name, para
 from spiffcli.services.wiring import Subject
 
 
-@dataclass(frozen=True, slots=True)
-class _Stub:
+class _Stub(Struct, frozen=True):
     """A method to be written.
 
     Attributes:

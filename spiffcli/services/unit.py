@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.engine.ports import BusinessError, CaseKey, Level, Outcome, Place, Start, TaskHappening
 from spiffcli.errors import DataError, InputError
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from spiffcli.services.runtime import Services
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Struct, frozen=True):
     """An aggregate as it is kept now.
 
     Attributes:
@@ -41,8 +41,8 @@ class _Kept:
     """
 
     record: AggregateRecord
-    document: Mapping[str, Any] | None = field(default=None, repr=False)
-    object: Any = field(default=None, repr=False)
+    document: Mapping[str, Any] | None = None
+    object: Any = None
     changed: bool = False
 
 

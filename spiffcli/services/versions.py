@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from spiffcli.services.errors import ServiceError
 
@@ -14,8 +15,7 @@ _SINGLE = re.compile(r"([0-9]+)(?:-([0-9]+))?")
 _BOUND = re.compile(r"(<=|<|>=|>)([0-9]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class VersionRange:
+class VersionRange(Struct, frozen=True):
     """Some versions of a process.
 
     Attributes:

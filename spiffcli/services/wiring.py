@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from spiffcli.model.elements import Node, Process
 from spiffcli.model.tables import Decision
@@ -30,8 +31,7 @@ WIRABLE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """A version of a process, as it is wired and checked.
 
     Attributes:
@@ -45,10 +45,10 @@ class Subject:
         tenant: The tenant it belongs to, where that is not the one in use.
     """
 
-    process: Process = field(repr=False)
+    process: Process
     version: int
     definition: str = ""
-    decisions: Mapping[str, Decision] = field(default_factory=dict, repr=False)
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
     newest: bool = True
     instances: int = 0
     called: bool = False
@@ -65,16 +65,14 @@ class Subject:
         return self.newest or self.instances > 0 or self.called
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """A method that is wired to a node, and by which mark."""
 
     method: Method
     mark: TaskMark
 
 
-@dataclass(frozen=True, slots=True)
-class Wiring:
+class Wiring(Struct, frozen=True):
     """What does what in one version of a process.
 
     Attributes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from spiffcli.catalog import Catalog
 from spiffcli.diff.changes import Diff
 from spiffcli.errors import InputError, NotFoundError
-from spiffcli.records import record
 from spiffcli.specs.inputs import may_name_files, names_files
 from spiffcli.values import Definition
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from spiffcli.specs.sides import Side
 
 
-@record
-class Compared:
+class Compared(Struct, frozen=True):
     """What a comparison found.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from spiffcli.catalog import Catalog
 from spiffcli.catalog.listing import entry
@@ -19,8 +20,7 @@ from spiffcli.values import Definition, Deployment, Reference
 _BY_PEOPLE = ("userTask", "manualTask", "task")
 
 
-@dataclass(frozen=True, slots=True)
-class HumanTask:
+class HumanTask(Struct, frozen=True):
     """A task that a person completes.
 
     Attributes:
@@ -36,8 +36,7 @@ class HumanTask:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(Struct, frozen=True):
     """Everything about one definition.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from spiffcli.specs.files import kind_of, read_bytes
 from spiffcli.values import Resource
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 _NOTHING = "/dev/null"
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """A version of a file, as Git hands it to a driver.
 
     Attributes:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from spiffcli.catalog.refs import looks_like_path, looks_like_revision, split_path
 from spiffcli.errors import InputError
-from spiffcli.records import record
 from spiffcli.specs.files import kind_of, read_resource
 from spiffcli.values import GROUP_FILE, Resource, Source
 
@@ -24,8 +25,7 @@ _MODELS = (".bpmn", ".dmn")
 Lookup = Callable[[str], Resource | None]
 
 
-@record
-class Files:
+class Files(Struct, frozen=True):
     """Files that were named.
 
     Attributes:

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from spiffcli.catalog import Catalog
 from spiffcli.catalog.definitions import KINDS
 from spiffcli.catalog.refs import looks_like_revision, split_path
@@ -18,7 +20,6 @@ from spiffcli.config import Settings
 from spiffcli.deployments.add import deploy
 from spiffcli.deployments.request import Deploy, PlannedDefinition
 from spiffcli.errors import AmbiguousError, InputError, NotFoundError
-from spiffcli.records import record
 from spiffcli.repo.configured import open_repository
 from spiffcli.repo.contents import Contents
 from spiffcli.repo.models import Found, files_at, request_of, source_of
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from spiffcli.workspace import Workspace
 
 
-@record
-class Taken:
+class Taken(Struct, frozen=True):
     """A version of the store that a reference names.
 
     Attributes:
@@ -44,8 +44,7 @@ class Taken:
     added: Added | None = None
 
 
-@record
-class _There:
+class _There(Struct, frozen=True):
     """What a reference names in the repository.
 
     Attributes:

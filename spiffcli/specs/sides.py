@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from spiffcli.catalog import Catalog
 from spiffcli.errors import InputError, NotFoundError
 from spiffcli.model import Model, load
-from spiffcli.records import record
 from spiffcli.specs.inputs import Files, distinct, read_files, with_forms
 from spiffcli.values import Definition
 
 
-@record
-class Side:
+class Side(Struct, frozen=True):
     """One side of a comparison.
 
     Attributes:

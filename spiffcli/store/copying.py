@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 import orjson
+from msgspec import Struct
 
 from spiffcli.errors import InputError, StoreError
 from spiffcli.store.protocol import INDEXES, Document, DocumentStore, Reader, Transaction
@@ -26,8 +26,7 @@ class _Restoring(Transaction, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class CopyReport:
+class CopyReport(Struct, frozen=True):
     """What a store holds.
 
     Attributes:

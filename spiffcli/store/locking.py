@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Struct, field
+from msgspec.structs import asdict
+
 from spiffcli.errors import BusyError, StoreError
-from spiffcli.records import record
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -37,8 +38,7 @@ _GATE = "gate"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.005
 
 
-@record
-class Holder:
+class Holder(Struct, frozen=True):
     """Who holds a lock.
 
     Attributes:

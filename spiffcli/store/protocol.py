@@ -27,11 +27,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import field
 from typing import Any, Protocol, TypeAlias
 
+from msgspec import Struct
+
 from spiffcli.errors import BusyError
-from spiffcli.records import record
 from spiffcli.store.version import FORMAT as FORMAT
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -51,8 +51,7 @@ INDEXES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@record
-class Document:
+class Document(Struct, frozen=True):
     """A stored document.
 
     Attributes:
@@ -64,18 +63,16 @@ class Document:
     id: str
     revision: int
     fields: Fields
-    body: bytes | None = field(default=None, repr=False)
+    body: bytes | None = None
 
 
-@record
-class OneOf:
+class OneOf(Struct, frozen=True):
     """Condition: the field equals one of `values`."""
 
     values: tuple[Scalar, ...]
 
 
-@record
-class AtMost:
+class AtMost(Struct, frozen=True):
     """Condition: the field is a number not above `value`; None never matches."""
 
     value: float
@@ -182,8 +179,7 @@ class Transaction(Reader, Protocol):
         ...
 
 
-@record
-class Problem:
+class Problem(Struct, frozen=True):
     """One fault `check` found.
 
     Attributes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
+from msgspec import Struct, field
 
 from spiffcli.errors import CorruptStoreError
 from spiffcli.store.protocol import INDEXES, Document, Problem
@@ -24,8 +24,7 @@ from spiffcli.store.tinydb_layout import (
 from spiffcli.values import digest
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """What is wrong with a store.
 
     Attributes:

@@ -17,9 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import orjson
+from msgspec import Struct
 
 from spiffcli.errors import StoreError
-from spiffcli.records import record
 from spiffcli.store.locking import unusable
 from spiffcli.store.tinydb_layout import PENDING, REDO
 
@@ -27,8 +27,7 @@ _CHECKSUM = 64  # hex digits
 _THREADS = 16
 
 
-@record
-class Record:
+class Record(Struct, frozen=True):
     """What a commit does to the files of the store.
 
     Attributes:

@@ -15,15 +15,15 @@ A document's file says everything that its row says, so that the index can be re
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.errors import CorruptStoreError
-from spiffcli.records import record
 from spiffcli.store.protocol import Document
 
 SHARDS = 64
@@ -46,8 +46,7 @@ _MOST_HEADERS = 4096
 _BEGINS, _ENDS = f'{{"{TABLE}":{{'.encode(), b"}}}}"
 
 
-@record
-class Address:
+class Address(Struct, frozen=True):
     """Where a document and its row are, relative to the root of the store.
 
     Attributes:

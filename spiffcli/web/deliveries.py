@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-from spiffcli.records import record
+from msgspec import Struct
+
 from spiffcli.repo.urls import same_repository
 
 _NOTHING = "0"
@@ -40,8 +41,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error
         self.type = type
 
 
-@record
-class Delivery:
+class Delivery(Struct, frozen=True):
     """What a genuine delivery says.
 
     Attributes:

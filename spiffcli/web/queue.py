@@ -6,11 +6,10 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from spiffcli.records import record
+from msgspec import Struct
 
 
-@record
-class Done:
+class Done(Struct, frozen=True):
     """How the last run ended.
 
     Attributes:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from spiffcli.catalog.data_stores import DataStore
 from spiffcli.errors import ConflictError

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from spiffcli.deployments.request import Deploy, DeploymentPlan
 from spiffcli.errors import (

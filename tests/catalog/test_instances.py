@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from spiffcli.catalog import Filter, Situation
 from spiffcli.catalog.instances import HISTORY_CHUNK

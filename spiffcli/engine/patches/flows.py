@@ -6,10 +6,10 @@ Answers are kept per model as long as its flows stay the same; running can add f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
+from msgspec import Struct, field
 from SpiffWorkflow.bpmn.specs.control import EventSplit
 from SpiffWorkflow.bpmn.specs.event_definitions.timer import CycleTimerEventDefinition
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
@@ -20,8 +20,7 @@ from SpiffWorkflow.specs.MultiChoice import MultiChoice
 Sources: TypeAlias = dict[str, set[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Approach:
+class Approach(Struct, frozen=True):
     """The ways to a gateway that do not pass it before.
 
     Attributes:
@@ -33,8 +32,7 @@ class Approach:
     certain: Sources
 
 
-@dataclass(slots=True)
-class Flows:
+class Flows(Struct):
     """The flows of one model in one shape."""
 
     shape: tuple[int, ...]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from msgspec import Struct
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine.registry import Registry, loads
@@ -16,8 +16,7 @@ from spiffcli.engine.retarget.values import Fault, Policies, Retargeted
 from spiffcli.engine.workflow import SpecSource
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One process or sub-process of the document, and the spec its tasks go to.
 
     Attributes:
@@ -29,7 +28,7 @@ class Part:
 
     key: str
     new_key: str
-    scope: Scope = field(repr=False)
+    scope: Scope
     outer: Part | None = None
     holder: str = ""
     node: str = ""

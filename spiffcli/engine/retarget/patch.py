@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine.registry import TAG, dumps, loads
@@ -28,8 +28,7 @@ Document = dict[str, Any]
 _Task = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Patched:
+class Patched(Struct, frozen=True):
     """A document after the move.
 
     Attributes:
@@ -43,8 +42,7 @@ class Patched:
     pending: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
+class _Scope(Struct, frozen=True):
     """One process or sub-process after the move.
 
     Attributes:

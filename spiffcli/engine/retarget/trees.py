@@ -8,10 +8,10 @@ put where its task stood. Ids, data, states and the order of tasks stay.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from msgspec import Struct
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine.registry import Registry
@@ -22,8 +22,7 @@ from spiffcli.engine.state import put_data
 # Into a sub-process
 
 
-@dataclass(frozen=True, slots=True)
-class Wrapping:
+class Wrapping(Struct, frozen=True):
     """Tasks that the new version has in a sub-process.
 
     Attributes:
@@ -62,8 +61,7 @@ def wrappings(scope: Scope, names: Names, places: Places, place: str) -> Iterato
         yield Wrapping(holder, first, tuple(live or tokens), tuple(outside))
 
 
-@dataclass(frozen=True, slots=True)
-class _Inside:
+class _Inside(Struct, frozen=True):
     names: Names
     places: Places
     place: str

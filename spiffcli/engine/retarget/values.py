@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from spiffcli.engine.state import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Policies:
+class Policies(Struct, frozen=True):
     """How an instance is to be moved.
 
     Attributes:
@@ -32,8 +32,7 @@ class Policies:
     script: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Why a task cannot be moved.
 
     Attributes:
@@ -51,8 +50,7 @@ class Fault:
     fix: str
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """A live task and the node it stands on before and after."""
 
     task: str
@@ -61,8 +59,7 @@ class Move:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class Subscribed:
+class Subscribed(Struct, frozen=True):
     """An armed event whose definition changed, and what it waits for.
 
     Attributes:
@@ -77,8 +74,7 @@ class Subscribed:
     after: float | str | None
 
 
-@dataclass(slots=True)
-class Retargeted:
+class Retargeted(Struct):
     """What became of an instance.
 
     Attributes:
