@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import is_dataclass
 from typing import Any
 
 from msgspec import Struct
@@ -68,14 +67,14 @@ def _field(
                 yield Difference(f"{path}[{key}]", old.get(key), new.get(key), old_line, new_line)
     elif _holds_parts(old) or _holds_parts(new):
         yield from _parts(path, dict(keyed(old)), dict(keyed(new)), (old_line, new_line), to_new)
-    elif is_dataclass(old) or is_dataclass(new):
+    elif isinstance(old, Struct) or isinstance(new, Struct):
         yield from _part(path, old, new, (old_line, new_line), to_new)
     else:
         yield Difference(path, _plain(old), _plain(new), old_line, new_line)
 
 
 def _holds_parts(value: Any) -> bool:
-    return isinstance(value, tuple) and bool(value) and is_dataclass(value[0])
+    return isinstance(value, tuple) and bool(value) and isinstance(value[0], Struct)
 
 
 def _parts(

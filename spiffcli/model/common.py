@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-
 from lxml import etree
+from msgspec import Struct
 
 from spiffcli.model.context import Context, bpmn_attributes
 from spiffcli.model.draft import Draft, put
 from spiffcli.model.elements import Artifact
 from spiffcli.model.vendors import read_attributes, read_extensions
 from spiffcli.model.xml import line_of, local_name, one_line, outline, prose, split_tag, text_of
-from spiffcli.records import workspace
 
 ARTIFACTS = frozenset({"textAnnotation", "group", "association"})
 
 
-@workspace
-class Common:
+class Common(Struct):
     """What every element can have."""
 
     documentation: str | None
@@ -25,7 +22,7 @@ class Common:
     extensions: dict[str, str]
     properties: dict[str, str]
     draft: Draft
-    others: list[etree._Element] = field(default_factory=list)
+    others: list[etree._Element] = []
 
 
 def read_common(element: etree._Element, known: frozenset[str]) -> Common:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
 
 from lxml import etree
+from msgspec import Struct
 
 from spiffcli.model.details import Correlation
 from spiffcli.model.draft import Draft, put
@@ -22,7 +22,6 @@ from spiffcli.model.xml import (
     text_of,
     verbatim,
 )
-from spiffcli.records import workspace
 
 Key = tuple[str, str]
 
@@ -32,8 +31,7 @@ _NOT_ROOTS = frozenset(
 _PLAIN = frozenset({"documentation", "extensionElements"})
 
 
-@workspace
-class Context:
+class Context(Struct):
     """One file while it is read.
 
     Attributes:
@@ -44,13 +42,13 @@ class Context:
     """
 
     file: str
-    elements: dict[Key, etree._Element] = field(default_factory=dict)
-    others: list[Context] = field(default_factory=list)
-    used: set[Key] = field(default_factory=set)
-    problems: list[Problem] = field(default_factory=list)
-    message_correlations: dict[str, list[Correlation]] = field(default_factory=dict)
-    key_names: dict[str, list[str]] = field(default_factory=dict)
-    ids: set[str] = field(default_factory=set)
+    elements: dict[Key, etree._Element] = {}
+    others: list[Context] = []
+    used: set[Key] = set()
+    problems: list[Problem] = []
+    message_correlations: dict[str, list[Correlation]] = {}
+    key_names: dict[str, list[str]] = {}
+    ids: set[str] = set()
     count: int = 0
 
     def problem(self, rule: str, message: str, at: etree._Element | None, element: str | None) -> None:

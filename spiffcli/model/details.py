@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from spiffcli.model.fields import at_line, reference_to, texts
-from spiffcli.records import record
+from spiffcli.model.fields import Element, Line, Reference
 
 
-@record
-class Script:
+class Script(Element, frozen=True):
     """Code of a script task.
 
     Attributes:
@@ -24,17 +22,16 @@ class Script:
     format: str | None = None
     result: str | None = None
     resource: str | None = None
-    line: int = at_line()
+    line: Line = 0
 
 
-@record
-class Parameter:
+class Parameter(Element, frozen=True):
     """A named value handed to a service: its expression and declared type."""
 
     name: str
     value: str | None = None
     type: str | None = None
-    line: int = at_line()
+    line: Line = 0
 
     @property
     def key(self) -> str:
@@ -42,8 +39,7 @@ class Parameter:
         return self.name
 
 
-@record
-class Service:
+class Service(Element, frozen=True):
     """What a service, send or business rule task invokes.
 
     Attributes:
@@ -62,12 +58,11 @@ class Service:
     retries: str | None = None
     backoff: str | None = None
     parameters: tuple[Parameter, ...] = ()
-    headers: Mapping[str, str] = texts()
-    line: int = at_line()
+    headers: Mapping[str, str] = {}
+    line: Line = 0
 
 
-@record
-class Call:
+class Call(Element, frozen=True):
     """Target of a call activity.
 
     Attributes:
@@ -78,12 +73,11 @@ class Call:
 
     key: str | None = None
     binding: str | None = None
-    options: Mapping[str, str] = texts()
-    line: int = at_line()
+    options: Mapping[str, str] = {}
+    line: Line = 0
 
 
-@record
-class DecisionCall:
+class DecisionCall(Element, frozen=True):
     """Decision that a business rule task asks.
 
     Attributes:
@@ -96,12 +90,11 @@ class DecisionCall:
     key: str | None = None
     binding: str | None = None
     result: str | None = None
-    options: Mapping[str, str] = texts()
-    line: int = at_line()
+    options: Mapping[str, str] = {}
+    line: Line = 0
 
 
-@record
-class FormUse:
+class FormUse(Element, frozen=True):
     """Form shown by a user task or start event.
 
     Attributes:
@@ -116,12 +109,11 @@ class FormUse:
     ui: str | None = None
     key: str | None = None
     binding: str | None = None
-    fields: Mapping[str, str] = texts()
-    line: int = at_line()
+    fields: Mapping[str, str] = {}
+    line: Line = 0
 
 
-@record
-class VariableMapping:
+class VariableMapping(Element, frozen=True):
     """A variable copied into or out of an activity.
 
     Attributes:
@@ -133,8 +125,8 @@ class VariableMapping:
     direction: str
     target: str | None = None
     source: str | None = None
-    options: Mapping[str, str] = texts()
-    line: int = at_line()
+    options: Mapping[str, str] = {}
+    line: Line = 0
 
     @property
     def key(self) -> str:
@@ -142,8 +134,7 @@ class VariableMapping:
         return f"{self.direction} {self.target or self.source or '*'}"
 
 
-@record
-class Listener:
+class Listener(Element, frozen=True):
     """Code that an engine runs when something happens to an element.
 
     Attributes:
@@ -157,11 +148,10 @@ class Listener:
     event: str | None = None
     kind: str | None = None
     value: str | None = None
-    line: int = at_line()
+    line: Line = 0
 
 
-@record
-class Port:
+class Port(Element, frozen=True):
     """A data input or output of an activity or process.
 
     Attributes:
@@ -173,7 +163,7 @@ class Port:
     item: str | None = None
     collection: bool = False
     listed: bool = True
-    line: int = at_line()
+    line: Line = 0
 
     @property
     def key(self) -> str:
@@ -181,17 +171,15 @@ class Port:
         return self.id
 
 
-@record
-class Interface:
+class Interface(Element, frozen=True):
     """Data inputs and outputs (`ioSpecification`): for a process, its contract with callers."""
 
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
-    line: int = at_line()
+    line: Line = 0
 
 
-@record
-class Correlation:
+class Correlation(Element, frozen=True):
     """How one property that identifies a conversation is read from a message or the process data.
 
     Attributes:
@@ -205,7 +193,7 @@ class Correlation:
     expression: str | None = None
     keys: tuple[str, ...] = ()
     of: str = "message"
-    line: int = at_line()
+    line: Line = 0
 
     @property
     def key(self) -> str:
@@ -227,8 +215,7 @@ EventKind = Literal[
 ]
 
 
-@record
-class EventDefinition:
+class EventDefinition(Element, frozen=True):
     """What an event, or a send or receive task, waits for or throws. References to messages etc. are resolved.
 
     Attributes:
@@ -256,9 +243,9 @@ class EventDefinition:
     variable: str | None = None
     correlations: tuple[Correlation, ...] = ()
     item: str | None = None
-    target: str | None = reference_to()
-    options: Mapping[str, str] = texts()
-    line: int = at_line()
+    target: Reference = None
+    options: Mapping[str, str] = {}
+    line: Line = 0
 
     @property
     def key(self) -> str:
@@ -266,8 +253,7 @@ class EventDefinition:
         return self.kind
 
 
-@record
-class Loop:
+class Loop(Element, frozen=True):
     """Repetition of an activity.
 
     Attributes:
@@ -292,5 +278,5 @@ class Loop:
     input_item: str | None = None
     output: str | None = None
     output_item: str | None = None
-    options: Mapping[str, str] = texts()
-    line: int = at_line()
+    options: Mapping[str, str] = {}
+    line: Line = 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.model.details import (
     Call,
@@ -19,7 +21,6 @@ from spiffcli.model.details import (
     VariableMapping,
 )
 from spiffcli.model.xml import split_tag
-from spiffcli.records import workspace
 
 #: Prefix under which names of each known namespace are shown, whatever prefix a file uses.
 PREFIXES: Mapping[str, str] = {
@@ -31,29 +32,28 @@ PREFIXES: Mapping[str, str] = {
 }
 
 
-@workspace
-class Draft:
+class Draft(Struct):
     """A node while it is being read: values found so far, by kind."""
 
     type: str
     line: int
-    service: dict[str, Any] = field(default_factory=dict)
-    parameters: list[Parameter] = field(default_factory=list)
-    headers: dict[str, str] = field(default_factory=dict)
-    call: dict[str, Any] = field(default_factory=dict)
-    decision: dict[str, Any] = field(default_factory=dict)
-    form: dict[str, Any] = field(default_factory=dict)
-    script: dict[str, Any] = field(default_factory=dict)
-    loop: dict[str, Any] = field(default_factory=dict)
-    texts: dict[str, str | None] = field(default_factory=dict)
-    assignment: dict[str, str] = field(default_factory=dict)
-    mappings: list[VariableMapping] = field(default_factory=list)
-    listeners: list[Listener] = field(default_factory=list)
-    properties: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, str] = field(default_factory=dict)
-    extensions: dict[str, str] = field(default_factory=dict)
-    event: dict[str, Any] = field(default_factory=dict)
-    correlations: list[Correlation] = field(default_factory=list)
+    service: dict[str, Any] = {}
+    parameters: list[Parameter] = []
+    headers: dict[str, str] = {}
+    call: dict[str, Any] = {}
+    decision: dict[str, Any] = {}
+    form: dict[str, Any] = {}
+    script: dict[str, Any] = {}
+    loop: dict[str, Any] = {}
+    texts: dict[str, str | None] = {}
+    assignment: dict[str, str] = {}
+    mappings: list[VariableMapping] = []
+    listeners: list[Listener] = []
+    properties: dict[str, str] = {}
+    settings: dict[str, str] = {}
+    extensions: dict[str, str] = {}
+    event: dict[str, Any] = {}
+    correlations: list[Correlation] = []
     binding: str | None = None
 
     @property

@@ -8,7 +8,6 @@ reference holds the id of another element.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Literal
 
 from spiffcli.model.details import (
@@ -24,12 +23,10 @@ from spiffcli.model.details import (
     Service,
     VariableMapping,
 )
-from spiffcli.model.fields import NESTED, REFERENCE, at_line, derived, parts, reference_to, texts
-from spiffcli.records import record
+from spiffcli.model.fields import Derived, Element, Line, Nested, Part, Reference, ReferenceTo
 
 
-@record
-class Node:
+class Node(Element, frozen=True):
     """A flow node: event, activity or gateway.
 
     Attributes:
@@ -57,14 +54,14 @@ class Node:
     id: str
     type: str
     name: str | None = None
-    scope: str | None = reference_to()
-    lane: str | None = reference_to()
+    scope: Reference = None
+    lane: Reference = None
     documentation: str | None = None
-    default: str | None = reference_to()
-    attached_to: str | None = reference_to()
+    default: Reference = None
+    attached_to: Reference = None
     interrupting: bool | None = None
     triggered_by_event: bool = False
-    events: tuple[EventDefinition, ...] = field(default=(), metadata=NESTED)
+    events: Nested[tuple[EventDefinition, ...]] = ()
     loop: Loop | None = None
     script: Script | None = None
     pre_script: str | None = None
@@ -74,19 +71,19 @@ class Node:
     decision: DecisionCall | None = None
     form: FormUse | None = None
     instructions: str | None = None
-    assignment: Mapping[str, str] = texts()
+    assignment: Mapping[str, str] = {}
     interface: Interface | None = None
     mappings: tuple[VariableMapping, ...] = ()
     listeners: tuple[Listener, ...] = ()
-    properties: Mapping[str, str] = texts()
-    settings: Mapping[str, str] = texts()
-    attributes: Mapping[str, str] = texts()
-    extensions: Mapping[str, str] = texts()
-    incoming: tuple[str, ...] = derived(())
-    outgoing: tuple[str, ...] = derived(())
-    boundary: tuple[str, ...] = derived(())
-    reachable: bool = derived(True)
-    line: int = at_line()
+    properties: Mapping[str, str] = {}
+    settings: Mapping[str, str] = {}
+    attributes: Mapping[str, str] = {}
+    extensions: Mapping[str, str] = {}
+    incoming: Derived[tuple[str, ...]] = ()
+    outgoing: Derived[tuple[str, ...]] = ()
+    boundary: Derived[tuple[str, ...]] = ()
+    reachable: Derived[bool] = True
+    line: Line = 0
 
     @property
     def label(self) -> str:
@@ -94,8 +91,7 @@ class Node:
         return self.name or self.id
 
 
-@record
-class Flow:
+class Flow(Element, frozen=True):
     """A sequence flow.
 
     Attributes:
@@ -108,17 +104,17 @@ class Flow:
 
     id: str
     name: str | None = None
-    source: str | None = reference_to()
-    target: str | None = reference_to()
+    source: Reference = None
+    target: Reference = None
     condition: str | None = None
     language: str | None = None
     documentation: str | None = None
     listeners: tuple[Listener, ...] = ()
-    attributes: Mapping[str, str] = texts()
-    extensions: Mapping[str, str] = texts()
-    is_default: bool = derived(False)
-    order: int = derived(0)
-    line: int = at_line()
+    attributes: Mapping[str, str] = {}
+    extensions: Mapping[str, str] = {}
+    is_default: Derived[bool] = False
+    order: Derived[int] = 0
+    line: Line = 0
 
     @property
     def type(self) -> str:
@@ -126,8 +122,7 @@ class Flow:
         return "sequenceFlow"
 
 
-@record
-class DataItem:
+class DataItem(Element, frozen=True):
     """A data object, a reference to one or to a data store, or a property.
 
     Attributes:
@@ -141,20 +136,19 @@ class DataItem:
     id: str
     type: str
     name: str | None = None
-    scope: str | None = reference_to()
-    object: str | None = reference_to()
+    scope: Reference = None
+    object: Reference = None
     item: str | None = None
     collection: bool = False
     state: str | None = None
     documentation: str | None = None
-    properties: Mapping[str, str] = texts()
-    attributes: Mapping[str, str] = texts()
-    extensions: Mapping[str, str] = texts()
-    line: int = at_line()
+    properties: Mapping[str, str] = {}
+    attributes: Mapping[str, str] = {}
+    extensions: Mapping[str, str] = {}
+    line: Line = 0
 
 
-@record
-class DataAssociation:
+class DataAssociation(Element, frozen=True):
     """Data that flows into or out of a node.
 
     Attributes:
@@ -167,14 +161,14 @@ class DataAssociation:
 
     id: str
     type: str
-    node: str = field(metadata=REFERENCE)
-    source: str | None = reference_to()
-    target: str | None = reference_to()
+    node: ReferenceTo
+    source: Reference = None
+    target: Reference = None
     transformation: str | None = None
     assignments: tuple[str, ...] = ()
-    attributes: Mapping[str, str] = texts()
-    extensions: Mapping[str, str] = texts()
-    line: int = at_line()
+    attributes: Mapping[str, str] = {}
+    extensions: Mapping[str, str] = {}
+    line: Line = 0
 
     @property
     def name(self) -> None:
@@ -182,8 +176,7 @@ class DataAssociation:
         return
 
 
-@record
-class Lane:
+class Lane(Element, frozen=True):
     """A lane.
 
     Attributes:
@@ -194,13 +187,13 @@ class Lane:
 
     id: str
     name: str | None = None
-    parent: str | None = reference_to()
-    scope: str | None = reference_to()
+    parent: Reference = None
+    scope: Reference = None
     documentation: str | None = None
-    attributes: Mapping[str, str] = texts()
-    extensions: Mapping[str, str] = texts()
-    nodes: tuple[str, ...] = derived(())
-    line: int = at_line()
+    attributes: Mapping[str, str] = {}
+    extensions: Mapping[str, str] = {}
+    nodes: Derived[tuple[str, ...]] = ()
+    line: Line = 0
 
     @property
     def type(self) -> str:
@@ -208,8 +201,7 @@ class Lane:
         return "lane"
 
 
-@record
-class Artifact:
+class Artifact(Element, frozen=True):
     """A text annotation, group or association.
 
     Attributes:
@@ -221,13 +213,13 @@ class Artifact:
     id: str
     type: str
     text: str | None = None
-    source: str | None = reference_to()
-    target: str | None = reference_to()
+    source: Reference = None
+    target: Reference = None
     direction: str | None = None
     documentation: str | None = None
-    attributes: Mapping[str, str] = texts()
-    extensions: Mapping[str, str] = texts()
-    line: int = at_line()
+    attributes: Mapping[str, str] = {}
+    extensions: Mapping[str, str] = {}
+    line: Line = 0
 
     @property
     def name(self) -> str | None:
@@ -235,8 +227,7 @@ class Artifact:
         return self.text[:40] if self.text else None
 
 
-@record
-class Shape:
+class Shape(Element, frozen=True):
     """Where and how one element is drawn; all lengths in the units of the diagram, to a hundredth.
 
     Attributes:
@@ -255,15 +246,14 @@ class Shape:
     edge: bool = False
     expanded: bool | None = None
     horizontal: bool | None = None
-    colours: Mapping[str, str] = texts()
-    line: int = at_line()
+    colours: Mapping[str, str] = {}
+    line: Line = 0
 
 
 Layout = Mapping[str, tuple[Shape, ...]]
 
 
-@record
-class CalledReference:
+class CalledReference(Element, frozen=True):
     """Something outside the process that it needs.
 
     Attributes:
@@ -279,11 +269,10 @@ class CalledReference:
     key: str
     binding: str | None = None
     fallback: bool | None = None
-    line: int = at_line()
+    line: Line = 0
 
 
-@record
-class Process:
+class Process(Element, frozen=True):
     """A process (or choreography), with the nodes of all its embedded sub-processes.
 
     Attributes:
@@ -303,22 +292,22 @@ class Process:
     documentation: str | None = None
     interface: Interface | None = None
     correlations: tuple[Correlation, ...] = ()
-    assignment: Mapping[str, str] = texts()
+    assignment: Mapping[str, str] = {}
     listeners: tuple[Listener, ...] = ()
-    properties: Mapping[str, str] = texts()
-    settings: Mapping[str, str] = texts()
-    attributes: Mapping[str, str] = texts()
-    extensions: Mapping[str, str] = texts()
-    nodes: Mapping[str, Node] = parts()
-    flows: Mapping[str, Flow] = parts()
-    data: Mapping[str, DataItem] = parts()
-    associations: Mapping[str, DataAssociation] = parts()
-    lanes: Mapping[str, Lane] = parts()
-    artifacts: Mapping[str, Artifact] = parts()
-    layout: Layout = field(default_factory=dict, compare=False)
-    references: tuple[CalledReference, ...] = derived(())
-    file: str = derived("")
-    line: int = at_line()
+    properties: Mapping[str, str] = {}
+    settings: Mapping[str, str] = {}
+    attributes: Mapping[str, str] = {}
+    extensions: Mapping[str, str] = {}
+    nodes: Part[Mapping[str, Node]] = {}
+    flows: Part[Mapping[str, Flow]] = {}
+    data: Part[Mapping[str, DataItem]] = {}
+    associations: Part[Mapping[str, DataAssociation]] = {}
+    lanes: Part[Mapping[str, Lane]] = {}
+    artifacts: Part[Mapping[str, Artifact]] = {}
+    layout: Derived[Layout] = {}
+    references: Derived[tuple[CalledReference, ...]] = ()
+    file: Derived[str] = ""
+    line: Line = 0
 
     @property
     def label(self) -> str:
@@ -326,8 +315,7 @@ class Process:
         return self.name or self.id
 
 
-@record
-class Participant:
+class Participant(Element, frozen=True):
     """A pool.
 
     Attributes:
@@ -337,13 +325,13 @@ class Participant:
 
     id: str
     name: str | None = None
-    process: str | None = reference_to()
+    process: Reference = None
     multiplicity: str | None = None
     documentation: str | None = None
-    properties: Mapping[str, str] = texts()
-    attributes: Mapping[str, str] = texts()
-    extensions: Mapping[str, str] = texts()
-    line: int = at_line()
+    properties: Mapping[str, str] = {}
+    attributes: Mapping[str, str] = {}
+    extensions: Mapping[str, str] = {}
+    line: Line = 0
 
     @property
     def type(self) -> str:
@@ -351,8 +339,7 @@ class Participant:
         return "participant"
 
 
-@record
-class MessageFlow:
+class MessageFlow(Element, frozen=True):
     """A message flow between pools.
 
     Attributes:
@@ -362,13 +349,13 @@ class MessageFlow:
 
     id: str
     name: str | None = None
-    source: str | None = reference_to()
-    target: str | None = reference_to()
+    source: Reference = None
+    target: Reference = None
     message: str | None = None
     documentation: str | None = None
-    attributes: Mapping[str, str] = texts()
-    extensions: Mapping[str, str] = texts()
-    line: int = at_line()
+    attributes: Mapping[str, str] = {}
+    extensions: Mapping[str, str] = {}
+    line: Line = 0
 
     @property
     def type(self) -> str:
@@ -376,8 +363,7 @@ class MessageFlow:
         return "messageFlow"
 
 
-@record
-class Collaboration:
+class Collaboration(Element, frozen=True):
     """A collaboration, its pools and the messages between them.
 
     Attributes:
@@ -388,16 +374,16 @@ class Collaboration:
     name: str | None = None
     type: str = "collaboration"
     documentation: str | None = None
-    correlations: Mapping[str, str] = texts()
-    properties: Mapping[str, str] = texts()
-    attributes: Mapping[str, str] = texts()
-    extensions: Mapping[str, str] = texts()
-    participants: Mapping[str, Participant] = parts()
-    message_flows: Mapping[str, MessageFlow] = parts()
-    artifacts: Mapping[str, Artifact] = parts()
-    layout: Layout = field(default_factory=dict, compare=False)
-    file: str = derived("")
-    line: int = at_line()
+    correlations: Mapping[str, str] = {}
+    properties: Mapping[str, str] = {}
+    attributes: Mapping[str, str] = {}
+    extensions: Mapping[str, str] = {}
+    participants: Part[Mapping[str, Participant]] = {}
+    message_flows: Part[Mapping[str, MessageFlow]] = {}
+    artifacts: Part[Mapping[str, Artifact]] = {}
+    layout: Derived[Layout] = {}
+    file: Derived[str] = ""
+    line: Line = 0
 
     @property
     def label(self) -> str:

@@ -1,25 +1,23 @@
 """Flattens any element of a model into facts: a path and a value for everything it says.
 
-Diffs and hashes both read facts, and facts follow from the fields of the dataclasses alone. So what a
+Diffs and hashes both read facts, and facts follow from the fields of the classes alone. So what a
 reader puts into a field is compared and hashed without anybody having to remember it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
-from spiffcli.records import record
+from msgspec import Struct
+
+from spiffcli.model.fields import FieldKind, field_kinds
 
 Scalar: TypeAlias = str | int | float | bool | None
 
-_APART = frozenset({"part", "identity"})
 
-
-@record
-class Fact:
+class Fact(Struct, frozen=True):
     """One thing an element says.
 
     Attributes:
@@ -33,30 +31,10 @@ class Fact:
     reference: bool = False
 
 
-@record
-class FieldPlan:
-    """A field that counts.
-
-    Attributes:
-        reference: Whether it holds the id of another element.
-        nested: Whether something inside it can.
-        default: Value where nothing is said.
-    """
-
-    name: str
-    reference: bool
-    nested: bool
-    default: Any
-
-
 @cache
-def fields_of(kind: Any) -> tuple[FieldPlan, ...]:
+def fields_of(cls: type[Struct]) -> tuple[FieldKind, ...]:
     """The fields of a class of elements that count in diffs and hashes, the id apart."""
-    return tuple(
-        FieldPlan(field.name, "reference" in field.metadata, "nested" in field.metadata, field.default)
-        for field in fields(kind)
-        if field.compare and field.name != "id" and not field.metadata.keys() & _APART
-    )
+    return tuple(each for each in field_kinds(cls) if each.counts and not each.own)
 
 
 def facts(element: Any) -> dict[str, Fact]:
@@ -80,10 +58,10 @@ def _collect(element: Any, prefix: str, line: int, found: dict[str, Fact]) -> No
         if isinstance(value, Mapping):
             for key, text in value.items():
                 found[f"{path}[{key}]"] = Fact(text, line)
-        elif isinstance(value, tuple) and is_dataclass(value[0]):
+        elif isinstance(value, tuple) and isinstance(value[0], Struct):
             for key, item in keyed(value):
                 _nested(item, f"{path}[{key}]", found)
-        elif is_dataclass(value):
+        elif isinstance(value, Struct):
             _nested(value, path, found)
         else:
             found[path] = Fact(value, line, plan.reference)

@@ -13,10 +13,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from lxml import etree
+from msgspec import Struct
 
 from spiffcli.errors import ModelError
 from spiffcli.model.xml import line_of
-from spiffcli.records import record
 from spiffcli.values import GROUP_FILE, Resource
 
 #: Kinds of data stores by what a `dataStore` element has as its name.
@@ -32,8 +32,7 @@ _OURS = "urn:runner:groups"
 _ROOT = "."
 
 
-@record
-class StoreSpec:
+class StoreSpec(Struct, frozen=True):
     """What is said about a data store.
 
     Attributes:
@@ -55,8 +54,7 @@ class StoreSpec:
         return json.dumps(said, sort_keys=True, ensure_ascii=False)
 
 
-@record
-class StoreUse:
+class StoreUse(Struct, frozen=True):
     """A data store that something in a file reads or writes.
 
     Attributes:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
 from pathlib import PurePosixPath
 from typing import Protocol, TypeVar
 
 from lxml import etree
+from msgspec import Struct
+from msgspec.structs import force_setattr, replace
 
 from spiffcli.errors import ModelError
 from spiffcli.model.bpmn import check_bpmn, read_processes
@@ -18,7 +19,6 @@ from spiffcli.model.layout import read_layout
 from spiffcli.model.snapshot import Model, RootElement
 from spiffcli.model.tables import Decision, Form
 from spiffcli.model.xml import read_xml
-from spiffcli.records import workspace
 from spiffcli.values import GROUP_FILE, Resource
 
 
@@ -34,13 +34,12 @@ class _Defined(Protocol):
 _D = TypeVar("_D", bound=_Defined)
 
 
-@workspace
-class _Building:
-    processes: dict[str, Process] = field(default_factory=dict)
-    collaborations: dict[str, Collaboration] = field(default_factory=dict)
-    decisions: dict[str, Decision] = field(default_factory=dict)
-    forms: dict[str, Form] = field(default_factory=dict)
-    roots: dict[tuple[str, str], RootElement] = field(default_factory=dict)
+class _Building(Struct):
+    processes: dict[str, Process] = {}
+    collaborations: dict[str, Collaboration] = {}
+    decisions: dict[str, Decision] = {}
+    forms: dict[str, Form] = {}
+    roots: dict[tuple[str, str], RootElement] = {}
 
 
 def load(resources: Sequence[Resource]) -> Model:
@@ -102,7 +101,7 @@ def _choose_forms(building: _Building) -> None:
     for process in building.processes.values():
         if any(len(alike.get(each.key, ())) > 1 for each in process.references if each.kind == "form"):
             chosen = tuple(_chosen(process, each, alike) for each in process.references)
-            object.__setattr__(process, "references", chosen)  # the value is fresh: nobody else holds it yet
+            force_setattr(process, "references", chosen)  # the value is fresh: nobody else holds it yet
 
 
 def _chosen(process: Process, reference: CalledReference, alike: Mapping[str, list[str]]) -> CalledReference:
@@ -170,14 +169,14 @@ def _add_root(into: dict[tuple[str, str], RootElement], kind: str, id: str, root
     into[kind, name] = root
 
 
-def _place(thing: object, layout: Mapping[str, tuple[Shape, ...]], parts: Iterable[Mapping[str, object]]) -> None:
+def _place(thing: Struct, layout: Mapping[str, tuple[Shape, ...]], parts: Iterable[Mapping[str, object]]) -> None:
     found: dict[str, tuple[Shape, ...]] = {}
     for part in parts:
         for id in part:
             shapes = layout.get(id)
             if shapes is not None:
                 found[id] = shapes
-    object.__setattr__(thing, "layout", found)  # the value is fresh: nobody else holds it yet
+    force_setattr(thing, "layout", found)  # the value is fresh: nobody else holds it yet
 
 
 # Most comparisons are of processes alone and need no reader of anything else.
@@ -212,6 +211,6 @@ def _add_dmn(resource: Resource, building: _Building) -> Context:
     for decision in read_decisions(root, context):
         shapes = layout.get(decision.id)
         if shapes is not None:
-            object.__setattr__(decision, "layout", {decision.id: shapes})
+            force_setattr(decision, "layout", {decision.id: shapes})
         _add(building.decisions, decision, "decision")
     return context

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 
 from spiffcli.model.elements import Collaboration, Process
-from spiffcli.model.fields import at_line, derived, texts
+from spiffcli.model.fields import Derived, Element, Line
 from spiffcli.model.tables import Decision, Form
-from spiffcli.records import record
 
 
-@record
-class Problem:
+class Problem(Element, frozen=True):
     """Something in a resource that a tool can read past and a person should know.
 
     Attributes:
@@ -29,8 +26,7 @@ class Problem:
     element: str | None = None
 
 
-@record
-class RootElement:
+class RootElement(Element, frozen=True):
     """A message, signal, error, data store, item definition ... that stands beside the processes of a file.
 
     Attributes:
@@ -44,15 +40,14 @@ class RootElement:
     type: str
     name: str | None = None
     code: str | None = None
-    details: Mapping[str, str] = texts()
-    extensions: Mapping[str, str] = texts()
-    used: bool = derived(False)
-    file: str = derived("")
-    line: int = at_line()
+    details: Mapping[str, str] = {}
+    extensions: Mapping[str, str] = {}
+    used: Derived[bool] = False
+    file: Derived[str] = ""
+    line: Line = 0
 
 
-@record
-class Model:
+class Model(Element, frozen=True):
     """Everything a set of resources says.
 
     Attributes:
@@ -63,11 +58,11 @@ class Model:
         problems: What is wrong and can be read past.
     """
 
-    processes: Mapping[str, Process] = field(default_factory=dict)
-    collaborations: Mapping[str, Collaboration] = field(default_factory=dict)
-    decisions: Mapping[str, Decision] = field(default_factory=dict)
-    forms: Mapping[str, Form] = field(default_factory=dict)
-    roots: Mapping[tuple[str, str], RootElement] = field(default_factory=dict)
+    processes: Mapping[str, Process] = {}
+    collaborations: Mapping[str, Collaboration] = {}
+    decisions: Mapping[str, Decision] = {}
+    forms: Mapping[str, Form] = {}
+    roots: Mapping[tuple[str, str], RootElement] = {}
     resources: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 
 from spiffcli.model.elements import Layout
-from spiffcli.model.fields import IDENTITY, at_line, derived, parts, texts
-from spiffcli.records import record
+from spiffcli.model.fields import Derived, Element, Identity, Line, Part
 
 
-@record
-class Clause:
+class Clause(Element, frozen=True):
     """A column of a decision table: an input or output.
 
     Attributes:
@@ -27,8 +24,8 @@ class Clause:
     data_type: str | None = None
     values: str | None = None
     default: str | None = None
-    attributes: Mapping[str, str] = texts()
-    line: int = at_line()
+    attributes: Mapping[str, str] = {}
+    line: Line = 0
 
     @property
     def key(self) -> str:
@@ -36,8 +33,7 @@ class Clause:
         return self.id
 
 
-@record
-class Rule:
+class Rule(Element, frozen=True):
     """A row of a decision table.
 
     Attributes:
@@ -47,10 +43,10 @@ class Rule:
     """
 
     id: str
-    cells: Mapping[str, str] = texts()
+    cells: Mapping[str, str] = {}
     description: str | None = None
-    order: int = derived(0)
-    line: int = at_line()
+    order: Derived[int] = 0
+    line: Line = 0
 
     @property
     def type(self) -> str:
@@ -63,8 +59,7 @@ class Rule:
         return
 
 
-@record
-class Decision:
+class Decision(Element, frozen=True):
     """A DMN decision: a table, row by row, or an expression.
 
     Attributes:
@@ -87,14 +82,14 @@ class Decision:
     data_type: str | None = None
     documentation: str | None = None
     requires: tuple[str, ...] = ()
-    settings: Mapping[str, str] = texts()
-    attributes: Mapping[str, str] = texts()
-    extensions: Mapping[str, str] = texts()
-    columns: Mapping[str, Clause] = parts()
-    rules: Mapping[str, Rule] = parts()
-    layout: Layout = field(default_factory=dict, compare=False)
-    file: str = derived("")
-    line: int = at_line()
+    settings: Mapping[str, str] = {}
+    attributes: Mapping[str, str] = {}
+    extensions: Mapping[str, str] = {}
+    columns: Part[Mapping[str, Clause]] = {}
+    rules: Part[Mapping[str, Rule]] = {}
+    layout: Derived[Layout] = {}
+    file: Derived[str] = ""
+    line: Line = 0
 
     @property
     def label(self) -> str:
@@ -102,8 +97,7 @@ class Decision:
         return self.name or self.id
 
 
-@record
-class FormField:
+class FormField(Element, frozen=True):
     """A field of a form, or a component of a ui-schema.
 
     Attributes:
@@ -116,9 +110,9 @@ class FormField:
     id: str
     name: str | None = None
     required: bool = False
-    keywords: Mapping[str, str] = texts()
-    order: int = derived(0)
-    line: int = at_line()
+    keywords: Mapping[str, str] = {}
+    order: Derived[int] = 0
+    line: Line = 0
 
     @property
     def type(self) -> str:
@@ -126,8 +120,7 @@ class FormField:
         return "field"
 
 
-@record
-class Form:
+class Form(Element, frozen=True):
     """A form resource: a JSON schema, a ui-schema, or a form of another engine.
 
     Attributes:
@@ -137,13 +130,13 @@ class Form:
         fields: By path, in document order.
     """
 
-    key: str = field(metadata=IDENTITY)
+    key: Identity
     name: str | None = None
     dialect: str = "json"
-    keywords: Mapping[str, str] = texts()
-    fields: Mapping[str, FormField] = parts()
-    file: str = derived("")
-    line: int = at_line()
+    keywords: Mapping[str, str] = {}
+    fields: Part[Mapping[str, FormField]] = {}
+    file: Derived[str] = ""
+    line: Line = 0
 
     @property
     def id(self) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
 from spiffcli.model.context import Context
 from spiffcli.model.elements import CalledReference, Lane, Node, Process
 from spiffcli.model.snapshot import Problem
@@ -41,10 +44,10 @@ def wire(process: Process, lane_of: Mapping[str, str], context: Context) -> None
     context.problems += _lint(process, lane_of)
 
 
-def _fill(value: object, **fields: Any) -> None:
+def _fill(value: Struct, **fields: Any) -> None:
     # Nobody else holds the value yet; copying every node would double the time of a load.
     for name, content in fields.items():
-        object.__setattr__(value, name, content)
+        force_setattr(value, name, content)
 
 
 def _fill_lanes(lanes: Mapping[str, Lane], lane_of: Mapping[str, str]) -> None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import escape, quoteattr
 
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from spiffcli.model import Model, load
 from spiffcli.values import Resource

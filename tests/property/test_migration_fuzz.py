@@ -10,12 +10,11 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from spiffcli.diff import compare
 from spiffcli.engine import DefinitionSpecs, Engine, EngineConfig, Event, Running
