@@ -82,7 +82,7 @@ def _wiring_notes(faults: list[Fault]) -> tuple[Note, ...]:
     Raises:
         WiringError: Others do.
     """
-    from spiffcli.services.errors import WiringError
+    from spiffcli.services.faults import WiringError
 
     if any(fault.blocks for fault in faults):
         raise WiringError(faults, planned=True)

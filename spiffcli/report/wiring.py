@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from spiffcli.report.lines import EMPTY, WIDTH, Line, Span, count, fold, line
 
 if TYPE_CHECKING:
-    from spiffcli.services.describing import Described, WiredTask
     from spiffcli.services.faults import Fault
     from spiffcli.services.registry import Method
+    from spiffcli.services.wiring import Described, WiredTask
 
 
 def faults_document(checked: Sequence[str], faults: Sequence[Fault]) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _task_json(task: WiredTask) -> dict[str, Any]:
 
 
 def _method_json(method: Method) -> dict[str, Any]:
-    from spiffcli.services.describing import parameter_text
+    from spiffcli.services.wiring import parameter_text
 
     return {
         "name": method.label,
@@ -106,7 +106,7 @@ def wiring_lines(described: Sequence[Described]) -> Iterator[Line]:
 
 
 def _cells(task: WiredTask) -> list[str]:
-    from spiffcli.services.describing import parameter_text
+    from spiffcli.services.wiring import parameter_text
 
     method = task.method
     if method is None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from spiffcli.services.aggregates import WorkflowAggregate
 from spiffcli.services.codecs import AggregateCodec
-from spiffcli.services.decorators import WorkflowService, workflow_service, workflow_task, workflow_value
-from spiffcli.services.errors import DuplicateStart, ServiceError, TaskException, WiringError
+from spiffcli.services.decorators import Service, WorkflowService, workflow_service, workflow_task, workflow_value
+from spiffcli.services.errors import DuplicateStart, ServiceError, TaskException
+from spiffcli.services.faults import WiringError
 from spiffcli.services.markers import (
     Around,
     DefinitionId,
@@ -28,7 +29,6 @@ from spiffcli.services.markers import (
 from spiffcli.services.process_service import ProcessService
 from spiffcli.services.registry import Registry
 from spiffcli.services.repositories import AggregateKey, AggregateRepository
-from spiffcli.services.service import Service
 
 __all__ = [
     "AggregateCodec",

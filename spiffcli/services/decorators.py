@@ -1,21 +1,88 @@
-"""Decorators that say what classes and functions do in a process. They attach what they are told, and do nothing."""
+"""Decorators that say what classes and functions do in a process, and for which versions of it.
+
+They attach what they are told, and do nothing.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, overload
+from typing import Any, Generic, TypeVar, get_args, get_origin, overload
 
 from msgspec import Struct
 
 from spiffcli.services.errors import ServiceError
-from spiffcli.services.versions import ALL, VersionRange, parse_range
+from spiffcli.services.names import Naming
+
+#: The formats, as messages list them.
+FORMATS = "'*' (all), '3' (only 3), '1-3' (1 to 3), '<3', '<=3', '>3', '>=3'"
+
+_SINGLE = re.compile(r"([0-9]+)(?:-([0-9]+))?")
+_BOUND = re.compile(r"(<=|<|>=|>)([0-9]+)")
+
+
+class VersionRange(Struct, frozen=True):
+    """Some versions of a process.
+
+    Attributes:
+        first: The lowest.
+        last: The highest, or None without end.
+        text: As it was written.
+    """
+
+    first: int = 1
+    last: int | None = None
+    text: str = "*"
+
+    def __contains__(self, version: int) -> bool:
+        return version >= self.first and (self.last is None or version <= self.last)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+#: Every version.
+ALL = VersionRange()
+
+
+def parse_range(text: str | None) -> VersionRange:
+    """The range that a text means; None means all versions.
+
+    Versions are compared as numbers: `<10` includes 9.
+
+    Raises:
+        ServiceError: It is none of the formats.
+    """
+    if text is None or text == "*":
+        return ALL
+    found = _parsed(text) if isinstance(text, str) else None
+    if found is None:
+        raise ServiceError(f"{text!r} is no range of versions.", hint=f"Write one of: {FORMATS}.")
+    return found
+
+
+def _parsed(text: str) -> VersionRange | None:
+    single = _SINGLE.fullmatch(text)
+    if single is not None:
+        first = int(single[1])
+        last = int(single[2] or first)
+        return VersionRange(first, last, text) if first <= last else None
+    bound = _BOUND.fullmatch(text)
+    if bound is None:
+        return None
+    number = int(bound[2])
+    ranges = {
+        "<": VersionRange(1, number - 1, text),
+        "<=": VersionRange(1, number, text),
+        ">": VersionRange(number + 1, None, text),
+        ">=": VersionRange(number, None, text),
+    }
+    return ranges[bound[1]]
+
 
 A = TypeVar("A")
 C = TypeVar("C", bound=type[Any])
 F = TypeVar("F", bound=Callable[..., Any])
-
-#: `camel`: a method `send_mail` also goes by `sendMail` in models, and a field `due_date` by `dueDate`.
-Naming = Literal["exact", "camel"]
 
 SERVICE, TASK, VALUE = "__workflow_service__", "__workflow_task__", "__workflow_value__"
 
@@ -221,3 +288,90 @@ def _mark(method: Callable[..., Any], attribute: str, mark: Any) -> None:
     if not callable(function) or isinstance(function, type):
         raise ServiceError(f"{method!r} is no method.", hint="Put the decorator on a method or function.")
     setattr(function, attribute, (mark, *getattr(function, attribute, ())))
+
+
+class Service(Generic[A]):
+    """A service made of functions.
+
+    Example:
+        ```python
+        orders = Service(Order, process_id="order")
+
+        @orders.task(task_definition="SEND")
+        def send(order: Order) -> None: ...
+        ```
+
+    Attributes:
+        functions: The functions, in the order of their definition.
+    """
+
+    def __init__(
+        self,
+        aggregate: type[A],
+        *,
+        process_id: str | None = None,
+        version: str | None = None,
+        naming: Naming = "exact",
+    ) -> None:
+        """Serve a process.
+
+        Args:
+            process_id: Its id; by default the name of the aggregate's class with its first letter in lower case.
+            version: For which versions of it; by default all.
+
+        Raises:
+            ServiceError: The range of versions is none.
+        """
+        self._aggregate = aggregate
+        self.functions: list[Callable[..., Any]] = []
+        self._marks: list[ServiceMark] = []
+        id = default_process_id(aggregate.__name__) if process_id is None else process_id
+        self.serves(id, version=version, naming=naming)
+
+    @property
+    def marks(self) -> tuple[ServiceMark, ...]:
+        """What it serves."""
+        return tuple(self._marks)
+
+    def serves(self, process_id: str, *, version: str | None = None, naming: Naming = "exact") -> Service[A]:
+        """Serve another process too, with the same functions."""
+        require_name("process_id", process_id)
+        self._marks.append(ServiceMark(process_id, self._aggregate, parse_range(version), naming))
+        return self
+
+    @overload
+    def task(self, function: F, /) -> F: ...
+    @overload
+    def task(
+        self, /, *, task_definition: str | None = None, id: str | None = None, version: str | None = None
+    ) -> Callable[[F], F]: ...
+    def task(
+        self,
+        function: Any = None,
+        /,
+        *,
+        task_definition: str | None = None,
+        id: str | None = None,
+        version: str | None = None,
+    ) -> Any:
+        """Say that a function does a task; as `workflow_task`."""
+        decorate = workflow_task(task_definition=task_definition, id=id, version=version)
+        if function is not None:
+            return self._keep(decorate(function))
+        return lambda given: self._keep(decorate(given))
+
+    @overload
+    def value(self, function: F, /) -> F: ...
+    @overload
+    def value(self, /, *, name: str | None = None, version: str | None = None) -> Callable[[F], F]: ...
+    def value(self, function: Any = None, /, *, name: str | None = None, version: str | None = None) -> Any:
+        """Say that a function calculates a value; as `workflow_value`."""
+        decorate = workflow_value(name=name, version=version)
+        if function is not None:
+            return self._keep(decorate(function))
+        return lambda given: self._keep(decorate(given))
+
+    def _keep(self, function: F) -> F:
+        if function not in self.functions:
+            self.functions.append(function)
+        return function

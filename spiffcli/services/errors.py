@@ -1,15 +1,9 @@
-"""Errors of business code: those it raises, and those about how it is wired."""
+"""Errors of business code: those that it raises, and that of a service declared wrongly."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 from spiffcli.engine.ports import BusinessError
 from spiffcli.errors import ConfigError, DuplicateError
-
-if TYPE_CHECKING:
-    from spiffcli.services.faults import Fault
 
 
 class TaskException(BusinessError):  # noqa: N818 - an outcome that the model handles, not an error of the program
@@ -48,28 +42,3 @@ class DuplicateStart(DuplicateError):  # noqa: N818 - the name that its users kn
 
 class ServiceError(ConfigError):
     """A service that is not declared as it has to be."""
-
-
-class WiringError(ConfigError):
-    """Services and models do not fit together; nothing has moved.
-
-    Attributes:
-        faults: All of them.
-    """
-
-    def __init__(self, faults: Sequence[Fault], *, planned: bool = False) -> None:
-        """An error with these faults.
-
-        Args:
-            planned: The models are not stored yet, and are not stored now.
-        """
-        from spiffcli.services.faults import fault_text
-
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        listed = "\n".join(fault_text(fault) for fault in faults)
-        super().__init__(
-            f"Services and models do not fit together: {count}.\n{listed}",
-            hint="Nothing was stored." if planned else "Nothing was moved. See all of it again with: runner check",
-            faults=[fault.to_json() for fault in faults],
-        )
-        self.faults = tuple(faults)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
 
+from spiffcli.errors import ConfigError
 from spiffcli.model.elements import Node
 from spiffcli.services.names import node_label
 from spiffcli.services.registry import Method
@@ -105,3 +107,26 @@ def fault_at(
         rule, subject.key, subject.version, node.id, node_label(node), message, fix, subject.process.file, node.line,
         methods, warning,
     )  # fmt: skip
+
+
+class WiringError(ConfigError):
+    """Services and models do not fit together; nothing has moved.
+
+    Attributes:
+        faults: All of them.
+    """
+
+    def __init__(self, faults: Sequence[Fault], *, planned: bool = False) -> None:
+        """An error with these faults.
+
+        Args:
+            planned: The models are not stored yet, and are not stored now.
+        """
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        listed = "\n".join(fault_text(fault) for fault in faults)
+        super().__init__(
+            f"Services and models do not fit together: {count}.\n{listed}",
+            hint="Nothing was stored." if planned else "Nothing was moved. See all of it again with: runner check",
+            faults=[fault.to_json() for fault in faults],
+        )
+        self.faults = tuple(faults)

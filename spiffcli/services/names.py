@@ -6,10 +6,13 @@ import ast
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from keyword import iskeyword
+from typing import Literal
 
 from spiffcli.model.elements import Node
-from spiffcli.services.decorators import Naming
 from spiffcli.text import unwrapped
+
+#: `camel`: a method `send_mail` also goes by `sendMail` in models, and a field `due_date` by `dueDate`.
+Naming = Literal["exact", "camel"]
 
 
 def camel(name: str) -> str:
@@ -53,11 +56,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """A hint at a name that is meant, or the empty string."""
     near = get_close_matches(name, sorted(known), 1, 0.6)
     return f"Did you mean '{near[0]}'? " if near else ""
-
-
-def process_label(process: str, version: int | None) -> str:
-    """`process 'order' v2`."""
-    return f"process '{process}'" + (f" v{version}" if version is not None else "")
 
 
 #: How messages name the types of nodes.

@@ -10,11 +10,10 @@ from typing import Any, TypeVar, get_type_hints
 
 from spiffcli.services.aggregates import AggregateType, aggregate_type
 from spiffcli.services.codecs import AggregateCodec
-from spiffcli.services.decorators import SERVICE, TASK, VALUE, ServiceMark, TaskMark, ValueMark
+from spiffcli.services.decorators import SERVICE, TASK, VALUE, Service, ServiceMark, TaskMark, ValueMark
 from spiffcli.services.errors import ServiceError
+from spiffcli.services.markers import Signature, place_of_code, read_signature
 from spiffcli.services.repositories import AggregateRepository
-from spiffcli.services.service import Service
-from spiffcli.services.signatures import Signature, place_of_code, read_signature
 
 A = TypeVar("A")
 T = TypeVar("T")

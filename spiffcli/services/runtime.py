@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from spiffcli.engine.ports import CaseKey
 from spiffcli.errors import NotFoundError
 from spiffcli.services.aggregates import AggregateType
+from spiffcli.services.decorators import Service
 from spiffcli.services.errors import ServiceError
+from spiffcli.services.markers import place_of_code, read_signature
 from spiffcli.services.names import task_definition
 from spiffcli.services.registry import Entry, Method, Registry
 from spiffcli.services.repositories import AggregateKey
-from spiffcli.services.signatures import place_of_code, read_signature
 from spiffcli.services.unit import AggregateUnit
 from spiffcli.services.wiring import WIRABLE, Subject, Wiring, bind
 from spiffcli.values import AggregateRecord
@@ -144,8 +145,6 @@ class Services:
 
 
 def _method(function: Callable[..., Any], aggregate: AggregateType[Any]) -> Method:
-    from spiffcli.services.service import Service
-
     owner = Entry(Service(aggregate.cls), "", ())
     signature = read_signature(function, aggregate.cls, bound=False)
     bare = [each for each in signature.parameters if each.role == "unknown" and each.annotation is None]

@@ -11,11 +11,8 @@ from msgspec import Struct
 from spiffcli.model.elements import Node, Process
 from spiffcli.model.snapshot import Model
 from spiffcli.sandbox.guards import BUILTINS
-from spiffcli.services.checking import needs_method
-from spiffcli.services.checking_expressions import expressions
-from spiffcli.services.levels import Levels
 from spiffcli.services.names import free_names, function_name, method_name, parameter_name, task_definition
-from spiffcli.services.wiring import Subject
+from spiffcli.services.wiring import Levels, Subject, expressions, needs_method
 
 
 class _Stub(Struct, frozen=True):

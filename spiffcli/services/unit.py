@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import orjson
 from msgspec import Struct
@@ -20,17 +20,27 @@ from spiffcli.errors import DataError, InputError
 from spiffcli.services import repositories
 from spiffcli.services.aggregates import AggregateType, from_data, set_field, with_values
 from spiffcli.services.errors import DuplicateStart
-from spiffcli.services.invoking import Call, invoke, told
-from spiffcli.services.registry import Method
-from spiffcli.services.repositories import AggregateRepository
+from spiffcli.services.invocation import Call, invoke, told
+from spiffcli.services.registry import Entry, Method
+from spiffcli.services.repositories import AggregateKey, AggregateRepository
 from spiffcli.services.wiring import Wiring
 from spiffcli.values import AggregateRecord
 
-if TYPE_CHECKING:
-    from spiffcli.services.runtime import Services
+
+class UnitServices(Protocol):
+    """What a unit asks the services of a runner for; see `Services`."""
+
+    def serves(self, definition: str) -> bool: ...
+    def wiring(self, definition: str) -> Wiring | None: ...
+    def aggregate_of(self, process: str) -> AggregateType[Any]: ...
+    def find(self, case: CaseKey) -> AggregateRecord | None: ...
+    def record(self, case: CaseKey) -> AggregateRecord: ...
+    def key(self, case: CaseKey) -> AggregateKey: ...
+    def object_of(self, entry: Entry) -> Any: ...
+    def resolver(self, cls: type[Any]) -> Any: ...
 
 
-class _Kept(Struct, frozen=True):
+class StoredCase(Struct, frozen=True):
     """An aggregate as it is kept now.
 
     Attributes:
@@ -49,10 +59,10 @@ class _Kept(Struct, frozen=True):
 class AggregateUnit:
     """The unit of one instance; see `spiffcli.engine.ports.Unit`."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: UnitServices) -> None:
         self._services = services
-        self._kept: dict[CaseKey, _Kept] = {}
-        self._read: dict[CaseKey, tuple[_Kept, Any]] = {}
+        self._kept: dict[CaseKey, StoredCase] = {}
+        self._read: dict[CaseKey, tuple[StoredCase, Any]] = {}
 
     # What the engine asks
 
@@ -259,7 +269,7 @@ class AggregateUnit:
     def _root(self, case: CaseKey) -> str:
         return self._lookup(case).record.root or case.id
 
-    def _lookup(self, case: CaseKey) -> _Kept:
+    def _lookup(self, case: CaseKey) -> StoredCase:
         kept = self._kept.get(case)
         if kept is None:
             record = self._services.record(case)
@@ -267,22 +277,22 @@ class AggregateUnit:
             if (repository is None) is not (record.kept_as is None):
                 raise repositories.kept_otherwise(record)
             document = orjson.loads(record.body) if record.body else None
-            kept = _Kept(record, document) if repository is None else self._elsewhere(case, repository, record)
+            kept = StoredCase(record, document) if repository is None else self._elsewhere(case, repository, record)
             self._kept[case] = kept
         return kept
 
-    def _elsewhere(self, case: CaseKey, repository: AggregateRepository[Any], record: AggregateRecord) -> _Kept:
+    def _elsewhere(self, case: CaseKey, repository: AggregateRepository[Any], record: AggregateRecord) -> StoredCase:
         """An aggregate that lives elsewhere. Somebody who only reads may meet one who settles the next revision."""
         while True:
             try:
                 found = repositories.load(repository, self._services.key(case), record.kept_as or 0)
-                return _Kept(record, object=found)
+                return StoredCase(record, object=found)
             except DataError:
                 before, record = record, self._services.record(case)
                 if record.kept_as == before.kept_as:
                     raise
 
-    def _object(self, case: CaseKey, kept: _Kept) -> Any:
+    def _object(self, case: CaseKey, kept: StoredCase) -> Any:
         kind = self._type(case)
         if kind.codec is None:
             return deepcopy(kept.object)
@@ -298,7 +308,7 @@ class AggregateUnit:
     def _fresh(self, case: CaseKey) -> Any:
         return self._object(case, self._lookup(case))
 
-    def _changed(self, case: CaseKey, aggregate: Any) -> _Kept:
+    def _changed(self, case: CaseKey, aggregate: Any) -> StoredCase:
         """The aggregate as it would be kept.
 
         Raises:
@@ -315,12 +325,12 @@ class AggregateUnit:
         document = {**{k: v for k, v in known.items() if k not in kind.fields}, **kind.codec.to_json(aggregate)}
         return before if document == known else replace(before, document=document, changed=True)
 
-    def _keep(self, case: CaseKey, kept: _Kept) -> None:
+    def _keep(self, case: CaseKey, kept: StoredCase) -> None:
         self._kept[case] = kept
 
     def _new(
         self, key: CaseKey, wiring: Wiring, definition: str, aggregate: Any, *, root: str | None, check: bool = True
-    ) -> _Kept:
+    ) -> StoredCase:
         """A new aggregate, as it would be kept."""
         kind = wiring.aggregate
         taken = self._services.find(key) if check else None
@@ -331,7 +341,7 @@ class AggregateUnit:
             set_field(aggregate, name, origin[what])
         record = AggregateRecord(key.process, key.id, kind.name, wiring.version, definition, "", root)
         document = None if kind.codec is None else kind.codec.to_json(aggregate)
-        return _Kept(record, document, deepcopy(aggregate) if kind.codec is None else None, changed=True)
+        return StoredCase(record, document, deepcopy(aggregate) if kind.codec is None else None, changed=True)
 
     def _calculated(self, name: str, method: Method, place: Place) -> Any:
         assert place.case is not None

@@ -1,17 +1,19 @@
-"""Which method does which task of which version of a process."""
+"""Wiring of a version of a process: which method does which task, which names expressions read, what repeats a task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
 
+from spiffcli.model.details import Loop
 from spiffcli.model.elements import Node, Process
 from spiffcli.model.tables import Decision
 from spiffcli.services.aggregates import AggregateType
-from spiffcli.services.decorators import Naming, TaskMark
-from spiffcli.services.names import by_spelling, spellings, task_definition
+from spiffcli.services.decorators import TaskMark
+from spiffcli.services.markers import Wanted, type_name
+from spiffcli.services.names import Naming, by_spelling, free_names, node_label, spellings, task_definition
 from spiffcli.services.registry import Method, Registry
 
 #: Types of nodes that a method can be wired to.
@@ -176,3 +178,198 @@ def _starts(subject: Subject) -> Iterator[tuple[tuple[str, str], str]]:
         if node.type == "startEvent" and node.scope is None:
             for event in node.events:
                 yield (event.kind, node.id if event.kind == "timer" else event.name or ""), node.id
+
+
+def needs_method(node: Node, *, connectors: bool = False) -> bool:
+    """Whether nothing can do a task but a method.
+
+    Args:
+        connectors: Whether service tasks with an operator are left to the engine module.
+    """
+    if node.type == "serviceTask":
+        return not (connectors and node.service is not None and node.service.kind == "operator")
+    if node.type == "sendTask":
+        return not any(event.kind == "message" and event.name for event in node.events)
+    return node.type == "businessRuleTask" and (node.decision is None or not node.decision.key)
+
+
+class Repeated(Struct, frozen=True):
+    """A multi-instance activity around a node.
+
+    Attributes:
+        element: Its BPMN id.
+        process: Id of the process it is in.
+    """
+
+    element: str
+    loop: Loop
+    process: str
+
+
+class Levels:
+    """The repetitions of some processes."""
+
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        self._callers: dict[str, list[tuple[Subject, Node]]] = {}
+        for subject in subjects:
+            for node in subject.process.nodes.values():
+                if node.call is not None and node.call.key:
+                    self._callers.setdefault(node.call.key, []).append((subject, node))
+
+    def around(self, subject: Subject, node: Node) -> list[tuple[Repeated, ...]]:
+        """Each way in which a node can be repeated: the activities around it, outermost first."""
+        return list(self._ways(subject, node, frozenset()))
+
+    def _ways(self, subject: Subject, node: Node, seen: frozenset[str]) -> Iterator[tuple[Repeated, ...]]:
+        own = tuple(reversed(list(_own(subject, node))))
+        callers = self._callers.get(subject.key, []) if subject.key not in seen else []
+        yield own
+        for caller, call in callers:
+            for outer in self._ways(caller, call, seen | {subject.key}):
+                yield (*outer, *own)
+
+
+def _own(subject: Subject, node: Node) -> Iterator[Repeated]:
+    """The activities around a node within its process, innermost first; its own repetition first of all."""
+    current: Node | None = node
+    while current is not None:
+        if current.loop is not None and current.loop.kind in ("parallel", "sequential"):
+            yield Repeated(current.id, current.loop, subject.key)
+        current = subject.process.nodes.get(current.attached_to or current.scope or "")
+
+
+class Expression(Struct, frozen=True):
+    """An expression of a model.
+
+    Attributes:
+        text: As written.
+        node: The node it belongs to; for a condition, the gateway.
+        label: How messages name it.
+        file, line: Where it stands.
+        is_name: Whether it has to be a name alone: elements of a collection are fetched from it later.
+    """
+
+    text: str
+    node: Node
+    label: str
+    file: str
+    line: int
+    is_name: bool = False
+
+
+def expressions(subject: Subject) -> Iterator[Expression]:
+    """Every expression of a process that is evaluated on its aggregate."""
+    process = subject.process
+    for node in process.nodes.values():
+        for text, what in _of_node(node):
+            is_name = what == "collection"
+            yield Expression(text, node, f"{node_label(node)}, {what}", process.file, node.line, is_name)
+        yield from _of_decision(subject, node)
+    for flow in process.flows.values():
+        source = process.nodes.get(flow.source or "")
+        if source is not None and flow.condition and "Gateway" in source.type:
+            yield Expression(flow.condition, source, f"{node_label(source)}, flow '{flow.id}'", process.file, flow.line)
+
+
+def _of_node(node: Node) -> Iterator[tuple[str, str]]:
+    for event in node.events:
+        if event.kind in ("timer", "conditional") and event.expression:
+            yield event.expression, "time" if event.kind == "timer" else "condition"
+        if event.payload:
+            yield event.payload, "payload"
+    if node.loop is not None:
+        if node.loop.cardinality:
+            yield node.loop.cardinality, "loop cardinality"
+        if node.loop.condition:
+            yield node.loop.condition, "loop condition" if node.loop.kind == "standard" else "completion condition"
+        if node.loop.input:
+            yield node.loop.input, "collection"
+
+
+def _of_decision(subject: Subject, node: Node) -> Iterator[Expression]:
+    decision = subject.decisions.get(node.decision.key or "") if node.decision is not None else None
+    if decision is None:
+        return
+    for column in decision.columns.values():
+        if column.expression and column.expression.strip():
+            label = f"{node_label(node)}, input '{column.name or column.id}' of decision '{decision.id}'"
+            yield Expression(column.expression, node, label, decision.file, column.line or decision.line)
+
+
+class WiredTask(Struct, frozen=True):
+    """A task, and what does it.
+
+    Attributes:
+        method: The method, or None.
+        needed: Whether nothing but a method can do it.
+    """
+
+    node: Node
+    definition: str | None
+    method: Method | None
+    needed: bool
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether it stays open until somebody completes it."""
+        return self.method is not None and self.method.signature.wants("task-id")
+
+
+class WiredExpression(Struct, frozen=True):
+    """An expression, and who offers the names in it.
+
+    Attributes:
+        names: `aggregate`, the label of a method, or the empty string, by name.
+    """
+
+    element: str
+    label: str
+    text: str
+    names: dict[str, str]
+
+
+class Described(Struct, frozen=True):
+    """The wiring of one version of a process.
+
+    Attributes:
+        aggregate: Name of the type of its aggregate.
+    """
+
+    subject: Subject
+    aggregate: str
+    tasks: tuple[WiredTask, ...]
+    expressions: tuple[WiredExpression, ...]
+
+
+def describe(registry: Registry, subject: Subject) -> Described | None:
+    """The wiring of a version of a process; None where no service is for it."""
+    wiring = bind(registry, subject)
+    if wiring is None:
+        return None
+    tasks = []
+    for node in subject.process.nodes.values():
+        method, needed = wiring.tasks.get(node.id), needs_method(node, connectors=registry.connectors)
+        if method is not None or needed:
+            tasks.append(WiredTask(node, task_definition(node), method, needed))
+    found = []
+    for each in expressions(subject):
+        try:
+            names = free_names(each.text)
+        except SyntaxError:
+            names = []
+        offered = {
+            name: wiring.values[name].label if name in wiring.values else "aggregate"
+            for name in names
+            if name in wiring.values or name in wiring.fields
+        }
+        found.append(WiredExpression(each.node.id, each.label, each.text.strip(), offered))
+    return Described(subject, wiring.aggregate.name, tuple(tasks), tuple(found))
+
+
+def parameter_text(wanted: Wanted) -> str:
+    """A parameter as lists show it: `index of Activity_Ask`."""
+    if wanted.role == "unknown":
+        return f"{wanted.name}: {type_name(wanted.annotation)}"
+    by = f" by {wanted.resolver.__name__}" if wanted.resolver is not None else ""
+    of = f" of {wanted.scope}" if wanted.scope else ""
+    return f"{wanted.role}{of}{by}"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spiffcli.errors import InputError, NotFoundError
-from spiffcli.services.describing import Described, describe
 from spiffcli.services.faults import Fault, of_tenant
-from spiffcli.services.wiring import Subject
+from spiffcli.services.wiring import Described, Subject, describe
 from spiffcli.wiring.load import wiring_faults
 from spiffcli.wiring.subjects import stored_subjects
 

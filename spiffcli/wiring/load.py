@@ -13,7 +13,7 @@ from spiffcli.errors import ConfigError, NoStoreError
 from spiffcli.migrate.values import Blocker
 from spiffcli.plugins import load_module, offered_services
 from spiffcli.services import ProcessService, Registry, WiringError
-from spiffcli.services.checking import check
+from spiffcli.services.checks import check
 from spiffcli.services.faults import Fault, fault_text
 from spiffcli.services.runtime import Services
 from spiffcli.services.wiring import Subject

@@ -29,9 +29,8 @@ from spiffcli.services import (
     workflow_task,
     workflow_value,
 )
-from spiffcli.services.checking import check
-from spiffcli.services.errors import WiringError
-from spiffcli.services.faults import fault_text
+from spiffcli.services.checks import check
+from spiffcli.services.faults import WiringError, fault_text
 from spiffcli.services.wiring import Subject
 from spiffcli.values import Resource
 
@@ -234,7 +233,7 @@ def test_every_message_reads_as_it_did(request: pytest.FixtureRequest) -> None:
 
 def test_every_kind_of_fault_is_among_them() -> None:
     folder = Path(package.__file__).parent
-    source = "".join(path.read_text() for path in folder.glob("checking*.py"))
+    source = "".join(path.read_text() for path in folder.glob("*checks.py"))
     words = set(re.findall(r'"([a-z]+(?:-[a-z]+)+|aggregate|annotations|correlation|expression|script)"', source))
     told = {fault.rule for case in CASES.values() for fault in faults(*case)}
     assert words - {"pre-script", "post-script", "task-id"} == told

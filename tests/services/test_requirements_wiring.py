@@ -21,7 +21,7 @@ from spiffcli.services import (
     workflow_task,
     workflow_value,
 )
-from spiffcli.services.versions import parse_range
+from spiffcli.services.decorators import parse_range
 from spiffcli.testing import WorkflowEnvironment
 
 from . import shop

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 from msgspec import Struct
 
+from spiffcli.engine.failures import in_words
 from spiffcli.engine.ports import Level, Place, TaskHappening
 from spiffcli.errors import InputError, RunnerError
 from spiffcli.prints import kept_apart
-from spiffcli.services.markers import MultiInstance, TaskEvent, TaskId
+from spiffcli.services.markers import MultiInstance, TaskEvent, TaskId, Wanted
 from spiffcli.services.registry import Method
-from spiffcli.services.signatures import Wanted
 
 
 class Call(Struct, frozen=True):
@@ -61,15 +63,11 @@ def invoke(method: Method, service: Any, call: Call) -> Any:
 
 
 def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    import asyncio  # it takes long to import, and few methods are coroutines
-
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(coroutine)
     # The caller is in a loop of its own, which cannot be entered a second time.
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(1) as threads:
         return threads.submit(asyncio.run, coroutine).result()
 
@@ -126,6 +124,4 @@ def told(what: str) -> Iterator[None]:
     except RunnerError:
         raise
     except (Exception, SystemExit) as error:
-        from spiffcli.engine.failures import in_words
-
         raise InputError(f"{what}: {in_words(error)}") from error

@@ -1,4 +1,4 @@
-"""The wiring check: everything that is wrong between services and models, found before anything moves."""
+"""Check of services against models: everything that is wrong between them, found before anything moves."""
 
 from __future__ import annotations
 
@@ -8,16 +8,35 @@ from typing import Any
 from msgspec.structs import replace
 
 from spiffcli.model.elements import Node
-from spiffcli.services.checking_calls import call_faults, start_faults, unserved_caller_faults
-from spiffcli.services.checking_expressions import expression_faults
-from spiffcli.services.checking_methods import method_faults, registry_faults
+from spiffcli.sandbox.guards import BUILTINS
+from spiffcli.services.decorators import VersionRange
 from spiffcli.services.errors import ServiceError
 from spiffcli.services.faults import Fault, fault_at
-from spiffcli.services.levels import Levels
-from spiffcli.services.names import function_name, method_name, parameter_name, task_definition
+from spiffcli.services.markers import type_name
+from spiffcli.services.method_checks import method_faults, registry_faults
+from spiffcli.services.names import (
+    free_names,
+    function_name,
+    method_name,
+    nearest,
+    node_label,
+    parameter_name,
+    task_definition,
+)
 from spiffcli.services.registry import Method, Registry
-from spiffcli.services.versions import VersionRange
-from spiffcli.services.wiring import Match, Subject, Wiring, bind, is_covered, matches
+from spiffcli.services.wiring import (
+    Expression,
+    Levels,
+    Match,
+    Subject,
+    Wiring,
+    bind,
+    expressions,
+    is_covered,
+    matches,
+    needs_method,
+    value_marks,
+)
 from spiffcli.text import unwrapped
 
 
@@ -127,19 +146,6 @@ def _unwired(registry: Registry, subject: Subject, wiring: Wiring) -> Iterator[F
             )
 
 
-def needs_method(node: Node, *, connectors: bool = False) -> bool:
-    """Whether nothing can do a task but a method.
-
-    Args:
-        connectors: Whether service tasks with an operator are left to the engine module.
-    """
-    if node.type == "serviceTask":
-        return not (connectors and node.service is not None and node.service.kind == "operator")
-    if node.type == "sendTask":
-        return not any(event.kind == "message" and event.name for event in node.events)
-    return node.type == "businessRuleTask" and (node.decision is None or not node.decision.key)
-
-
 def _decoration(node: Node) -> str:
     definition = task_definition(node)
     if definition is not None and definition.isidentifier():
@@ -231,3 +237,169 @@ def _dead(method: Method, processes: Sequence[str], next_version: int) -> Fault:
         f'version=">={next_version}".',
         methods=(method,),
     )
+
+
+def call_faults(registry: Registry, subject: Subject, wiring: Wiring) -> Iterator[Fault]:
+    """What is wrong with the calls of a process that is served."""
+    for node, called in _calls(subject):
+        services = registry.serving(called)
+        if not services:
+            yield fault_at(
+                "called-not-served", subject, node, f"it calls '{called}', which no service is wired to",
+                f"Add @workflow_service(aggregate={wiring.aggregate.name}, process_id=\"{called}\") to the service, "
+                "or make one with an aggregate of its own.",
+            )  # fmt: skip
+            continue
+        yield from _mode_faults(subject, node, wiring, services[0][1].aggregate)
+
+
+def _mode_faults(subject: Subject, node: Node, wiring: Wiring, child: type[Any]) -> Iterator[Fault]:
+    called = node.call.key if node.call else ""
+    creator = wiring.tasks.get(node.id)
+    own = wiring.aggregate.cls
+    if child is own:
+        if creator is not None:
+            yield fault_at(
+                "creator-not-needed", subject, node,
+                f"'{called}' works on the same {own.__name__}, so {creator} has nothing to make",
+                "Take the method away, or give the called process an aggregate of its own.", creator,
+            )  # fmt: skip
+    elif creator is None:
+        yield fault_at(
+            "creator-missing", subject, node,
+            f"'{called}' has an aggregate of its own, {child.__name__}, and no method makes it",
+            f'Add @workflow_task(id="{node.id}") def {method_name(node)}(self, '
+            f"{parameter_name(own.__name__)}: {own.__name__}) -> {child.__name__}",
+        )  # fmt: skip
+    elif not _returns(creator, child):
+        yield fault_at(
+            "creator-returns-other", subject, node,
+            f"'{called}' works on {child.__name__}, and {creator} returns {type_name(creator.signature.result)}",
+            f"Annotate it to return {child.__name__}, and return one.", creator,
+        )  # fmt: skip
+
+
+def _returns(method: Method, cls: type[Any]) -> bool:
+    result = method.signature.result
+    return isinstance(result, type) and issubclass(result, cls)
+
+
+def _calls(subject: Subject) -> Iterator[tuple[Node, str]]:
+    for node in subject.process.nodes.values():
+        if node.type == "callActivity" and node.call is not None and node.call.key and "{" not in node.call.key:
+            yield node, node.call.key
+
+
+def unserved_caller_faults(registry: Registry, subject: Subject) -> Iterator[Fault]:
+    """Calls of served processes from one that is not: nobody makes their aggregate."""
+    for node, called in _calls(subject):
+        services = registry.serving(called)
+        if services:
+            yield fault_at(
+                "caller-not-served", subject, node,
+                f"it calls '{called}', which works on {services[0][1].aggregate.__name__}, and no service is wired to "
+                f"'{subject.key}' that could give it one",
+                f'Wire a service to it: @workflow_service(aggregate=..., process_id="{subject.key}").',
+            )  # fmt: skip
+
+
+def start_faults(subject: Subject, wiring: Wiring) -> Iterator[Fault]:
+    """Start events at which nobody makes the aggregate."""
+    for node in subject.process.nodes.values():
+        if node.type != "startEvent" or node.scope is not None:
+            continue
+        creator, own = wiring.tasks.get(node.id), wiring.aggregate.cls
+        if creator is None:
+            if any(event.kind == "timer" for event in node.events):
+                yield fault_at(
+                    "start-without-aggregate", subject, node, f"a timer starts it, and nobody makes the {own.__name__}",
+                    f'Add @workflow_task(id="{node.id}") def {method_name(node)}(self) -> {own.__name__}',
+                )  # fmt: skip
+        elif not _returns(creator, own):
+            yield fault_at(
+                "creator-returns-other", subject, node,
+                f"a workflow that starts here works on {own.__name__}, and {creator} returns "
+                f"{type_name(creator.signature.result)}",
+                f"Annotate it to return {own.__name__}, and return one.", creator,
+            )  # fmt: skip
+        elif creator.signature.wants("aggregate"):
+            yield fault_at(
+                "creator-takes-aggregate", subject, node, f"{creator} takes the aggregate that it is to make",
+                "Take the parameter away.", creator,
+            )  # fmt: skip
+
+
+def expression_faults(
+    registry: Registry, subject: Subject, wiring: Wiring, levels: Levels, functions: Collection[str]
+) -> Iterator[Fault]:
+    """What is wrong with the expressions of a process."""
+    yield from _offered_twice(registry, subject, wiring)
+    yield from _ignored(subject)
+    known = {*wiring.fields, *wiring.values}
+    for expression in expressions(subject):
+        items = {each.loop.input_item for way in levels.around(subject, expression.node) for each in way}
+        able = known | BUILTINS.keys() | set(functions) | {item for item in items if item}
+        yield from _faults(subject, wiring, expression, able, known)
+
+
+def _faults(
+    subject: Subject, wiring: Wiring, expression: Expression, able: Collection[str], known: Collection[str]
+) -> Iterator[Fault]:
+    def fault(rule: str, message: str, fix: str) -> Fault:
+        return Fault(
+            rule, subject.key, subject.version, expression.node.id, expression.label, message, fix, expression.file,
+            expression.line,
+        )  # fmt: skip
+
+    try:
+        names = free_names(expression.text)
+    except SyntaxError as error:
+        yield fault(
+            "expression", f"'{expression.text.strip()}' is no Python: {error.msg}",
+            "Write it in Python, as in: days > 5 and not urgent. Operators of other languages are not known.",
+        )  # fmt: skip
+        return
+    if expression.is_name and not unwrapped(expression.text).strip().isidentifier():
+        yield fault(
+            "no-collection-name", f"'{unwrapped(expression.text).strip()}' is no name of a collection",
+            "Let a @workflow_value return it, and write its name.",
+        )  # fmt: skip
+        return
+    for name in names:
+        if name not in able:
+            yield fault(
+                "unknown-name",
+                f"'{name}' is neither a field or property of {wiring.aggregate.name} nor a @workflow_value",
+                f"{nearest(name, known)}Correct it, or add it to {wiring.aggregate.name} or as a @workflow_value.",
+            )
+
+
+def _ignored(subject: Subject) -> Iterator[Fault]:
+    """Conditions that the engine does not look at: it follows the only flow that leaves a task whatever it says."""
+    for flow in subject.process.flows.values():
+        source = subject.process.nodes.get(flow.source or "")
+        if source is not None and flow.condition and "Gateway" not in source.type:
+            yield Fault(
+                "condition-ignored", subject.key, subject.version, source.id, f"{node_label(source)}, flow '{flow.id}'",
+                f"nobody looks at its condition '{flow.condition.strip()}', since only gateways decide",
+                "Put an exclusive gateway in front of it.", subject.process.file, flow.line,
+            )  # fmt: skip
+
+
+def _offered_twice(registry: Registry, subject: Subject, wiring: Wiring) -> Iterator[Fault]:
+    seen: dict[str, object] = {}
+    for name, method in value_marks(registry, subject):
+        other = seen.setdefault(name, method)
+        if other is not method:
+            yield _clash(subject, name, f"{other} and {method} both calculate it")
+        elif name in wiring.fields:
+            yield _clash(
+                subject, name, f"{method} calculates it, and it is a field or property of {wiring.aggregate.name}"
+            )
+
+
+def _clash(subject: Subject, name: str, message: str) -> Fault:
+    return Fault(
+        "name-offered-twice", subject.key, subject.version, None, f"name '{name}'", message, "Rename one of them.",
+        subject.process.file, subject.process.line,
+    )  # fmt: skip

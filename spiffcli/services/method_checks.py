@@ -6,13 +6,12 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from spiffcli.model.elements import Node
+from spiffcli.services.decorators import Service
 from spiffcli.services.errors import ServiceError
 from spiffcli.services.faults import Fault, fault_at
-from spiffcli.services.levels import Levels, Repeated
+from spiffcli.services.markers import REPEATED, Wanted, type_name
 from spiffcli.services.registry import Entry, Method, Registry
-from spiffcli.services.service import Service
-from spiffcli.services.signatures import REPEATED, Wanted, type_name
-from spiffcli.services.wiring import Subject
+from spiffcli.services.wiring import Levels, Repeated, Subject
 
 #: Types of tasks that can stay open.
 _CAN_STAY_OPEN = frozenset({"serviceTask", "sendTask", "businessRuleTask"})
