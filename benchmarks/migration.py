@@ -153,7 +153,7 @@ def _judge(store: str, folder: Path, count: int) -> None:
     with Runner.open(cwd=folder, store=store) as runner:
         target = runner.target("order_product@2")
         standings = runner.catalog.standings(Filter("order_product", states=("running", "error")))
-        assert judge(runner.context, target, standings).totals["migratable"] == count
+        assert judge(runner.workspace, target, standings).totals["migratable"] == count
 
 
 def _migrate(store: str, folder: Path, count: int) -> None:

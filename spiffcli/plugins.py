@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -12,7 +11,12 @@ from typing import TYPE_CHECKING
 from spiffcli.errors import ConfigError, RunnerError
 
 if TYPE_CHECKING:
-    from spiffcli.engine import EngineConfig
+    from importlib.metadata import EntryPoint
+
+    from spiffcli.config import Settings
+    from spiffcli.engine import Engine, EngineConfig
+    from spiffcli.engine.clock import Clock
+    from spiffcli.engine.ports import Business
 
 
 #: Group of entry points under which installed packages offer services.
@@ -21,6 +25,8 @@ SERVICES = "spiffcli.services"
 
 def offered_services() -> list[EntryPoint]:
     """The services that installed packages offer, by name."""
+    from importlib.metadata import entry_points
+
     return sorted(entry_points(group=SERVICES), key=lambda each: each.name)
 
 
@@ -74,3 +80,20 @@ def load_engine(name: str, folder: Path) -> EngineConfig:
             hint="It needs a variable `engine`, an EngineConfig: engine = EngineConfig.spiff().extended(...)",
         )
     return engine
+
+
+def make_engine(settings: Settings, config: EngineConfig, clock: Clock | None, business: Business | None) -> Engine:
+    """The engine of an engine module, with the script mode and the tuning of the settings.
+
+    Args:
+        clock: What timers ask instead of the machine.
+        business: Business code that serves processes, or None.
+    """
+    from spiffcli.engine import Engine
+    from spiffcli.engine.clock import SystemClock
+    from spiffcli.engine.patches import install
+    from spiffcli.sandbox import ScriptMode, make_script_engine
+
+    install(enabled=settings.tuning)
+    scripts = make_script_engine(ScriptMode(settings.scripts), functions=config.functions, service=config.service)
+    return Engine(config, scripts, clock or SystemClock(), business)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from spiffcli.config import Settings, load_settings
 from spiffcli.errors import InputError
 from spiffcli.values import Definition, DefinitionKind, Deployment, HistoryEntry, Instance, Resource, TaskView
-from spiffcli.workspace import Wiring, Workspace
+from spiffcli.workspace import Wiring, Workspace, WorkspaceParts
 
 if TYPE_CHECKING:
     from spiffcli.catalog import Catalog, Filter
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from spiffcli.engine.clock import Clock
     from spiffcli.engine.retarget import Policies
     from spiffcli.forms import AnswerSource, Form
-    from spiffcli.instances import Context, Session
-    from spiffcli.instances.delivery import Delivered
+    from spiffcli.instances import Dispatcher, Session
+    from spiffcli.instances.dispatcher import SendResult
     from spiffcli.instances.session import StepHook
-    from spiffcli.instances.ticking import Ticked
-    from spiffcli.instances.view import Look
+    from spiffcli.instances.start_events import TickResult
+    from spiffcli.instances.view import InstanceView
     from spiffcli.migrate.apply import Result, Target
     from spiffcli.migrate.values import Plan
     from spiffcli.model import Problem
@@ -73,14 +73,7 @@ class Runner:
             wait: Seconds to wait for an instance that another command holds.
         """
         self.workspace = Workspace(
-            settings,
-            store=store,
-            engine=engine,
-            clock=clock,
-            max_steps=max_steps,
-            wait=wait,
-            wiring=_wiring,
-            locate=_locate,
+            settings, PARTS, store=store, engine=engine, clock=clock, max_steps=max_steps, wait=wait
         )
 
     @classmethod
@@ -145,9 +138,11 @@ class Runner:
         self.workspace.require_wired()
 
     @property
-    def context(self) -> Context:
-        """What sessions need."""
-        return self.workspace.context
+    def dispatcher(self) -> Dispatcher:
+        """What opens sessions, and delivers what their instances send."""
+        from spiffcli.instances import dispatcher_of
+
+        return dispatcher_of(self.workspace)
 
     # Definitions
 
@@ -296,7 +291,7 @@ class Runner:
         """
         from spiffcli.deployments.versions import why
 
-        return why(self.catalog, ref, self.diff_between)
+        return why(self.catalog, ref)
 
     def deployment(self, ref: str) -> Deployment:
         """A deployment by id, beginning of its id or name; or, by an instance, the one that what it runs came from.
@@ -344,12 +339,10 @@ class Runner:
             StateError: It is suspended.
             DuplicateError: The natural id is taken.
         """
-        from spiffcli.instances import Session
-
         ref = self.take(ref).ref
         definition = self.catalog.startable(ref)
         self.require_wired()
-        with Session.begin(self.context, definition, data, natural_id=natural_id) as session:
+        with self.dispatcher.start(definition, data, natural_id=natural_id) as session:
             yield session
 
     @contextmanager
@@ -361,23 +354,21 @@ class Runner:
             AmbiguousError: There are several.
             BusyError: Another command holds it.
         """
-        from spiffcli.instances import Session
-
         instance = self.catalog.instance(ref)
         if doing != "cancel":  # whatever is wrong, an instance can be ended
             self.require_wired()
-        with Session.open(self.context, instance.id, doing) as session:
+        with self.dispatcher.open(instance.id, doing) as session:
             yield session
 
-    def look(self, ref: str) -> Look:
+    def look(self, ref: str) -> InstanceView:
         """An instance with all its tasks and its data, read without a lock.
 
         Raises:
             NotFoundError: There is no such instance.
         """
-        from spiffcli.instances.view import look
+        from spiffcli.instances.view import view_instance
 
-        return look(self.context, self.catalog.instance(ref).id)
+        return view_instance(self.workspace, self.catalog.instance(ref).id)
 
     def form(self, view: TaskView) -> Form | None:
         """The form of a human task, by what its definition is bound to; None where it has none.
@@ -387,15 +378,13 @@ class Runner:
         """
         from spiffcli.instances.forms import form_of
 
-        definition = self.context.specs.definition(view.definition)
-        return form_of(self.catalog, definition, self.engine.config.forms, view)
+        return form_of(self.workspace, view)
 
     def secrets(self, instance: Instance) -> frozenset[str]:
         """Names of fields whose values may not be shown, by the forms of what the instance runs or has called."""
-        from spiffcli.instances.forms import secret_fields
+        from spiffcli.instances.forms import secrets_of
 
-        definitions = [self.context.specs.definition(id) for id in (instance.definition, *instance.calls)]
-        return secret_fields([resource for each in definitions for resource in self.catalog.resources(each)])
+        return secrets_of(self.workspace, instance)
 
     def answer(
         self, session: Session, answers: AnswerSource, *, partial: bool = False, on_step: StepHook | None = None
@@ -409,9 +398,9 @@ class Runner:
             AnswerError: Answers are missing or do not fit; the task and those after it are open as before.
             IncidentError: What followed failed.
         """
-        from spiffcli.instances.answering import answer
+        from spiffcli.instances.forms import answer
 
-        answer(self.form, session, answers, partial=partial, on_step=on_step)
+        answer(self.workspace, session, answers, partial=partial, on_step=on_step)
 
     def delete_instance(self, ref: str) -> Instance:
         """Forget an instance and its history; returns what it was.
@@ -420,11 +409,9 @@ class Runner:
             NotFoundError: There is no such instance.
             BusyError: Another command holds it.
         """
-        from spiffcli.instances.session import delete
+        return self.dispatcher.delete(self.catalog.instance(ref).id)
 
-        return delete(self.context, self.catalog.instance(ref).id)
-
-    def send(self, kind: str | None, name: str, payload: Any = None, *, instance: str | None = None) -> Delivered:
+    def send(self, kind: str | None, name: str, payload: Any = None, *, instance: str | None = None) -> SendResult:
         """Deliver a message or signal from outside.
 
         Args:
@@ -434,25 +421,23 @@ class Runner:
             NotFoundError: Nobody waits for it.
             AmbiguousError: Several instances wait for the message.
         """
-        from spiffcli.instances.sending import send_named
-
         self.require_wired()
         target = None if instance is None else self.catalog.instance(instance)
-        return send_named(self.context, kind, name, payload, target)
+        return self.dispatcher.send_named(kind, name, payload, target)
 
-    def tick(self, on_change: Callable[[Scheduled, Suspended], object] | None = None) -> list[Ticked]:
+    def tick(self, on_change: Callable[[Scheduled, Suspended], object] | None = None) -> list[TickResult]:
         """Fire the timers that are due, over all instances, and carry out what was scheduled.
 
         Args:
             on_change: Called with every suspension or activation whose date has come, and with what it changed.
         """
-        from spiffcli.instances.ticking import tick
+        from spiffcli.instances.start_events import tick
 
         self.require_wired()
         for plan, changed in self.catalog.run_scheduled():
             if on_change is not None:
                 on_change(plan, changed)
-        return tick(self.context)
+        return tick(self.workspace)
 
     def instances(self, filter: Filter | None = None) -> list[Instance]:
         """Instances, oldest first."""
@@ -503,9 +488,9 @@ class Runner:
 
     def diff_between(self, old: Definition, new: Definition) -> Diff:
         """What changed between two stored definitions, what they call included."""
-        from spiffcli.specs.compare import compare_with_dependencies
+        from spiffcli.deployments.versions import compare_versions
 
-        return compare_with_dependencies(self.catalog, old, new)
+        return compare_versions(self.catalog, old, new)
 
     def target(
         self,
@@ -538,7 +523,7 @@ class Runner:
         """
         from spiffcli.migrate.batches import plans_of
 
-        return plans_of(self.context, target, refs)
+        return plans_of(self.workspace, target, refs)
 
     def migrate(self, target: Target, ref: str, *, expected: str | None = None) -> Result:
         """Move one instance; its id stays, the state before is kept.
@@ -553,7 +538,7 @@ class Runner:
         """
         from spiffcli.migrate.apply import migrate_one
 
-        return migrate_one(self.context, self.catalog.instance(ref), target, expected=expected)
+        return migrate_one(self.workspace, self.catalog.instance(ref), target, expected=expected)
 
     def rollback(self, ref: str) -> Result:
         """Take the last migration of an instance back.
@@ -563,7 +548,7 @@ class Runner:
         """
         from spiffcli.migrate.apply import rollback
 
-        return rollback(self.context, self.catalog.instance(ref))
+        return rollback(self.workspace, self.catalog.instance(ref))
 
 
 def _wiring(workspace: Workspace) -> Wiring:
@@ -593,3 +578,7 @@ def _refuse_others(resources: Sequence[Resource]) -> None:
                 hint="Files of BPMN end in .bpmn, of DMN in .dmn (both also in .xml), forms in .json or .form.",
                 file=resource.name,
             )
+
+
+#: What every workspace of a runner is made with.
+PARTS = WorkspaceParts(wiring=_wiring, locate=_locate)

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from spiffcli.catalog import Catalog
+from spiffcli.catalog.clock import system_clock
 from spiffcli.config import Settings
 from spiffcli.errors import NoStoreError, ReadOnlyError
+from spiffcli.plugins import load_engine, make_engine
 from spiffcli.store.opening import open_store
-from spiffcli.values import Definition, DefinitionKind
+from spiffcli.values import Definition, DefinitionKind, Reference
 
 if TYPE_CHECKING:
-    from spiffcli.deployments.request import DeploymentPlan
     from spiffcli.engine import Engine, EngineConfig
     from spiffcli.engine.clock import Clock
-    from spiffcli.instances import Context
-    from spiffcli.migrate.values import Blocker
     from spiffcli.services.faults import Fault
     from spiffcli.services.runtime import Services
+    from spiffcli.services.wiring import Subject
     from spiffcli.store import DocumentStore
+
+T = TypeVar("T")
 
 
 class Wiring(Protocol):
@@ -34,30 +37,45 @@ class Wiring(Protocol):
     def require(self) -> None:
         """Raise WiringError unless everything in use is served."""
 
-    def planned_faults(self, plan: DeploymentPlan) -> list[Fault]:
-        """Return what would be wrong once a deployment is stored."""
+    def planned_faults(self, planned: Sequence[Subject], references: Sequence[Reference]) -> list[Fault]:
+        """Return what would be wrong once new versions, with all they refer to, are stored."""
 
-    def unserved(self, definition: Definition) -> tuple[Blocker, ...]:
-        """Return the reasons why no instance should be moved to a version: its tasks that no service covers."""
+    def unserved(self, definition: Definition) -> list[Fault]:
+        """Return the tasks of a version, and of what it calls, that no service covers."""
+
+
+class WorkspaceParts(Struct, frozen=True):
+    """Parts of a workspace that know more than it does; functions of modules, so that other processes find them.
+
+    Attributes:
+        wiring: Makes what knows how services and models fit together.
+        locate: Finds the definition that a reference to a revision names.
+    """
+
+    wiring: Callable[[Workspace], Wiring] | None = None
+    locate: Callable[[Settings, Catalog, str, Sequence[DefinitionKind]], Definition] | None = None
 
 
 class Workspace:
     """Settings and what they name, opened when it is first needed.
 
     A use case takes a workspace; it never takes the `Runner`, which offers the use cases.
+
+    Attributes:
+        max_steps: Steps one run may take before it is taken for an endless loop.
+        wait: Seconds to wait for an instance that another command holds.
     """
 
     def __init__(
         self,
         settings: Settings,
+        parts: WorkspaceParts,
         *,
         store: DocumentStore | None = None,
         engine: EngineConfig | None = None,
         clock: Clock | None = None,
         max_steps: int = 100_000,
         wait: float = 2.0,
-        wiring: Callable[[Workspace], Wiring] | None = None,
-        locate: Callable[[Settings, Catalog, str, Sequence[DefinitionKind]], Definition] | None = None,
     ) -> None:
         """Compose a workspace.
 
@@ -65,31 +83,34 @@ class Workspace:
             store: An open store instead of the one the settings name.
             engine: An engine instead of the module the settings name.
             clock: What timers ask instead of the machine.
-            max_steps: Steps one run may take.
-            wait: Seconds to wait for an instance that another command holds.
-            wiring: Makes what knows how services and models fit together.
-            locate: Finds the definition that a reference to a revision names.
         """
         self.settings = settings
+        self.parts = parts
+        self.max_steps = max_steps
+        self.wait = wait
         self._given_store = store
         self._given_engine = engine
         self._clock = clock
-        self._max_steps = max_steps
-        self._wait = wait
-        self._make_wiring = wiring
-        self._wiring = None if wiring is None else wiring(self)
+        self._wiring = None if parts.wiring is None else parts.wiring(self)
         self._wired = False
-        self._locate = locate
+        self._opened: DocumentStore | None = None
+        self._shared: dict[object, Any] = {}
 
     def rehearsal(self, store: DocumentStore) -> Workspace:
         """Return a workspace on a copy of the store that nobody keeps: everything may be written there."""
-        settings = replace(self.settings, read_only=False)
-        return Workspace(settings, store=store, wiring=self._make_wiring, locate=self._locate)
+        return Workspace(replace(self.settings, read_only=False), self.parts, store=store)
 
     def close(self) -> None:
         """Release the store."""
-        if "store" in self.__dict__ and self._given_store is None:
-            self.store.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    def shared(self, make: Callable[[Workspace], T]) -> T:
+        """Return what `make` makes of this workspace, made once: all that goes on in the workspace shares it."""
+        if make not in self._shared:
+            self._shared[make] = make(self)
+        found: T = self._shared[make]
+        return found
 
     def init(self) -> str:
         """Create the store unless it is there; return its URL.
@@ -97,32 +118,37 @@ class Workspace:
         Raises:
             StoreError: The place cannot be written, or holds something else.
         """
-        self.__dict__.setdefault("store", self._given_store or open_store(self.settings.store, create=True))
-        return self.store.url
+        return self._open_store(create=True).url
 
-    @cached_property
+    @property
     def store(self) -> DocumentStore:
         """The document store.
 
         Raises:
             StoreError: There is none, or it cannot be opened.
         """
-        return self._given_store or open_store(self.settings.store, create=False)
+        return self._open_store(create=False)
+
+    def _open_store(self, *, create: bool) -> DocumentStore:
+        if self._given_store is not None:
+            return self._given_store
+        if self._opened is None:
+            self._opened = open_store(self.settings.store, create=create)
+        return self._opened
 
     @cached_property
     def catalog(self) -> Catalog:
         """Deployments, definitions and instances of the tenant."""
-        options: dict[str, Any] = {} if self._clock is None else {"clock": self._clock.now}
-        settings, locate = self.settings, self._locate
+        settings, locate = self.settings, self.parts.locate
         return Catalog(
             self.store,
             tenant=settings.tenant,
             fallback=settings.fallback_default_tenant,
             default_tenant=settings.default_tenant,
             default_tenants=settings.default_tenants,
+            clock=system_clock if self._clock is None else self._clock.now,
             read_only=settings.read_only,
             locate=None if locate is None else lambda catalog, ref, kinds: locate(settings, catalog, ref, kinds),
-            **options,
         )
 
     def catalog_if_any(self) -> Catalog | None:
@@ -154,9 +180,20 @@ class Workspace:
         Raises:
             ConfigError: It cannot be used.
         """
-        from spiffcli.plugins import load_engine
-
         return self._given_engine or load_engine(self.settings.engine, self.settings.folder)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, with the module, script mode and tuning of the settings.
+
+        Raises:
+            ConfigError: The engine module cannot be used.
+        """
+        return make_engine(self.settings, self.config, self._clock, self.services)
+
+    def now(self) -> float:
+        """The time the engine goes by, in seconds since the epoch."""
+        return self.engine.clock.now()
 
     @cached_property
     def services(self) -> Services | None:
@@ -173,38 +210,12 @@ class Workspace:
             self._wiring.require()
         self._wired = True
 
-    def planned_faults(self, plan: DeploymentPlan) -> list[Fault]:
-        """Return what would be wrong between a deployment and the services once it is stored."""
+    def planned_faults(self, planned: Sequence[Subject], references: Sequence[Reference]) -> list[Fault]:
+        """Return what would be wrong once new versions, with all they refer to, are stored."""
         if self._wiring is None or self.services is None:
             return []
-        return self._wiring.planned_faults(plan)
+        return self._wiring.planned_faults(planned, references)
 
-    def unserved(self, definition: Definition) -> tuple[Blocker, ...]:
-        """Return the reasons why no instance should be moved to a version: its tasks that no service covers."""
-        if self._wiring is None or self.services is None:
-            return ()
-        return self._wiring.unserved(definition)
-
-    @cached_property
-    def engine(self) -> Engine:
-        """The engine, with the module, script mode and tuning of the settings.
-
-        Raises:
-            ConfigError: The engine module cannot be used.
-        """
-        from spiffcli.engine import Engine
-        from spiffcli.engine.clock import SystemClock
-        from spiffcli.engine.patches import install
-        from spiffcli.sandbox import ScriptMode, make_script_engine
-
-        install(enabled=self.settings.tuning)
-        mode = ScriptMode(self.settings.scripts)
-        scripts = make_script_engine(mode, functions=self.config.functions, service=self.config.service)
-        return Engine(self.config, scripts, self._clock or SystemClock(), self.services)
-
-    @cached_property
-    def context(self) -> Context:
-        """What sessions need."""
-        from spiffcli.instances import Context
-
-        return Context(self.catalog, self.engine, self.settings.user, self._wait, self._max_steps)
+    def unserved(self, definition: Definition) -> list[Fault]:
+        """Return the tasks of a version, and of what it calls, that no service covers."""
+        return [] if self._wiring is None or self.services is None else self._wiring.unserved(definition)

@@ -11,13 +11,14 @@ from spiffcli.catalog import Catalog
 from spiffcli.deployments.request import Deploy, DeploymentPlan, Name, Note, SpecBytes
 from spiffcli.model import Model, Node, Process
 from spiffcli.sandbox import ScriptMode, check_script
+from spiffcli.services.wiring import Subject
 from spiffcli.text import unwrapped
 from spiffcli.values import Deployment, Resource
+from spiffcli.workspace import Workspace
 
 if TYPE_CHECKING:
     from spiffcli.engine import Engine
     from spiffcli.services.faults import Fault
-    from spiffcli.workspace import Workspace
 
 
 class Added(Struct, frozen=True):
@@ -41,7 +42,19 @@ def deploy(workspace: Workspace, request: Deploy, *, dry_run: bool = False) -> A
     into = None if dry_run else workspace.created_catalog
     mode = ScriptMode(workspace.settings.scripts)
     catalog = workspace.catalog_or_empty()
-    return add(catalog, workspace.engine, mode, request, into=into, faults=workspace.planned_faults)
+    return add(
+        catalog, workspace.engine, mode, request, into=into, faults=lambda plan: _planned_faults(workspace, plan)
+    )
+
+
+def _planned_faults(workspace: Workspace, plan: DeploymentPlan) -> list[Fault]:
+    """What would be wrong between a deployment and the services once it is stored."""
+    processes = [
+        Subject(plan.model.processes[each.candidate.key], each.version, each.id, plan.model.decisions)
+        for each in plan.new
+        if each.candidate.kind == "process"
+    ]
+    return workspace.planned_faults(processes, [reference for each in plan.new for reference in each.references])
 
 
 def add(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from msgspec import Struct
 
 from spiffcli.catalog import Catalog
 from spiffcli.deployments.rebinding import Rebound
+from spiffcli.diff import compare
 from spiffcli.diff.changes import Diff
 from spiffcli.errors import NotFoundError
+from spiffcli.model import Model, load
 from spiffcli.values import Definition, Deployment
 
 
@@ -70,7 +70,7 @@ def deployment_of(catalog: Catalog, ref: str) -> Deployment:
         return catalog.with_scope(tenant=definition.tenant).deployment(definition.deployment)
 
 
-def why(catalog: Catalog, ref: str, diff: Callable[[Definition, Definition], Diff]) -> Why:
+def why(catalog: Catalog, ref: str) -> Why:
     """What changed from the version before the one that `ref` names.
 
     Raises:
@@ -85,4 +85,46 @@ def why(catalog: Catalog, ref: str, diff: Callable[[Definition, Definition], Dif
     if not earlier:
         return Why(definition, None, None, ())
     previous = catalog.definition(earlier[-1].id)
-    return Why(definition, previous, diff(previous, definition), catalog.rebound(previous, definition))
+    return Why(
+        definition, previous, compare_versions(catalog, previous, definition), catalog.rebound(previous, definition)
+    )
+
+
+def compare_versions(catalog: Catalog, old: Definition, new: Definition) -> Diff:
+    """Differences between two stored definitions, and between what they call."""
+    return compare(
+        stored_model(catalog, old, dependencies=True),
+        stored_model(catalog, new, dependencies=True),
+        old_process=old.key,
+        new_process=new.key,
+        dependencies=True,
+        old_label=old.label,
+        new_label=new.label,
+    )
+
+
+def stored_model(catalog: Catalog, definition: Definition, *, dependencies: bool) -> Model:
+    """The model of a stored definition.
+
+    Args:
+        dependencies: Whether it is to hold what the definition calls from other deployments too.
+    """
+    resources = list(catalog.resources(definition, own=not dependencies))
+    model = load(resources)
+    if dependencies:
+        # What is pinned to another deployment is not among the files of this one.
+        missing = [called for called in catalog.dependencies(definition) if not _holds(model, called)]
+        for called in missing:
+            resources += [each for each in catalog.resources(called) if each.name == called.file]
+        model = load(resources) if missing else model
+    return model
+
+
+def _holds(model: Model, definition: Definition) -> bool:
+    held = {
+        "process": model.processes,
+        "collaboration": model.collaborations,
+        "decision": model.decisions,
+        "form": model.forms,
+    }
+    return definition.key in held[definition.kind]

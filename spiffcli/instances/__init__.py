@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spiffcli.instances.context import Context
+from spiffcli.instances.dispatcher import Dispatcher, dispatcher_of
 from spiffcli.instances.session import Session
+from spiffcli.instances.spec_source import CatalogSpecs, specs_of
 
-__all__ = ["Context", "Session"]
+__all__ = ["CatalogSpecs", "Dispatcher", "Session", "dispatcher_of", "specs_of"]

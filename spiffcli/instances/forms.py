@@ -1,33 +1,34 @@
-"""The form of a human task, and which fields of the forms of a process may not be shown."""
+"""Forms of human tasks, answers to them from a file, and fields whose values may not be shown."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from spiffcli.errors import ModelError, NotFoundError
-from spiffcli.values import Definition, Resource, TaskView
+from spiffcli.catalog import Catalog
+from spiffcli.errors import AnswerError, ModelError, NotFoundError
+from spiffcli.forms import AnswerSource, Form, free_form, read_form, validate
+from spiffcli.forms.schema import is_secret
+from spiffcli.instances.session import Session, StepHook
+from spiffcli.instances.spec_source import specs_of
+from spiffcli.values import Definition, Instance, Resource, TaskView
+from spiffcli.workspace import Workspace
 
-if TYPE_CHECKING:
-    from spiffcli.catalog import Catalog
-    from spiffcli.forms import Form
 
+def form_of(workspace: Workspace, view: TaskView) -> Form | None:
+    """The form of a human task, by what its definition is bound to; None where the model names none.
 
-def form_of(catalog: Catalog, definition: Definition, folder: Path | None, view: TaskView) -> Form | None:
-    """The form of a task, or None where the model names none.
-
-    Args:
-        definition: What the task belongs to.
-        folder: Where forms are looked up that were not added.
+    A form that was not added is looked up in the folder of the engine module.
 
     Raises:
         ModelError: The form is nowhere, or it is broken.
     """
     if view.form is None:
         return None
-    from spiffcli.forms import read_form
-
+    catalog, folder = workspace.catalog, workspace.engine.config.forms
+    definition = specs_of(workspace).definition(view.definition)
     schema = _content(catalog, definition, folder, view, view.form)
     if schema is None:
         raise ModelError(
@@ -69,10 +70,15 @@ def _file_name(name: str) -> str:
     return PurePosixPath(name).name
 
 
+def secrets_of(workspace: Workspace, instance: Instance) -> frozenset[str]:
+    """Names of fields whose values may not be shown, by the forms of what the instance runs or has called."""
+    specs, catalog = specs_of(workspace), workspace.catalog
+    definitions = [specs.definition(id) for id in (instance.definition, *instance.calls)]
+    return secret_fields([resource for each in definitions for resource in catalog.resources(each)])
+
+
 def secret_fields(resources: Sequence[Resource]) -> frozenset[str]:
     """Names of fields whose values may not be shown, of all forms among `resources`."""
-    import json
-
     found: set[str] = set()
     for resource in resources:
         if resource.kind == "form":
@@ -85,8 +91,6 @@ def secret_fields(resources: Sequence[Resource]) -> frozenset[str]:
 
 def _secrets(document: Any) -> Iterator[str]:
     """Names in a JSON Schema or a ui-schema, at any depth."""
-    from spiffcli.forms.schema import is_secret
-
     pending = [document]
     while pending:
         current = pending.pop()
@@ -97,3 +101,44 @@ def _secrets(document: Any) -> Iterator[str]:
             )
         elif isinstance(current, list):
             pending.extend(current)
+
+
+def answer(
+    workspace: Workspace,
+    session: Session,
+    answers: AnswerSource,
+    *,
+    partial: bool = False,
+    on_step: StepHook | None = None,
+) -> None:
+    """Complete the open human tasks of an instance, in tree order, until none is open.
+
+    Args:
+        partial: Leave tasks open that there are no answers for.
+
+    Raises:
+        AnswerError: Answers are missing or do not fit. The instance is saved as it was before that task.
+        IncidentError: What followed failed.
+    """
+    while views := session.running.human_tasks():
+        found = _next(views, answers, partial=partial)
+        if found is None:
+            return
+        view, given = found
+        form = form_of(workspace, view) or free_form()
+        session.complete(view.task, validate(form, given, task=view.name or view.id, data=view.data))
+        session.advance(on_step, save_steps=on_step is not None)
+
+
+def _next(views: Sequence[TaskView], answers: AnswerSource, *, partial: bool) -> tuple[TaskView, dict[str, Any]] | None:
+    """The first task that has answers, with them; None where only tasks are left that may stay open."""
+    for view in views:
+        try:
+            given = answers.next_for(view.id, view.name)
+        except AnswerError:
+            if not partial:
+                raise
+            continue
+        if given is not None:
+            return view, given
+    return None if partial else (views[0], answers.take(views[0].id, views[0].name))

@@ -1,29 +1,27 @@
-"""Which instances a user means when they are many: by version, state, task and age, or from a file."""
+"""Selecting instances: all of a version or key, by state, task and age, from a file, or one task of one of them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from spiffcli.catalog import Catalog, Filter
 from spiffcli.catalog.clock import iso
 from spiffcli.catalog.instances import Standing
-from spiffcli.errors import InputError
-from spiffcli.instances.finding import find_standings
-from spiffcli.values import InstanceState
-
-if TYPE_CHECKING:
-    from spiffcli.catalog import Catalog
-    from spiffcli.values import Definition
+from spiffcli.errors import AmbiguousError, InputError, NotFoundError, StateError
+from spiffcli.instances.session import ending
+from spiffcli.instances.view import InstanceView
+from spiffcli.values import Definition, Instance, InstanceState, TaskView
 
 #: States of instances that can be moved.
 OPEN: tuple[InstanceState, ...] = ("running", "error")
 
 
-class Where(Struct, frozen=True):
+class Selection(Struct, frozen=True):
     """What a user says about the instances that are meant.
 
     Attributes:
@@ -50,7 +48,7 @@ class Where(Struct, frozen=True):
         return self.source is not None or self.ids is not None
 
 
-def selected(catalog: Catalog, where: Where, target: Definition) -> list[Standing]:
+def select(catalog: Catalog, selection: Selection, target: Definition) -> list[Standing]:
     """The instances that are meant, each once.
 
     Those of a version or key come oldest first, and without those that run on the target already; those that are
@@ -60,23 +58,23 @@ def selected(catalog: Catalog, where: Where, target: Definition) -> list[Standin
         NotFoundError: There is no such instance, or nothing has the name.
         AmbiguousError: Several ids begin so.
     """
-    found = {each.id: each for each in _meant(catalog, where, target)}
-    return list(found.values())[: where.limit]
+    found = {each.id: each for each in _meant(catalog, selection, target)}
+    return list(found.values())[: selection.limit]
 
 
-def _meant(catalog: Catalog, where: Where, target: Definition) -> Iterator[Standing]:
-    yield from (Standing.of(catalog.instance(ref)) for ref in where.named)
-    listed = None if where.ids is None else [Standing.of(catalog.instance(ref)) for ref in where.ids]
-    if where.source is None:
+def _meant(catalog: Catalog, selection: Selection, target: Definition) -> Iterator[Standing]:
+    yield from (Standing.of(catalog.instance(ref)) for ref in selection.named)
+    listed = None if selection.ids is None else [Standing.of(catalog.instance(ref)) for ref in selection.ids]
+    if selection.source is None:
         yield from listed or ()
         return
     only = None if listed is None else {each.id for each in listed}
-    before = None if where.started_before is None else iso(where.started_before.timestamp())
+    before = None if selection.started_before is None else iso(selection.started_before.timestamp())
     for each in find_standings(
         catalog,
-        where.source,
-        states=where.states or OPEN,
-        waiting_at=where.waiting_at,
+        selection.source,
+        states=selection.states or OPEN,
+        waiting_at=selection.waiting_at,
         created_before=before,
     ):
         if each.definition != target.id and (only is None or each.id in only):
@@ -117,3 +115,129 @@ def unmoved_ids(content: bytes, file: str) -> tuple[str, ...]:
             file=file,
         ) from fault
     return tuple(id for id, outcome in results if outcome in ("refused", "failed"))
+
+
+def find_instances(
+    catalog: Catalog,
+    ref: str | None = None,
+    *,
+    states: Sequence[InstanceState] = (),
+    waiting_at: str | None = None,
+    older_than: int | None = None,
+    commit: str | None = None,
+) -> list[Instance]:
+    """Instances, oldest first.
+
+    Args:
+        ref: A key (all its versions), or anything else that names one definition.
+        waiting_at: BPMN id or name of a task they wait at.
+        older_than: Only versions below this one.
+        commit: Beginning of the commit that their model came from.
+
+    Raises:
+        NotFoundError: Nothing has this name.
+        AmbiguousError: Several definitions have ids that begin so.
+    """
+    key, definitions = _of(catalog, ref)
+    filter = Filter(key, definitions, tuple(states) or None, waiting_at, older_than, commit=commit)
+    return catalog.instances(filter) or _at_named_task(catalog, filter)
+
+
+def find_standings(
+    catalog: Catalog,
+    ref: str,
+    *,
+    states: Sequence[InstanceState] = (),
+    waiting_at: str | None = None,
+    created_before: str | None = None,
+) -> list[Standing]:
+    """Where instances stand, oldest first; arguments and errors as of `find_instances`.
+
+    Args:
+        created_before: Only those that were started before this time (UTC, ISO 8601).
+    """
+    key, definitions = _of(catalog, ref)
+    filter = Filter(key, definitions, tuple(states) or None, waiting_at, created_before=created_before)
+    return catalog.standings(filter) or [Standing.of(row) for row in _at_named_task(catalog, filter)]
+
+
+def _at_named_task(catalog: Catalog, filter: Filter) -> list[Instance]:
+    """As the filter says, where what it waits at is the name of a task."""
+    if filter.waiting_at is None:
+        return []
+    rows = catalog.instances(replace(filter, waiting_at=None))
+    return [row for row in rows if any(task.name == filter.waiting_at for task in row.active)]
+
+
+def _of(catalog: Catalog, ref: str | None) -> tuple[str | None, tuple[str, ...] | None]:
+    if ref is None:
+        return None, None
+    # Instances that have ended outlive their definition.
+    if catalog.definitions(ref) or catalog.instances(Filter(ref)):
+        return ref, None
+    return None, (catalog.find(ref, ("process", "collaboration")).id,)
+
+
+def find_task(shown: InstanceView, ref: str) -> TaskView:
+    """The open task a user means: by its id, its BPMN id, its name, or a unique beginning of its id.
+
+    Raises:
+        NotFoundError: The instance has no such task; `data["candidates"]` has those that are open.
+        AmbiguousError: There are several; `data["candidates"]` has their ids.
+        StateError: It is not open, or the instance has ended.
+    """
+    found = _named(shown.open_tasks, ref)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise AmbiguousError(
+            f"'{ref}' means {len(found)} open tasks.",
+            hint=f"Name one by its id: {_listed(found)}.",
+            candidates=[view.task for view in found],
+        )
+    raise _not_open(shown, ref)
+
+
+def _named(views: Sequence[TaskView], ref: str) -> list[TaskView]:
+    tests: tuple[Callable[[TaskView], bool], ...] = (
+        lambda view: ref in (view.task, view.id, view.name),
+        lambda view: ref.casefold() in (view.id.casefold(), (view.name or "").casefold()),
+        lambda view: bool(ref) and view.task.startswith(ref),
+    )
+    for test in tests:
+        found = [view for view in views if test(view)]
+        if found:
+            return found
+    return []
+
+
+def _not_open(shown: InstanceView, ref: str) -> StateError | NotFoundError:
+    instance = shown.instance
+    if instance.ended is not None:
+        return StateError(
+            f"Instance {instance.id} {ending(instance)}; no task of it is open.",
+            hint=f"Look at it with: runner show -w {instance.id}",
+            instance=instance.id,
+            state=instance.state,
+        )
+    hint = f"Open are {_listed(shown.open_tasks)}." if shown.open_tasks else "No task waits for a person now."
+    closed = _named([view for view in shown.tasks if view.type != "internal"], ref)
+    if closed:
+        view = closed[-1]
+        return StateError(
+            f"Task '{view.name or view.id}' is {view.state}, not READY; it cannot be completed.",
+            hint=hint,
+            task=view.task,
+            candidates=[each.task for each in shown.open_tasks],
+        )
+    return NotFoundError(
+        f"Instance {instance.id} has no task '{ref}'.",
+        hint=hint,
+        candidates=[each.task for each in shown.open_tasks],
+    )
+
+
+def _listed(views: Sequence[TaskView]) -> str:
+    return ", ".join(
+        f"{view.task} ({', '.join(filter(None, (view.name or view.id, view.lane, view.loop)))})" for view in views
+    )

@@ -8,25 +8,27 @@ is interrupted loses little.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
 
 from spiffcli.catalog.clock import iso
+from spiffcli.catalog.data_stores import DataStore
+from spiffcli.catalog.instances import Situation
 from spiffcli.errors import ConfigError, DuplicateError, IncidentError, StateError
-from spiffcli.instances.context import Context
-from spiffcli.instances.rows import row_of
-from spiffcli.values import Definition, HistoryEntry, Instance, TaskView
+from spiffcli.instances.spec_source import specs_of
+from spiffcli.services.errors import DuplicateStart
+from spiffcli.values import ActiveTask, Definition, HistoryEntry, Instance, TaskView, digest
+from spiffcli.workspace import Workspace
 
 if TYPE_CHECKING:
     from spiffcli.catalog import Catalog
     from spiffcli.catalog.resolving import Resolution
     from spiffcli.engine import Event, Running
     from spiffcli.engine.data_stores import StoredData
-    from spiffcli.engine.ports import BusinessError, Start
+    from spiffcli.engine.ports import BusinessError
 
 #: How often a run that does not stop is saved, in seconds of wall time.
 SAVE_INTERVAL_S = 2.0
@@ -41,19 +43,34 @@ STORE_WAIT_S = 30.0
 StepHook = Callable[[TaskView], None]
 
 
+class Outbox(Protocol):
+    """What a session hands on: the events its instance threw, and what ran in it."""
+
+    def deliver(self, sender: Session, events: Sequence[Event]) -> None:
+        """Save `sender` together with the arrival of what it sent, then let the receivers go on."""
+
+    def note_run(self, instance: str, view: TaskView) -> None:
+        """Take note of a node of the model that ran."""
+
+
 class Session:
-    """An instance, locked and loaded.
+    """An instance, locked and loaded; the `Dispatcher` opens it.
 
     Attributes:
         instance: The row as it is in the store.
         running: The instance in memory.
+        held: Locks on the data stores that a step works on, which are let go when that is saved.
         ran: Nodes of the model that ran in this session, in order.
     """
 
-    def __init__(self, context: Context, instance: Instance, running: Running, *, stored: bool = True) -> None:
-        self.context = context
+    def __init__(
+        self, workspace: Workspace, outbox: Outbox, instance: Instance, running: Running, *, stored: bool = True
+    ) -> None:
+        self.workspace = workspace
+        self._specs = specs_of(workspace)
+        self._outbox = outbox
         self.instance = instance
-        self._held = ExitStack()
+        self.held = ExitStack()
         self.running = self._guarded(running)
         self._stored = stored
         self._entries: list[HistoryEntry] = []
@@ -61,112 +78,18 @@ class Session:
         self.ran: list[TaskView] = []
         self._resolved: dict[tuple[str, str, str], str] = {}
 
-    # Opening
-
-    @classmethod
-    @contextmanager
-    def begin(
-        cls,
-        context: Context,
-        definition: Definition,
-        data: Any = None,
-        *,
-        natural_id: str | None = None,
-    ) -> Iterator[Session]:
-        """A new instance of a definition, stored before its first step.
-
-        Args:
-            data: Its first data; where business code serves the definition, the aggregate or what makes one.
-
-        Raises:
-            DuplicateError: The natural id is taken.
-            DataError: `data` hold a value that cannot be stored.
-        """
-        with cls.prepare(context, definition, data, natural_id=natural_id) as session:
-            session.note_start(definition)
-            session.save()
-            yield session
-
-    @classmethod
-    @contextmanager
-    def prepare(
-        cls,
-        context: Context,
-        definition: Definition,
-        data: Any = None,
-        *,
-        natural_id: str | None = None,
-        start: Start | None = None,
-    ) -> Iterator[Session]:
-        """A new instance of a definition that is not stored before it is saved.
-
-        Args:
-            data: As of `begin`.
-            start: What starts it, where that is no person and no program.
-
-        Raises:
-            DataError: `data` hold a value that cannot be stored.
-            InputError: Business code serves the definition, and `data` make no aggregate.
-        """
-        now = iso(context.now())
-        running = _started(context, definition, data, natural_id, start)
-        instance = Instance(
-            id=str(uuid4()),
-            tenant=context.catalog.tenant,
-            definition=definition.id,
-            key=definition.key,
-            version=definition.version,
-            state="running",
-            created=now,
-            updated=now,
-            natural_id=natural_id if running.case is None else running.case.id,
-            user=context.user,
-            source=definition.source.without_files(),
-        )
-        with _locked(context, instance.id, f"start {definition.label}"):
-            session = cls(context, instance, running, stored=False)
-            with session._registered():
-                yield session
-
-    @classmethod
-    @contextmanager
-    def open(cls, context: Context, instance_id: str, doing: str) -> Iterator[Session]:
-        """The instance with exactly this id, locked.
-
-        Args:
-            doing: What for, shown to whoever waits for the lock.
-
-        Raises:
-            BusyError: Another command holds the instance; the message says which.
-            NotFoundError: There is no such instance.
-        """
-        with _locked(context, instance_id, f"{doing} on instance {instance_id}"):
-            instance, state = context.catalog.load(instance_id)
-            session = cls(context, instance, context.engine.restore(state, context.cache))
-            with session._registered():
-                yield session
-
-    @contextmanager
-    def _registered(self) -> Iterator[None]:
-        self.context.sessions[self.instance.id] = self
-        try:
-            with self._held:
-                yield
-        finally:
-            del self.context.sessions[self.instance.id]
-
     def _guarded(self, running: Running) -> Running:
         """`running`, which keeps others from the data stores that a step works on, until that is saved."""
         running.data_stores.guard = self._hold
         return running
 
     def _hold(self, found: StoredData) -> None:
-        name = f"data-store:{self.context.catalog.tenant}:{found.place}"
+        name = f"data-store:{self.workspace.catalog.tenant}:{found.place}"
         holder = f"step of instance {self.instance.id} on the data store '{found.id}'"
-        self._held.enter_context(self.context.catalog.store.lock(name, wait=STORE_WAIT_S, holder=holder))
+        self.held.enter_context(self.workspace.catalog.store.lock(name, wait=STORE_WAIT_S, holder=holder))
 
     def require_open(self) -> None:
-        """Nothing, if the instance can move.
+        """Raise StateError unless the instance can move.
 
         Raises:
             StateError: It has ended, or it is suspended.
@@ -183,12 +106,12 @@ class Session:
             )
 
     def require_served(self) -> None:
-        """Nothing, if the business code is there that the instance needs.
+        """Raise ConfigError unless the business code is there that the instance needs.
 
         Raises:
             ConfigError: It works on an aggregate, and no service serves it.
         """
-        case, business = self.running.case, self.context.engine.business
+        case, business = self.running.case, self.workspace.engine.business
         if case is None or (business is not None and business.serves(self.instance.definition)):
             return
         raise ConfigError(
@@ -199,7 +122,7 @@ class Session:
         )
 
     def require_sound(self) -> None:
-        """Nothing, if the instance can move and no task of it has failed.
+        """Raise StateError unless the instance can move and no task of it has failed.
 
         Raises:
             StateError: It has ended, is suspended, or is in state `error`.
@@ -232,7 +155,7 @@ class Session:
         self._failure = None
         next_save = time.monotonic() + SAVE_INTERVAL_S
         try:
-            for view in self.running.advance(budget=self.context.max_steps):
+            for view in self.running.advance(budget=self.workspace.max_steps):
                 self._note_run(view)
                 if save_steps or self._has_changes() or time.monotonic() > next_save:
                     next_save = self._save_in_between()
@@ -313,20 +236,19 @@ class Session:
     def _note_completed(self, view: TaskView, answers: Mapping[str, Any]) -> None:
         self.note("completed-task", task=view.id, name=view.name, answers=sorted(answers))
         self._note_run(view)
-        for form in self.context.specs.late_forms(view.definition, view.id):
+        for form in self._specs.late_forms(view.definition, view.id):
             self._note_resolved(view.definition, form)
 
     def _note_run(self, view: TaskView) -> None:
         if view.type != "internal":
             self.ran.append(view)
-            if self.context.on_run is not None:
-                self.context.on_run(self.instance.id, view)
+            self._outbox.note_run(self.instance.id, view)
 
     def _reload(self) -> None:
         self._let_go()
-        instance, state = self.context.catalog.load(self.instance.id)
+        instance, state = self.workspace.catalog.load(self.instance.id)
         self.instance, self._entries = instance, []
-        self.running = self._guarded(self.context.engine.restore(state, self.context.cache))
+        self.running = self._guarded(self.workspace.engine.restore(state, self._specs.cache))
 
     def retry(self, data: Mapping[str, Any]) -> list[TaskView]:
         """Make failed tasks runnable again.
@@ -391,15 +313,15 @@ class Session:
 
     def note(self, what: str, **details: Any) -> None:
         """Add an entry to the history with the next save."""
-        self._entries.append(HistoryEntry(iso(self.context.now()), what, self.context.user, details))
+        self._entries.append(HistoryEntry(iso(self.workspace.now()), what, self.workspace.settings.user, details))
 
     def save(self, *, keep: Iterable[bytes] = ()) -> None:
         """Store the instance as it is; see `save_in`."""
         if self._has_changes():
-            with self.context.catalog.transaction() as catalog:
+            with self.workspace.catalog.transaction() as catalog:
                 self.save_in(catalog, keep=keep)
         else:
-            self.save_in(self.context.catalog, keep=keep)
+            self.save_in(self.workspace.catalog, keep=keep)
         self._let_go()
 
     def save_in(self, catalog: Catalog, *, keep: Iterable[bytes] = ()) -> None:
@@ -414,7 +336,7 @@ class Session:
         """
         self._note_followed()
         snapshot = self.running.snapshot()
-        row, situation = row_of(self.instance, self.running, iso(self.context.now()))
+        row, situation = row_of(self.instance, self.running, iso(self.workspace.now()))
         write = catalog.save if self._stored else catalog.create
         kept = (*snapshot.specs.values(), *keep)
         with self._duplicates_told():
@@ -426,19 +348,17 @@ class Session:
         self._entries = []
 
     def _save_data_stores(self, catalog: Catalog) -> None:
-        from spiffcli.catalog.data_stores import DataStore
-
         for each in self.running.data_stores.changes():
             place = (each.id, each.kind, each.location)
             catalog.put_data_store(
-                DataStore(*place, each.content, each.revision, iso(self.context.now()), self.context.user)
+                DataStore(*place, each.content, each.revision, iso(self.workspace.now()), self.workspace.settings.user)
             )
         self.running.data_stores.stored()
 
     def _let_go(self) -> None:
         """Let others write to the data stores that were read."""
         self.running.data_stores.let_go()
-        self._held.close()
+        self.held.close()
 
     @contextmanager
     def _duplicates_told(self) -> Iterator[None]:
@@ -446,8 +366,6 @@ class Session:
         try:
             yield
         except DuplicateError as error:
-            from spiffcli.services.errors import DuplicateStart
-
             case = self.running.case
             if case is None or isinstance(error, DuplicateStart):
                 raise
@@ -456,7 +374,7 @@ class Session:
     def _note_followed(self) -> None:
         """Note what calls and decisions were found to mean; in a loop, once for each."""
         for followed in self.running.followed():
-            self._note_resolved(followed.caller, self.context.specs.resolution(followed))
+            self._note_resolved(followed.caller, self._specs.resolution(followed))
         for untold in self.running.untold():
             self.note("not-told", task=untold.place.element, reason=untold.reason)
 
@@ -469,7 +387,7 @@ class Session:
     def _explain(self, error: IncidentError, hint: str | None = None) -> None:
         """Say where the model stands that failed, and how to go on."""
         view = self.running.task(error.data["task"])
-        error.file, error.line = self.context.specs.place(view.definition, view.id) or (error.file, None)
+        error.file, error.line = self._specs.place(view.definition, view.id) or (error.file, None)
         error.data["instance"] = self.instance.id
         data = "corrects the data of the task" if self.running.case is None else "goes into the aggregate"
         retry = f"Then run: runner retry -w {self.instance.id} (--data {data})"
@@ -481,32 +399,11 @@ class Session:
             self.note(self.running.state)
 
     def _save_and_deliver(self) -> None:
-        from spiffcli.instances.delivery import deliver
-
         events = self.running.thrown()
         if events:
-            deliver(self, events)
+            self._outbox.deliver(self, events)
         else:
             self.save()
-
-
-def _started(
-    context: Context, definition: Definition, data: Any, natural_id: str | None, start: Start | None
-) -> Running:
-    """A new instance in memory, with its aggregate where business code serves it."""
-    engine = context.engine
-    if engine.business is None or not engine.business.serves(definition.id):
-        running = engine.start(definition.id, context.cache, data)
-        if running.needs_methods:
-            raise ConfigError(
-                f"{definition.label} was added with services that do its tasks, and no service serves it now.",
-                hint="Name their module: --services MODULE (or RUNNER_SERVICES, or services in runner.toml).",
-            )
-        return running
-    running = engine.start(definition.id, context.cache)
-    assert running.unit is not None
-    running.begin_case(running.unit.begin(definition.id, data, natural_id, start))
-    return running
 
 
 def ending(instance: Instance) -> str:
@@ -515,18 +412,42 @@ def ending(instance: Instance) -> str:
     return f"was {instance.state} at {at[:10]} {at[11:19]}Z"
 
 
-def delete(context: Context, instance_id: str) -> Instance:
-    """Forget an instance and its history; returns what it was.
-
-    Raises:
-        NotFoundError: There is no such instance.
-        BusyError: Another command holds it.
-    """
-    with _locked(context, instance_id, f"delete instance {instance_id}"):
-        return context.catalog.delete_instance(instance_id)
+#: Kinds of nodes whose tasks only hold others; a reader looks for what they hold.
+_CONTAINERS = frozenset({"callActivity", "subProcess", "transaction", "adHocSubProcess"})
 
 
-@contextmanager
-def _locked(context: Context, instance_id: str, holder: str) -> Iterator[None]:
-    with context.catalog.store.lock(f"instance:{instance_id}", wait=context.wait, holder=holder):
-        yield
+def row_of(instance: Instance, running: Running, now: str) -> tuple[Instance, Situation | None]:
+    """`instance` brought up to date with `running` at the time `now`, and where it stands unless it has ended."""
+    state = running.state
+    ended = None
+    if state in ("completed", "cancelled"):
+        ended = instance.ended or now
+    subscriptions = tuple(running.subscriptions()) if ended is None else ()
+    body = running.situation() if ended is None else b""
+    due = min((each.due for each in subscriptions if each.due is not None), default=None)
+    row = replace(
+        instance,
+        state=state,
+        updated=now,
+        ended=ended,
+        active=tuple(_active(view) for view in running.active_tasks() if means_something(view)),
+        subscriptions=subscriptions,
+        due=0.0 if running.has_work() else due,
+        situation=digest(body) if body else "",
+        incident=running.incidents()[0].message if state == "error" else None,
+        calls=running.definitions,
+    )
+    return row, Situation(row.situation, row.definition, body) if body else None
+
+
+def means_something(view: TaskView) -> bool:
+    """Whether a reader who asks what an instance waits for wants to see an active task."""
+    if view.state == "ERROR":
+        return True
+    if view.type.endswith("Gateway"):
+        return view.type == "eventBasedGateway"
+    return view.state != "STARTED" or (view.type not in _CONTAINERS and view.loop is None)
+
+
+def _active(view: TaskView) -> ActiveTask:
+    return ActiveTask(view.task, view.id, view.name, view.state)

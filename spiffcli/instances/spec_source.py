@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cached_property
 
-from spiffcli.catalog import Catalog
 from spiffcli.catalog.resolving import Resolution
 from spiffcli.engine.data_stores import StoredData
-from spiffcli.engine.workflow import DefinitionSpecs, Followed, FollowedKind, LateDecision
+from spiffcli.engine.workflow import DefinitionSpecs, Followed, FollowedKind, LateDecision, SpecCache
 from spiffcli.errors import CorruptStoreError, InputError, NotFoundError, StateError
 from spiffcli.model.groups import Groups
 from spiffcli.values import Definition, Reference, Resource
+from spiffcli.workspace import Workspace
+
+
+def specs_of(workspace: Workspace) -> CatalogSpecs:
+    """Return the spec source of a workspace, the same every time."""
+    return workspace.shared(CatalogSpecs)
 
 
 class CatalogSpecs:
-    """A spec source on the catalog. Definitions never change, so each is read once."""
+    """Spec source on the catalog of a workspace. Definitions never change, so each is read once."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._catalog = workspace.catalog
         self._definitions: dict[str, Definition] = {}
         self._late: dict[str, dict[str, Reference]] = {}
         self._found: dict[Followed, Resolution] = {}
         self._groups: dict[str, Groups] = {}
+
+    @cached_property
+    def cache(self) -> SpecCache:
+        """Specs that all instances of the workspace share once they are restored."""
+        return self._workspace.engine.cache(self)
 
     def definition(self, id: str) -> Definition:
         """The definition with this id.

@@ -1,4 +1,4 @@
-"""Instances as a reader sees them: everything `show` shows, and what is left after a command."""
+"""Instances and data stores as a reader sees them: what `show` shows, and what is left after a command."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from spiffcli.instances.rows import means_something
+from spiffcli.catalog.data_stores import DataStore
+from spiffcli.errors import AmbiguousError, NotFoundError
+from spiffcli.instances.session import Session, means_something
+from spiffcli.instances.spec_source import CatalogSpecs, specs_of
 from spiffcli.values import AggregateRecord, Instance, TaskView
+from spiffcli.workspace import Workspace
 
 if TYPE_CHECKING:
     from spiffcli.engine import Running
-    from spiffcli.instances.context import Context
-    from spiffcli.instances.session import Session
 
 
 class Incident(Struct, frozen=True):
@@ -42,7 +44,7 @@ class Incident(Struct, frozen=True):
         return f"{self.file}:{self.line}" if self.file and self.line else self.file or ""
 
 
-class Look(Struct, frozen=True):
+class InstanceView(Struct, frozen=True):
     """An instance with everything in it.
 
     Attributes:
@@ -69,11 +71,11 @@ class Look(Struct, frozen=True):
         return tuple(view for view in self.waiting if view.open or (view.manual and view.state == "READY"))
 
 
-class Outcome(Struct, frozen=True):
+class RunResult(Struct, frozen=True):
     """What a command left of an instance.
 
     Attributes:
-        data: As of `Look`.
+        data: As of `InstanceView`.
         waiting: The tasks it waits at.
         ran: What ran, in order.
     """
@@ -84,37 +86,38 @@ class Outcome(Struct, frozen=True):
     ran: tuple[TaskView, ...] = ()
 
 
-def look(context: Context, instance_id: str) -> Look:
+def view_instance(workspace: Workspace, instance_id: str) -> InstanceView:
     """The instance as it is in the store, read without its lock.
 
     Raises:
         NotFoundError: There is no such instance.
     """
-    instance, state = context.catalog.load(instance_id)
-    plain = context.engine.registry.plain
-    running = context.engine.restore(state, context.cache)
+    specs = specs_of(workspace)
+    instance, state = workspace.catalog.load(instance_id)
+    plain = workspace.engine.registry.plain
+    running = workspace.engine.restore(state, specs.cache)
     waiting = waiting_at(running)
-    return Look(
+    return InstanceView(
         instance,
         tuple(running.tasks()),
         plain(dict(running.latest_data)),
         plain(dict(running.data_objects)),
         waiting,
         {view.task: plain(dict(view.data)) for view in waiting},
-        tuple(_incidents(context, running)),
-        tuple(context.catalog.aggregates_of(instance_id)),
+        tuple(_incidents(specs, running)),
+        tuple(workspace.catalog.aggregates_of(instance_id)),
     )
 
 
-def outcome(session: Session, before: Sequence[TaskView] = ()) -> Outcome:
+def run_result(session: Session, before: Sequence[TaskView] = ()) -> RunResult:
     """What a session left of its instance.
 
     Args:
         before: What ran in earlier sessions of the same command.
     """
     running = session.running
-    data = session.context.engine.registry.plain(dict(running.latest_data))
-    return Outcome(session.instance, data, waiting_at(running), (*before, *session.ran))
+    data = session.workspace.engine.registry.plain(dict(running.latest_data))
+    return RunResult(session.instance, data, waiting_at(running), (*before, *session.ran))
 
 
 def waiting_at(running: Running) -> tuple[TaskView, ...]:
@@ -124,11 +127,46 @@ def waiting_at(running: Running) -> tuple[TaskView, ...]:
     return tuple(view for view in running.active_tasks() if means_something(view))
 
 
-def _incidents(context: Context, running: Running) -> list[Incident]:
+def _incidents(specs: CatalogSpecs, running: Running) -> list[Incident]:
     found = []
     for details in running.incidents():
-        place = context.specs.place(running.task(details.task).definition, details.element)
+        place = specs.place(running.task(details.task).definition, details.element)
         file, line = place or (details.file, None)
         about = (details.message, details.task, details.element, details.name)
         found.append(Incident(*about, file, line, details.script_line, details.hint))
     return found
+
+
+def find_data_store(workspace: Workspace, ref: str) -> tuple[DataStore, Any]:
+    """The data store that a user means, by its id or as `LOCATION/ID`, with its value as JSON has it.
+
+    Raises:
+        NotFoundError: None of this name has been written to.
+        AmbiguousError: There are several.
+    """
+    stores = workspace.catalog.data_stores()
+    found = [each for each in stores if ref in (each.id, data_store_label(each))]
+    if not found:
+        raise NotFoundError(
+            f"No data store '{ref}' has been written to.",
+            hint=f"There are: {_listed(stores)}." if stores else "No task has written to any yet.",
+            candidates=[data_store_label(each) for each in stores],
+        )
+    if len(found) > 1:
+        raise AmbiguousError(
+            f"{len(found)} data stores are called '{ref}'.",
+            hint=f"Name one with its folder: {_listed(found)}.",
+            candidates=[data_store_label(each) for each in found],
+        )
+    (store,) = found
+    whole = workspace.catalog.data_store(store.kind, store.location, store.id)
+    return whole, workspace.engine.value(whole.content or b"null")
+
+
+def data_store_label(store: DataStore) -> str:
+    """What names a data store: `LOCATION/ID`; just its id at the root."""
+    return store.id if store.location == "." else f"{store.location}/{store.id}"
+
+
+def _listed(stores: Sequence[DataStore]) -> str:
+    return ", ".join(map(data_store_label, stores))

@@ -12,10 +12,11 @@ from spiffcli.deployments.rebinding import Rebound
 from spiffcli.diff.changes import Diff
 from spiffcli.engine.retarget.values import Policies
 from spiffcli.errors import ConflictError, NotFoundError, StateError
-from spiffcli.instances import Context, Session
+from spiffcli.instances import Session, dispatcher_of, specs_of
 from spiffcli.migrate.plan import Request, make_plan
 from spiffcli.migrate.values import Blocker, Plan, Waivers, policies_json
 from spiffcli.values import Definition, HistoryEntry, Instance, digest
+from spiffcli.workspace import Workspace
 
 if TYPE_CHECKING:
     from spiffcli.engine import SpecSource
@@ -88,19 +89,19 @@ class Target(Struct, frozen=True):
                        unserved=self.unserved)  # fmt: skip
 
 
-def plan_one(context: Context, instance: Instance, target: Target) -> Plan:
+def plan_one(workspace: Workspace, instance: Instance, target: Target) -> Plan:
     """What moving the instance would do, as it is in the store now.
 
     Raises:
         StateError: It has ended, or runs another process.
     """
-    instance, state = context.catalog.load(instance.id)
+    instance, state = workspace.catalog.load(instance.id)
     check_movable(instance, target.definition)
-    old = context.specs.definition(instance.definition)
-    return make_plan(context.engine, context.specs, target.request(instance, state, old))
+    old = specs_of(workspace).definition(instance.definition)
+    return make_plan(workspace.engine, specs_of(workspace), target.request(instance, state, old))
 
 
-def migrate_one(context: Context, instance: Instance, target: Target, *, expected: str | None = None) -> Result:
+def migrate_one(workspace: Workspace, instance: Instance, target: Target, *, expected: str | None = None) -> Result:
     """Move one instance.
 
     Args:
@@ -111,8 +112,8 @@ def migrate_one(context: Context, instance: Instance, target: Target, *, expecte
         BusyError: Another command holds it.
         ConflictError: It moved on since `expected` was made.
     """
-    with Session.open(context, instance.id, f"migrate to {target.definition.label}") as session:
-        plan = plan_one(context, session.instance, target)
+    with dispatcher_of(workspace).open(instance.id, f"migrate to {target.definition.label}") as session:
+        plan = plan_one(workspace, session.instance, target)
         if expected is not None and plan.hash != expected:
             raise ConflictError(
                 f"Instance {instance.id} is not as it was when the plan was made "
@@ -123,7 +124,7 @@ def migrate_one(context: Context, instance: Instance, target: Target, *, expecte
         if result.outcome != "planned":
             return result
         check_open_for(target.definition)
-        moved = _apply(context, session, plan, target.definition)
+        moved = _apply(workspace, session, plan, target.definition)
         return _result(plan, "migrated", moved.revision)
 
 
@@ -178,9 +179,9 @@ def check_movable(instance: Instance, target: Definition) -> None:
         )
 
 
-def _apply(context: Context, session: Session, plan: Plan, target: Definition) -> Instance:
-    _, preimage = context.catalog.load(session.instance.id)
-    running = context.engine.restore(plan.state, context.cache.over(plan_specs(context, plan)))
+def _apply(workspace: Workspace, session: Session, plan: Plan, target: Definition) -> Instance:
+    _, preimage = workspace.catalog.load(session.instance.id)
+    running = workspace.engine.restore(plan.state, specs_of(workspace).cache.over(plan_specs(workspace, plan)))
     session.move_to(running, target)
     session.note("migrated", **noted(plan, digest(preimage)))
     session.save(keep=(preimage, *plan.specs))
@@ -210,22 +211,22 @@ def noted(plan: Plan, preimage: str) -> dict[str, Any]:
     }
 
 
-def plan_specs(context: Context, plan: Plan) -> SpecSource:
+def plan_specs(workspace: Workspace, plan: Plan) -> SpecSource:
     """The catalog's specs, and those a plan brings with it."""
     from spiffcli.engine.retarget import Overlay
 
-    return Overlay(context.specs, {digest(content): content for content in plan.specs})
+    return Overlay(specs_of(workspace), {digest(content): content for content in plan.specs})
 
 
-def rollback(context: Context, instance: Instance) -> Result:
+def rollback(workspace: Workspace, instance: Instance) -> Result:
     """Take the last migration of an instance back: a new revision with the state before it.
 
     Raises:
         StateError: It was never migrated, or has moved on since.
         BusyError: Another command holds it.
     """
-    with Session.open(context, instance.id, "rollback") as session:
-        entry = _last_migration(context, session.instance)
+    with dispatcher_of(workspace).open(instance.id, "rollback") as session:
+        entry = _last_migration(workspace, session.instance)
         details = entry.details
         if session.instance.ended is not None:
             raise StateError(
@@ -241,10 +242,10 @@ def rollback(context: Context, instance: Instance) -> Result:
                 hint=f"Migrate it to {details['from']} instead: runner migrate -s {details['from']} -w {instance.id}",
             )
         try:
-            old = context.catalog.definition(details["source"])
+            old = workspace.catalog.definition(details["source"])
         except NotFoundError as error:
             raise StateError(f"{details['from']} was deleted, so the instance cannot go back to it.") from error
-        running = context.engine.restore(context.catalog.blob(details["preimage"]), context.cache)
+        running = workspace.engine.restore(workspace.catalog.blob(details["preimage"]), specs_of(workspace).cache)
         label = session.instance_label
         session.move_to(running, old)
         session.note("rolled-back", **{"from": details["to"], "to": details["from"]})
@@ -252,8 +253,8 @@ def rollback(context: Context, instance: Instance) -> Result:
         return Result(instance.id, label, old.label, "rolled-back", session.instance.revision)
 
 
-def _last_migration(context: Context, instance: Instance) -> HistoryEntry:
-    moves = [e for e in context.catalog.history(instance.id) if e.what in ("migrated", "rolled-back")]
+def _last_migration(workspace: Workspace, instance: Instance) -> HistoryEntry:
+    moves = [e for e in workspace.catalog.history(instance.id) if e.what in ("migrated", "rolled-back")]
     if not moves or moves[-1].what != "migrated":
         what = "was never migrated" if not moves else "was rolled back already"
         raise StateError(f"Instance {instance.id} {what}; there is nothing to take back.", instance=instance.id)

@@ -16,6 +16,7 @@ from spiffcli.errors import BusyError, ConflictError, IncidentError, RunnerError
 from spiffcli.migrate.apply import Outcome, Result, Target, check_open_for, noted, planned
 from spiffcli.migrate.check import Prover, Ready
 from spiffcli.values import HistoryEntry, Instance
+from spiffcli.workspace import Workspace
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from spiffcli.catalog import Catalog
     from spiffcli.config import Settings
     from spiffcli.engine.retarget.values import Policies
-    from spiffcli.instances import Context
-
 #: Instances in one transaction: enough that making it durable costs each of them little, and few enough that other
 #: commands wait for a moment only.
 CHUNK = 500
@@ -45,20 +44,20 @@ class Order(Struct, frozen=True):
     force: bool = False
 
 
-#: Opens what an order names: the context and the target.
-Opener: TypeAlias = "Callable[[Order], tuple[Context, Target]]"
+#: Opens what an order names: the workspace and the target.
+Opener: TypeAlias = "Callable[[Order], tuple[Workspace, Target]]"
 
 
-def migrate_many(context: Context, target: Target, ids: Iterable[str], *, chunk: int = CHUNK) -> Iterator[Result]:
+def migrate_many(workspace: Workspace, target: Target, ids: Iterable[str], *, chunk: int = CHUNK) -> Iterator[Result]:
     """Move instances, one chunk after the other; yields what became of each once that is durable.
 
     Raises:
         StateError: The target is suspended.
     """
     check_open_for(target.definition)
-    prover = Prover(context, target)
+    prover = Prover(workspace, target)
     for some in _chunks(ids, chunk):
-        yield from migrate_chunk(context, prover, some)
+        yield from migrate_chunk(workspace, prover, some)
 
 
 def migrate_with_processes(
@@ -80,7 +79,7 @@ def migrate_with_processes(
     # Small enough that every process gets some.
     size = max(1, min(chunk, -(-len(ids) // jobs)))
     chunks = _chunks(ids[1:], size)
-    _worker[0].context.catalog.store.close()  # connections do not survive being copied
+    _worker[0].workspace.catalog.store.close()  # connections do not survive being copied
     pool = ProcessPoolExecutor(max(1, jobs - 1), _processes(), _open, (order, opener))
     # One more for each, so that none waits until this process has done its own.
     given = {pool.submit(_work, some) for some in islice(chunks, 2 * (jobs - 1))}
@@ -138,25 +137,25 @@ def _end_with_parent() -> None:
 
 
 def _open_here(order: Order, opener: Opener) -> None:
-    context, target = opener(order)
+    workspace, target = opener(order)
     check_open_for(target.definition)
-    _worker[:] = [Prover(context, target)]
+    _worker[:] = [Prover(workspace, target)]
 
 
 def _work(ids: list[str]) -> list[Result]:
     (prover,) = _worker
-    return migrate_chunk(prover.context, prover, ids)
+    return migrate_chunk(prover.workspace, prover, ids)
 
 
-def migrate_chunk(context: Context, prover: Prover, ids: Sequence[str]) -> list[Result]:
+def migrate_chunk(workspace: Workspace, prover: Prover, ids: Sequence[str]) -> list[Result]:
     """Move instances in one transaction. One that cannot be moved is told, and stops no other.
 
     What is costly is done before others are kept out; whoever moved on meanwhile is looked at once more.
     """
     results: dict[str, Result] = {}
-    stale = _attempt(context, prover, ids, results)
+    stale = _attempt(workspace, prover, ids, results)
     if stale:
-        stale = _attempt(context, prover, list(stale), results)
+        stale = _attempt(workspace, prover, list(stale), results)
     results |= {id: _unmoved(id, prover, instance, error) for id, (instance, error) in stale.items()}
     return [results[id] for id in ids]
 
@@ -165,11 +164,11 @@ def migrate_chunk(context: Context, prover: Prover, ids: Sequence[str]) -> list[
 _Stale: TypeAlias = "dict[str, tuple[Instance, ConflictError]]"
 
 
-def _attempt(context: Context, prover: Prover, ids: Sequence[str], results: dict[str, Result]) -> _Stale:
+def _attempt(workspace: Workspace, prover: Prover, ids: Sequence[str], results: dict[str, Result]) -> _Stale:
     """Move those that can be moved, and fill in `results`, but for those that changed meanwhile."""
     moves: list[_Move] = []
     for id in ids:
-        prepared = _prepared(context, prover, id)
+        prepared = _prepared(workspace, prover, id)
         if isinstance(prepared, Result):
             results[id] = prepared
         else:
@@ -177,7 +176,7 @@ def _attempt(context: Context, prover: Prover, ids: Sequence[str], results: dict
     stale: _Stale = {}
     if moves:
         try:
-            _store(context, prover, moves, results, stale)
+            _store(workspace, prover, moves, results, stale)
         except BusyError as error:  # of the store as a whole: nothing was written
             results |= {move.before.id: _unmoved(move.before.id, prover, move.before, error) for move in moves}
     return stale
@@ -192,9 +191,9 @@ class _Move(Struct, frozen=True):
     entry: HistoryEntry
 
 
-def _prepared(context: Context, prover: Prover, id: str) -> _Move | Result:
+def _prepared(workspace: Workspace, prover: Prover, id: str) -> _Move | Result:
     try:
-        instance, state = context.catalog.load(id)
+        instance, state = workspace.catalog.load(id)
     except RunnerError as error:
         return _unmoved(id, prover, None, error)
     try:
@@ -204,16 +203,20 @@ def _prepared(context: Context, prover: Prover, id: str) -> _Move | Result:
     if ready.row is None:
         return _slim(planned(ready.plan))
     details = noted(ready.plan, ready.plan.basis)
-    return _Move(instance, state, ready, HistoryEntry(context.catalog.now(), "migrated", context.user, details))
+    return _Move(
+        instance, state, ready, HistoryEntry(workspace.catalog.now(), "migrated", workspace.settings.user, details)
+    )
 
 
-def _store(context: Context, prover: Prover, moves: Sequence[_Move], results: dict[str, Result], stale: _Stale) -> None:
+def _store(
+    workspace: Workspace, prover: Prover, moves: Sequence[_Move], results: dict[str, Result], stale: _Stale
+) -> None:
     """Write what was prepared in one transaction, but for instances that others hold or have changed."""
     label = prover.target.definition.label
     names = {f"instance:{move.before.id}": move for move in moves}
     with (
-        context.catalog.store.lock_each(names, holder=f"migrate to {label}") as held,
-        context.catalog.transaction() as catalog,
+        workspace.catalog.store.lock_each(names, holder=f"migrate to {label}") as held,
+        workspace.catalog.transaction() as catalog,
     ):
         for name, move in names.items():
             id = move.before.id

@@ -11,14 +11,13 @@ from spiffcli.migrate.apply import Result, Target, migrate_one, rollback
 from spiffcli.migrate.batch import failed
 from spiffcli.migrate.check import Prover
 from spiffcli.migrate.values import VERDICTS
+from spiffcli.workspace import Workspace
 
 if TYPE_CHECKING:
     from spiffcli.catalog.instances import Standing
-    from spiffcli.instances import Context
     from spiffcli.migrate.fleet import Fleet
     from spiffcli.migrate.values import Plan, Verdict
     from spiffcli.values import Instance
-    from spiffcli.workspace import Workspace
 
 
 def impact_document(workspace: Workspace, target: Target, chosen: Sequence[Standing]) -> dict[str, Any]:
@@ -27,21 +26,21 @@ def impact_document(workspace: Workspace, target: Target, chosen: Sequence[Stand
     Raises:
         StateError: An instance has ended, or runs another process.
     """
-    plans = plans_of(workspace.context, target, [each.id for each in chosen])
+    plans = plans_of(workspace, target, [each.id for each in chosen])
     rows = [workspace.catalog.instance(plan.instance) for plan in plans]
     totals = Counter(plan.verdict for plan in plans)
     return _impact(target, [_told(plan, row) for plan, row in zip(plans, rows, strict=True)], totals)
 
 
-def plans_of(context: Context, target: Target, refs: Iterable[str]) -> list[Plan]:
+def plans_of(workspace: Workspace, target: Target, refs: Iterable[str]) -> list[Plan]:
     """What moving instances would do: verdict and reasons. Nothing is stored.
 
     Raises:
         NotFoundError: There is no such instance.
         StateError: One has ended, or runs another process.
     """
-    prover = Prover(context, target)
-    catalog = context.catalog
+    prover = Prover(workspace, target)
+    catalog = workspace.catalog
     return [prover.told(*catalog.load(catalog.instance(ref).id)) for ref in refs]
 
 
@@ -53,7 +52,7 @@ def fleet_document(workspace: Workspace, target: Target, chosen: Sequence[Standi
     """
     from spiffcli.migrate.fleet import judge
 
-    fleet = judge(workspace.context, target, chosen)
+    fleet = judge(workspace, target, chosen)
     places = {each.id: place for place, each in enumerate(chosen)}
     members = sorted(_members(fleet, target), key=lambda each: places[each["id"]])
     groups = [_told(group.plan, workspace.catalog.instance(group.plan.instance)) for group in fleet.groups]
@@ -103,7 +102,7 @@ def moved(workspace: Workspace, target: Target, chosen: Sequence[Standing], jobs
     if jobs > 1 and len(ids) > 1:
         yield from _moved_by_processes(workspace, target, ids, jobs)
     elif len(ids) > 1:
-        yield from migrate_many(workspace.context, target, ids)
+        yield from migrate_many(workspace, target, ids)
     else:
         yield from _one_by_one(workspace, target, chosen, {})
 
@@ -143,7 +142,7 @@ def _one_by_one(
     for each in chosen:
         try:
             instance = workspace.catalog.instance(each.id)
-            yield migrate_one(workspace.context, instance, target, expected=hashes.get(each.id))
+            yield migrate_one(workspace, instance, target, expected=hashes.get(each.id))
         except RunnerError as error:
             yield failed(each.id, each.label, target.definition.label, each.revision, error)
 
@@ -152,7 +151,7 @@ def taken_back(workspace: Workspace, chosen: Sequence[Standing]) -> Iterator[Res
     """Take the last migration of each instance back."""
     for each in chosen:
         try:
-            yield rollback(workspace.context, workspace.catalog.instance(each.id))
+            yield rollback(workspace, workspace.catalog.instance(each.id))
         except RunnerError as error:
             yield failed(each.id, each.label, each.label, each.revision, error)
 

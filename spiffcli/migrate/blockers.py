@@ -12,6 +12,7 @@ from spiffcli.engine.soundness import dead_ends, repeated_elsewhere, repeated_no
 from spiffcli.engine.specdiff import spec_differences, spec_nodes
 from spiffcli.migrate.coverage import renamed_nodes, unexplained
 from spiffcli.migrate.values import Blocker
+from spiffcli.services.faults import Fault
 from spiffcli.values import TaskView
 
 if TYPE_CHECKING:
@@ -254,6 +255,20 @@ def script_blocker(failure: ScriptFailure, policies: Policies) -> Blocker:
         "",
         f"{what} failed{place}: {failure.kind}: {failure.detail}.",
         failure.hint or "Mend it, and try again; nothing was changed.",
+    )
+
+
+def service_blocker(fault: Fault) -> Blocker:
+    """Why no instance should be moved to a version: a task of it that no service covers."""
+    return Blocker(
+        "service-missing",
+        "",
+        fault.element or fault.process,
+        None,
+        "",
+        f"{fault.place} has no service: {fault.message}.",
+        fault.fix,
+        waivable=True,
     )
 
 

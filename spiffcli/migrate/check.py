@@ -16,13 +16,14 @@ from spiffcli.catalog.clock import iso
 from spiffcli.catalog.instances import Situation
 from spiffcli.engine.registry import loads
 from spiffcli.engine.retarget.patch import Patch, Patched, numbered
-from spiffcli.instances import Context
-from spiffcli.instances.rows import row_of
+from spiffcli.instances import specs_of
+from spiffcli.instances.session import row_of
 from spiffcli.migrate.apply import Target, check_movable, plan_specs
 from spiffcli.migrate.blockers import unexplained_changes
 from spiffcli.migrate.plan import make_plan
 from spiffcli.migrate.values import Blocker, Plan, TaskImpact
 from spiffcli.values import Instance, Subscription, digest
+from spiffcli.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -96,8 +97,9 @@ class Prover:
         made: How many plans were made.
     """
 
-    def __init__(self, context: Context, target: Target) -> None:
-        self.context = context
+    def __init__(self, workspace: Workspace, target: Target) -> None:
+        self.workspace = workspace
+        self.specs = specs_of(workspace)
         self.target = target
         self.made = 0
         self._escaped: dict[str, tuple[Blocker, ...]] = {}
@@ -122,12 +124,12 @@ class Prover:
             StateError: It has ended, or runs another process.
         """
         check_movable(instance, self.target.definition)
-        old = self.context.specs.definition(instance.definition)
-        request = replace(self.target.request(instance, state, old), cache=self.context.cache)
+        old = self.specs.definition(instance.definition)
+        request = replace(self.target.request(instance, state, old), cache=self.specs.cache)
         if old.id not in self._escaped:
-            self._escaped[old.id] = tuple(unexplained_changes(self.context.specs, request))
+            self._escaped[old.id] = tuple(unexplained_changes(self.specs, request))
         self.made += 1
-        return make_plan(self.context.engine, self.context.specs, replace(request, escaped=self._escaped[old.id]))
+        return make_plan(self.workspace.engine, self.specs, replace(request, escaped=self._escaped[old.id]))
 
     def told(self, instance: Instance, state: bytes) -> Plan:
         """The plan of one instance, taken from its situation where that is right; as `plan` would make it.
@@ -177,10 +179,10 @@ class Prover:
         if not plan.applicable or plan.source == plan.target:
             return Ready(plan)
         target = self.target.definition
-        running = self.context.engine.restore(plan.state, self.context.cache.over(plan_specs(self.context, plan)))
+        running = self.workspace.engine.restore(plan.state, self.specs.cache.over(plan_specs(self.workspace, plan)))
         source = target.source.without_files()
         moved = replace(instance, definition=target.id, key=target.key, version=target.version, source=source)
-        row, situation = row_of(moved, running, iso(self.context.now()))
+        row, situation = row_of(moved, running, iso(self.workspace.now()))
         busy = any(view.state == "READY" and not view.manual for view in running.tasks())
         return Ready(plan, row, plan.state, situation, plan.specs, busy)
 
@@ -189,7 +191,7 @@ class Prover:
         patched = proof.patch.apply(state) if proof.patch is not None else None
         if patched is None or len(patched.numbers) != len(proof.numbers):
             return None
-        row = _row(instance, proof, patched, iso(self.context.now()))
+        row = _row(instance, proof, patched, iso(self.workspace.now()))
         if row is None:
             return None
         plan = _plan_of(instance, state, proof, patched.numbers)

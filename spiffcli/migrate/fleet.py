@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from spiffcli.catalog.instances import Standing
 from spiffcli.errors import NotFoundError, StateError
-from spiffcli.instances import Context
 from spiffcli.migrate.apply import Target
 from spiffcli.migrate.check import Prover
 from spiffcli.migrate.values import VERDICTS, Plan, Verdict
+from spiffcli.workspace import Workspace
 
 
 class Group(Struct, frozen=True):
@@ -67,14 +67,14 @@ class Fleet(Struct, frozen=True):
         return counts
 
 
-def judge(context: Context, target: Target, standings: Iterable[Standing], prover: Prover | None = None) -> Fleet:
+def judge(workspace: Workspace, target: Target, standings: Iterable[Standing], prover: Prover | None = None) -> Fleet:
     """What moving these instances would mean. Nothing is stored.
 
     Raises:
         StateError: One has ended, or runs another process.
     """
-    prover = prover or Prover(context, target)
-    judging = _Judging(context, prover)
+    prover = prover or Prover(workspace, target)
+    judging = _Judging(workspace, prover)
     for members in _alike(standings):
         judging.together(members)
     return Fleet(tuple(judging.groups), tuple(judging.gone), judging.loaded)
@@ -89,8 +89,8 @@ def _alike(standings: Iterable[Standing]) -> list[list[Standing]]:
 
 
 class _Judging:
-    def __init__(self, context: Context, prover: Prover) -> None:
-        self.context = context
+    def __init__(self, workspace: Workspace, prover: Prover) -> None:
+        self.workspace = workspace
         self.prover = prover
         self.groups: list[Group] = []
         self.gone: list[str] = []
@@ -113,7 +113,7 @@ class _Judging:
     def _look(self, each: Standing) -> tuple[Plan | None, bool]:
         """The plan of one instance, and whether it holds for all that stand there."""
         try:
-            instance, state = self.context.catalog.load(each.id)
+            instance, state = self.workspace.catalog.load(each.id)
         except NotFoundError:
             self.gone.append(each.id)
             return None, False

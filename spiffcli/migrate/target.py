@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 from spiffcli.deployments.rebinding import Rebound
+from spiffcli.deployments.versions import compare_versions
 from spiffcli.diff.changes import Diff
 from spiffcli.engine.retarget import Policies
+from spiffcli.instances import specs_of
 from spiffcli.migrate.apply import Target
+from spiffcli.migrate.blockers import service_blocker
 from spiffcli.migrate.values import Waivers
-from spiffcli.specs.compare import compare_with_dependencies
 from spiffcli.workspace import Workspace
 
 
@@ -32,12 +34,10 @@ def target_of(
     Raises:
         NotFoundError: There is no such definition.
     """
-    catalog, specs = workspace.catalog, workspace.context.specs
+    catalog, specs = workspace.catalog, specs_of(workspace)
     definition = catalog.find(ref, ("process", "collaboration"))
     policies = policies or Policies()
-    diffs: Callable[[str], Diff] = cache(
-        lambda id: compare_with_dependencies(catalog, specs.definition(id), definition)
-    )
+    diffs: Callable[[str], Diff] = cache(lambda id: compare_versions(catalog, specs.definition(id), definition))
     rebound: Callable[[str], tuple[Rebound, ...]] = cache(
         lambda id: catalog.rebound(specs.definition(id), definition, policies.mapping)
     )
@@ -47,5 +47,5 @@ def target_of(
         policies,
         Waivers.of(allow, force=force),
         lambda old: rebound(old.id),
-        workspace.unserved(definition),
+        tuple(map(service_blocker, workspace.unserved(definition))),
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spiffcli.instances import Context
     from spiffcli.migrate.apply import Target
     from spiffcli.migrate.batch import Order
+    from spiffcli.workspace import Workspace
 
 
-def open_order(order: Order) -> tuple[Context, Target]:
-    """The context and target of an order.
+def open_order(order: Order) -> tuple[Workspace, Target]:
+    """The workspace and target of an order.
 
     Raises:
         NotFoundError: The target was deleted.
@@ -19,4 +19,4 @@ def open_order(order: Order) -> tuple[Context, Target]:
     from spiffcli.runner import Runner
 
     runner = Runner(order.settings)
-    return runner.context, runner.target(order.target, policies=order.policies, allow=order.allow, force=order.force)
+    return runner.workspace, runner.target(order.target, policies=order.policies, allow=order.allow, force=order.force)

@@ -107,7 +107,7 @@ class _Rehearsal:
         Raises:
             ModelError: It cannot be deployed.
         """
-        from spiffcli.instances.finding import find_standings
+        from spiffcli.instances.select import find_standings
         from spiffcli.migrate.batches import fleet_document
 
         copy = self._rehearsing()

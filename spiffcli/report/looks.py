@@ -13,7 +13,7 @@ from spiffcli.text import one_line
 from spiffcli.values import AggregateRecord, Instance, JsonObject, Subscription, TaskView
 
 if TYPE_CHECKING:
-    from spiffcli.instances.view import Incident, Look
+    from spiffcli.instances.view import Incident, InstanceView
 
 #: States of tasks the engine only expects; which of them come depends on what happens.
 _EXPECTED = frozenset({"MAYBE", "LIKELY", "FUTURE"})
@@ -22,7 +22,7 @@ _EXPECTED = frozenset({"MAYBE", "LIKELY", "FUTURE"})
 _WIDTH = 100
 
 
-def look_json(look: Look, *, everything: bool) -> JsonObject:
+def look_json(look: InstanceView, *, everything: bool) -> JsonObject:
     """A `runner/instance/1` document.
 
     Args:
@@ -52,7 +52,7 @@ def _aggregate_json(each: AggregateRecord) -> JsonObject:
     }
 
 
-def tasks_json(look: Look, views: Sequence[TaskView]) -> JsonObject:
+def tasks_json(look: InstanceView, views: Sequence[TaskView]) -> JsonObject:
     """A `runner/tasks/1` document; tasks that are due come with their data."""
     return {
         "schema": "runner/tasks/1",
@@ -62,7 +62,7 @@ def tasks_json(look: Look, views: Sequence[TaskView]) -> JsonObject:
     }
 
 
-def _data_json(look: Look, view: TaskView) -> JsonObject:
+def _data_json(look: InstanceView, view: TaskView) -> JsonObject:
     data = look.waiting_data.get(view.task)
     return {} if data is None else {"data": dict(data)}
 
@@ -108,7 +108,7 @@ def shown_tasks(tasks: Iterable[TaskView], *, everything: bool) -> list[TaskView
     return [view for view in tasks if everything or (view.type != "internal" and view.state not in _EXPECTED)]
 
 
-def look_lines(look: Look, secrets: Collection[str], *, everything: bool) -> Iterator[Line]:
+def look_lines(look: InstanceView, secrets: Collection[str], *, everything: bool) -> Iterator[Line]:
     """An instance as text.
 
     Args:
@@ -129,7 +129,7 @@ def look_lines(look: Look, secrets: Collection[str], *, everything: bool) -> Ite
     yield from section("Data objects", data_rows(look.data_objects, secrets))
 
 
-def _own_data(look: Look) -> dict[str, Any]:
+def _own_data(look: InstanceView) -> dict[str, Any]:
     """Data of the process without the key of its aggregate, which is shown itself."""
     return {name: value for name, value in look.data.items() if name != "aggregate" or not look.aggregates}
 
@@ -162,7 +162,7 @@ def _task_rows(views: Sequence[TaskView], *, with_ids: bool) -> Iterator[list[st
         yield [view.state, name, one_line(view.id), kind_in_words(view.type), about] + ([view.task] if with_ids else [])
 
 
-def _event_rows(look: Look) -> Iterator[list[str]]:
+def _event_rows(look: InstanceView) -> Iterator[list[str]]:
     names = {view.task: one_line(view.name or view.id) for view in look.tasks}
     for each in look.instance.subscriptions:
         yield [names.get(each.task, one_line(each.element)), subscription_in_words(each)]

@@ -13,8 +13,8 @@ from spiffcli.values import Definition, Instance, JsonObject, Subscription, Task
 if TYPE_CHECKING:
     from spiffcli.catalog.suspension import Action
     from spiffcli.engine import Event
-    from spiffcli.instances.ticking import Ticked
-    from spiffcli.instances.view import Outcome
+    from spiffcli.instances.start_events import TickResult
+    from spiffcli.instances.view import RunResult
 
 #: A suspension or activation whose date came: what, and the definitions and instances that are so now.
 Changed: TypeAlias = "tuple[Action, Sequence[Definition], Sequence[str]]"
@@ -34,7 +34,7 @@ _ENDINGS: Mapping[str, str] = {
 }
 
 
-def run_json(outcome: Outcome) -> JsonObject:
+def run_json(outcome: RunResult) -> JsonObject:
     """A `runner/run/1` document."""
     return {
         "schema": "runner/run/1",
@@ -61,7 +61,7 @@ def task_json(view: TaskView) -> JsonObject:
     }
 
 
-def run_lines(outcome: Outcome, secrets: Collection[str]) -> Iterator[Line]:
+def run_lines(outcome: RunResult, secrets: Collection[str]) -> Iterator[Line]:
     """The summary of a run: the state, what ran, the data, and what the instance waits for.
 
     Args:
@@ -158,7 +158,7 @@ def sent_json(event: Event, instances: Sequence[Instance]) -> JsonObject:
     }
 
 
-def ticked_json(ticked: Sequence[Ticked], changed: Sequence[Changed] = ()) -> JsonObject:
+def ticked_json(ticked: Sequence[TickResult], changed: Sequence[Changed] = ()) -> JsonObject:
     """A `runner/ticked/1` document."""
     shown = [{"id": each.instance, "state": each.state, "reason": each.reason} for each in ticked]
     scheduled = [

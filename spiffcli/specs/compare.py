@@ -108,14 +108,6 @@ def _side(catalog: Callable[[], Catalog | None], meant: Definition | list[str], 
     return files_side(meant, dependencies=dependencies)
 
 
-def compare_with_dependencies(catalog: Catalog, old: Definition, new: Definition) -> Diff:
-    """What changed between two stored definitions, what they call included."""
-    from spiffcli.specs.sides import stored_side
-
-    before, after = (stored_side(catalog, each, dependencies=True) for each in (old, new))
-    return _compared(before, after, dependencies=True).diff
-
-
 def _compared(before: Side, after: Side, *, dependencies: bool) -> Compared:
     from spiffcli.diff import compare
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from spiffcli.catalog import Catalog
+from spiffcli.deployments.versions import stored_model
 from spiffcli.errors import InputError, NotFoundError
 from spiffcli.model import Model, load
 from spiffcli.specs.inputs import Files, distinct, read_files, with_forms
@@ -71,22 +72,5 @@ def stored_side(catalog: Catalog, definition: Definition, *, dependencies: bool)
     Args:
         dependencies: Whether the model is to hold what the definition calls from other deployments too.
     """
-    resources = list(catalog.resources(definition, own=not dependencies))
-    model = load(resources)
-    if dependencies:
-        # What is pinned to another deployment is not among the files of this one.
-        missing = [called for called in catalog.dependencies(definition) if not _holds(model, called)]
-        for called in missing:
-            resources += [each for each in catalog.resources(called) if each.name == called.file]
-        model = load(resources) if missing else model
+    model = stored_model(catalog, definition, dependencies=dependencies)
     return Side(definition.label, model, definition.key, definition)
-
-
-def _holds(model: Model, definition: Definition) -> bool:
-    held = {
-        "process": model.processes,
-        "collaboration": model.collaborations,
-        "decision": model.decisions,
-        "form": model.forms,
-    }
-    return definition.key in held[definition.kind]

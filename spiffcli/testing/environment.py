@@ -68,7 +68,7 @@ class WorkflowEnvironment:
         self._traces: dict[str, list[str]] = {}
         self._traced: set[str] = set()
         self._last: Workflow | None = None
-        self._runner.context.on_run = self._ran
+        self._runner.dispatcher.on_run = self._ran
         self._models = models
         self._added = False
 

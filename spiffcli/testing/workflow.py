@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from spiffcli.engine import Event
 from spiffcli.engine.ports import BusinessError, CaseKey
-from spiffcli.instances.delivery import send
+from spiffcli.instances.select import find_task
 from spiffcli.values import Instance, InstanceState, TaskView
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Workflow:
         Raises:
             NotFoundError: It does not wait for it.
         """
-        send(self._runner.context, Event("message", message, dict(payload or {})), instance=self.instance)
+        self._runner.dispatcher.send(Event("message", message, dict(payload or {})), instance=self.instance)
 
     def retry(self) -> None:
         """Try again what failed.
@@ -119,6 +119,4 @@ class Workflow:
             session.cancel()
 
     def _open(self, task: str) -> TaskView:
-        from spiffcli.instances.finding import find_task
-
         return find_task(self._runner.look(self.id), task)

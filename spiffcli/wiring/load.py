@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
 
 from spiffcli.engine.ports import CaseKey
 from spiffcli.errors import ConfigError, NoStoreError
-from spiffcli.migrate.values import Blocker
+from spiffcli.instances import specs_of
 from spiffcli.plugins import load_module, offered_services
 from spiffcli.services import ProcessService, Registry, WiringError
 from spiffcli.services.checks import check
 from spiffcli.services.faults import Fault, fault_text
 from spiffcli.services.runtime import Services
 from spiffcli.services.wiring import Subject
-from spiffcli.values import AggregateRecord, Definition
+from spiffcli.values import AggregateRecord, Definition, Reference
 from spiffcli.wiring.process_service import RunnerProcessService
 from spiffcli.wiring.subjects import called_by, stored_subjects, subject_of, targets, with_called
-
-if TYPE_CHECKING:
-    from spiffcli.deployments.request import DeploymentPlan
-    from spiffcli.workspace import Workspace
+from spiffcli.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 
@@ -49,12 +46,12 @@ class ModelWiring:
         """Raise WiringError unless everything in use is served."""
         require_wired(self._workspace)
 
-    def planned_faults(self, plan: DeploymentPlan) -> list[Fault]:
-        """Return what would be wrong once a deployment is stored."""
-        return planned_faults(self._workspace, plan)
+    def planned_faults(self, planned: Sequence[Subject], references: Sequence[Reference]) -> list[Fault]:
+        """Return what would be wrong once new versions, with all they refer to, are stored."""
+        return planned_faults(self._workspace, planned, references)
 
-    def unserved(self, definition: Definition) -> tuple[Blocker, ...]:
-        """Return the tasks of a version that no service covers, as reasons not to move an instance there."""
+    def unserved(self, definition: Definition) -> list[Fault]:
+        """Return the tasks of a version, and of what it calls, that no service covers."""
         return unserved(self._workspace, definition)
 
 
@@ -100,7 +97,7 @@ class _CatalogSource:
         self._workspace = workspace
 
     def subject(self, definition: str) -> Subject | None:
-        found = self._workspace.context.specs.definition(definition)
+        found = specs_of(self._workspace).definition(definition)
         return None if found.kind != "process" else subject_of(self._workspace, found)
 
     def record(self, case: CaseKey) -> AggregateRecord | None:
@@ -143,41 +140,38 @@ def require_wired(workspace: Workspace) -> None:
             _log.warning(fault_text(fault))
 
 
-def planned_faults(workspace: Workspace, plan: DeploymentPlan) -> list[Fault]:
-    """What would be wrong once a deployment is stored: faults of it and of what it calls, and of their services."""
+def planned_faults(workspace: Workspace, planned: Sequence[Subject], references: Sequence[Reference]) -> list[Fault]:
+    """What would be wrong once new versions are stored: faults of them and of what they call, and of their services.
+
+    Args:
+        references: All that the new versions refer to.
+    """
     services = workspace.services
     if services is None:
         return []
     registry = services.registry
-    planned = {each.key: each for each in _planned_subjects(plan, registry)}
-    stored = [
-        replace(each, newest=False) if each.key in planned else each for each in _stored_if_any(workspace, registry)
-    ]
-    called = _called_by_plan(workspace, plan, registry, {each.definition for each in planned.values()})
+    new = {each.key: each for each in planned if _is_served(each, registry)}
+    stored = [replace(each, newest=False) if each.key in new else each for each in _stored_if_any(workspace, registry)]
+    called = _called_by_new(workspace, references, registry, {each.definition for each in new.values()})
     subjects = with_called(workspace, registry, stored, called)
-    faults = wiring_faults(workspace, services, [*subjects, *planned.values()])
-    mine = {*called, *(each.definition for each in planned.values())}
-    return [each for each in faults if each.definition in mine or (not each.definition and each.process in planned)]
+    faults = wiring_faults(workspace, services, [*subjects, *new.values()])
+    mine = {*called, *(each.definition for each in new.values())}
+    return [each for each in faults if each.definition in mine or (not each.definition and each.process in new)]
 
 
-def _planned_subjects(plan: DeploymentPlan, registry: Registry) -> Iterator[Subject]:
-    for each in plan.new:
-        kind, key = each.name
-        if kind == "process":
-            process = plan.model.processes[key]
-            calls = any(ref.kind == "process" and ref.key in registry.processes for ref in process.references)
-            if key in registry.processes or calls:
-                yield Subject(process, each.version, each.id, plan.model.decisions)
+def _is_served(subject: Subject, registry: Registry) -> bool:
+    """Whether services serve a process, or one that it calls."""
+    calls = any(each.kind == "process" and each.key in registry.processes for each in subject.process.references)
+    return calls or subject.key in registry.processes
 
 
-def _called_by_plan(
-    workspace: Workspace, plan: DeploymentPlan, registry: Registry, planned: Collection[str]
+def _called_by_new(
+    workspace: Workspace, references: Sequence[Reference], registry: Registry, new: Collection[str]
 ) -> list[str]:
     """Ids of what is stored already and called by what is to be added."""
     if workspace.catalog_if_any() is None:
         return []
-    references = [reference for each in plan.new for reference in each.references]
-    direct = [id for id in targets(workspace, references, registry.processes) if id not in planned]
+    direct = [id for id in targets(workspace, references, registry.processes) if id not in new]
     return list(dict.fromkeys([*direct, *called_by(workspace, registry, direct)]))
 
 
@@ -188,24 +182,17 @@ def _stored_if_any(workspace: Workspace, registry: Registry) -> list[Subject]:
         return []
 
 
-def unserved(workspace: Workspace, definition: Definition) -> tuple[Blocker, ...]:
-    """Why instances should not be moved to a version: tasks of it, and of what it calls, that no service covers."""
+def unserved(workspace: Workspace, definition: Definition) -> list[Fault]:
+    """Tasks of a version, and of what it calls, that no service covers."""
     services = workspace.services
     if services is None or definition.kind != "process":
-        return ()
+        return []
     registry = services.registry
     stored = [each for each in stored_subjects(workspace, registry) if each.definition != definition.id]
     subjects = with_called(workspace, registry, [*stored, subject_of(workspace, definition)], [definition.id])
     mine = {definition.id, *called_by(workspace, registry, [definition.id])}
     faults = wiring_faults(workspace, services, subjects)
-    return tuple(
-        Blocker(
-            "service-missing", "", fault.element or definition.key, None, "",
-            f"{fault.place} has no service: {fault.message}.", fault.fix, waivable=True,
-        )
-        for fault in faults
-        if fault.rule in _UNSERVED and fault.definition in mine
-    )  # fmt: skip
+    return [fault for fault in faults if fault.rule in _UNSERVED and fault.definition in mine]
 
 
 #: Faults that mean that a version, or a task of it, has no service.

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from spiffcli.engine import Event
 from spiffcli.engine.ports import BusinessError, CaseKey, Start
 from spiffcli.errors import InputError, NotFoundError
-from spiffcli.instances import Session
-from spiffcli.instances.delivery import send
+from spiffcli.instances import Session, dispatcher_of, specs_of
 from spiffcli.services import DuplicateStart, ProcessService
 from spiffcli.services.process_service import OnDuplicate
 from spiffcli.values import AggregateRecord, Definition, Instance
 from spiffcli.wiring.subjects import newest
-
-if TYPE_CHECKING:
-    from spiffcli.workspace import Workspace
+from spiffcli.workspace import Workspace
 
 A = TypeVar("A")
 
@@ -54,7 +51,7 @@ class RunnerProcessService(ProcessService[A]):
         event = None if message is None else Event("message", message, {})
         start = None if message is None else Start("message", message)
         try:
-            with Session.prepare(self._workspace.context, definition, aggregate, start=start) as session:
+            with dispatcher_of(self._workspace).prepare(definition, aggregate, start=start) as session:
                 if event is not None:
                     session.running.begin_with(event)
                 session.note(
@@ -72,7 +69,7 @@ class RunnerProcessService(ProcessService[A]):
         """Deliver a message to one workflow."""
         self._workspace.require_wired()
         record = self._record(natural_id)
-        with Session.open(self._workspace.context, record.instance, f"send {name}") as session:
+        with dispatcher_of(self._workspace).open(record.instance, f"send {name}") as session:
             session.require_open()
             self._change(session, record, change)
             if not session.receive(Event("message", name, {})):
@@ -89,7 +86,7 @@ class RunnerProcessService(ProcessService[A]):
     def send_signal(self, name: str) -> list[Instance]:
         """Broadcast a signal."""
         self._workspace.require_wired()
-        return list(send(self._workspace.context, Event("signal", name, {})).instances)
+        return list(dispatcher_of(self._workspace).send(Event("signal", name, {})).instances)
 
     def complete_task(self, natural_id: str, task_id: str, *, change: Callable[[A], object] | None = None) -> Instance:
         """Complete a task."""
@@ -117,7 +114,7 @@ class RunnerProcessService(ProcessService[A]):
     ) -> Instance:
         self._workspace.require_wired()
         record = self._record(natural_id)
-        with Session.open(self._workspace.context, record.instance, f"complete {task_id}") as session:
+        with dispatcher_of(self._workspace).open(record.instance, f"complete {task_id}") as session:
             session.require_open()
             self._change(session, record, change)
             act(session)
@@ -128,7 +125,7 @@ class RunnerProcessService(ProcessService[A]):
         """Change an aggregate."""
         self._workspace.require_wired()
         record = self._record(natural_id)
-        with Session.open(self._workspace.context, record.instance, f"change {natural_id}") as session:
+        with dispatcher_of(self._workspace).open(record.instance, f"change {natural_id}") as session:
             session.require_open()
             self._change(session, record, change)
             session.note("changed", aggregate=record.type, natural_id=natural_id)
@@ -190,7 +187,7 @@ class RunnerProcessService(ProcessService[A]):
             reference.key
             for key in keys
             if key in stored
-            for reference in self._workspace.context.specs.definition(stored[key].id).references
+            for reference in specs_of(self._workspace).definition(stored[key].id).references
         }
         free = [key for key in keys if key not in called and key in stored] or keys
         if len(free) > 1:

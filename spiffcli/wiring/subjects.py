@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from spiffcli.catalog.instances import OPEN_STATES
 from spiffcli.errors import NotFoundError, StateError
+from spiffcli.instances import specs_of
 from spiffcli.services import Registry
 from spiffcli.services.wiring import Subject
 from spiffcli.values import Definition, Reference
-
-if TYPE_CHECKING:
-    from spiffcli.workspace import Workspace
+from spiffcli.workspace import Workspace
 
 
 def subject_of(
     workspace: Workspace, definition: Definition, *, newest: bool = True, instances: int = 0, called: bool = False
 ) -> Subject:
     """A stored version of a process, as it is wired and checked."""
-    model = workspace.catalog.model(workspace.context.specs.definition(definition.id))
+    model = workspace.catalog.model(specs_of(workspace).definition(definition.id))
     process = model.processes[definition.key]
     tenant = None if definition.tenant == workspace.catalog.tenant else definition.tenant
     return Subject(process, definition.version, definition.id, model.decisions, newest, instances, called, tenant)
@@ -80,7 +78,7 @@ def _visible(workspace: Workspace) -> Iterator[tuple[Definition, bool, int]]:
 
 
 def _calls_served(workspace: Workspace, registry: Registry, row: Definition) -> bool:
-    references = workspace.context.specs.definition(row.id).references
+    references = specs_of(workspace).definition(row.id).references
     return any(each.kind == "process" and each.key in registry.processes for each in references)
 
 
@@ -96,7 +94,7 @@ def with_called(
     for id in called_by(workspace, registry, callers):
         found = known.get(id)
         if found is None:
-            known[id] = subject_of(workspace, workspace.context.specs.definition(id), newest=False, called=True)
+            known[id] = subject_of(workspace, specs_of(workspace).definition(id), newest=False, called=True)
         else:
             known[id] = replace(found, called=True)
     return list(known.values())
@@ -107,7 +105,7 @@ def called_by(workspace: Workspace, registry: Registry, callers: Iterable[str]) 
     found: dict[str, None] = {}
     waiting = list(callers)
     while waiting:
-        caller = workspace.context.specs.definition(waiting.pop())
+        caller = specs_of(workspace).definition(waiting.pop())
         for reference in caller.references:
             if reference.kind == "process" and reference.key in registry.processes:
                 with suppress(NotFoundError, StateError):  # it is told when it is entered

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiffcli.cli.params import ManyCommand, many_option
+from spiffcli.cli.options import many_option
+from spiffcli.cli.parsing import ManyCommand
 
 
 @click.command(cls=ManyCommand)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spiffcli.errors import AmbiguousError, BusyError, IncidentError, InputError, NotFoundError, StateError
-from spiffcli.instances import delivery
+from spiffcli.instances import dispatcher
 from spiffcli.runner import Runner
 
 from .bench import Bench
@@ -223,7 +223,7 @@ def test_what_fails_after_an_answer_came_back_fails_the_command(bench: Bench) ->
 def test_two_instances_that_answer_each_other_without_end_are_stopped(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "MOST_DELIVERIES", 50)
+    monkeypatch.setattr(dispatcher, "MOST_DELIVERIES", 50)
     for mine, theirs in (("ping", "pong"), ("pong", "ping")):
         bench.add(mine, *echo(mine, theirs))
     ids = [bench.start(key) for key in ("ping", "pong")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spiffcli.errors import AmbiguousError, NotFoundError, StateError
-from spiffcli.instances.finding import find_task
+from spiffcli.instances.select import find_task
 
 from .bench import Bench
 from .models import START, manual, process

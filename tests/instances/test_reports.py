@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spiffcli.instances.view import Outcome, outcome
+from spiffcli.instances.view import RunResult, run_result
 from spiffcli.report.instances import instance_cells, value_text
 from spiffcli.report.lines import plain
 from spiffcli.report.looks import look_lines
@@ -16,10 +16,10 @@ from .bench import Bench
 from .models import START, process, script, user
 
 
-def run(bench: Bench, ref: str, data: dict[str, Any] | None = None) -> Outcome:
+def run(bench: Bench, ref: str, data: dict[str, Any] | None = None) -> RunResult:
     with bench.runner().start(ref, data) as session:
         session.advance()
-        return outcome(session)
+        return run_result(session)
 
 
 def test_what_ran_often_is_told_once_and_a_long_list_is_cut(bench: Bench) -> None:

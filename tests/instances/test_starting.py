@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from spiffcli.errors import AmbiguousError, InputError, NotFoundError
-from spiffcli.instances.delivery import Delivered
-from spiffcli.instances.ticking import Ticked
+from spiffcli.instances.dispatcher import SendResult
+from spiffcli.instances.start_events import TickResult
 from spiffcli.values import Instance
 
 from .bench import Bench
@@ -34,12 +34,12 @@ def add(bench: Bench, key: str, start: str, version: int = 1, *declared: str) ->
     bench.add(key, *declared, process(key, *nodes, flows=("begin note", "note look", "look end")))
 
 
-def send(bench: Bench, name: str, payload: Any = None) -> Delivered:
+def send(bench: Bench, name: str, payload: Any = None) -> SendResult:
     bench.clock.advance(1)  # instances are listed by age
     return bench.runner().send(None, name, payload)
 
 
-def tick(bench: Bench, seconds: float = 0) -> list[Ticked]:
+def tick(bench: Bench, seconds: float = 0) -> list[TickResult]:
     bench.clock.advance(seconds)
     return bench.runner().tick()
 

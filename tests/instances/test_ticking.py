@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from spiffcli.instances import delivery, ticking
-from spiffcli.instances.ticking import Ticked
+from spiffcli.instances import dispatcher, start_events
+from spiffcli.instances.start_events import TickResult
 
 from .bench import Bench
 from .models import echo, manual, message, process, receive, script, throw, timer
@@ -15,7 +15,7 @@ from .models import echo, manual, message, process, receive, script, throw, time
 HOUR = 3600.0
 
 
-def tick(bench: Bench) -> list[Ticked]:
+def tick(bench: Bench) -> list[TickResult]:
     return bench.runner().tick()
 
 
@@ -26,7 +26,7 @@ def test_a_timer_fires_when_its_time_has_come_and_not_before(bench: Bench) -> No
     bench.clock.advance(HOUR - 1)
     assert tick(bench) == []
     bench.clock.advance(2)
-    assert tick(bench) == [Ticked(id, "running")]
+    assert tick(bench) == [TickResult(id, "running")]
     assert bench.open_tasks(id) == ["get_up"]
     assert bench.row(id).due is None
     assert bench.happened(id) == ["started", "timer"]
@@ -45,7 +45,7 @@ def test_every_instance_that_is_due_goes_on_whatever_fails_in_one(bench: Bench) 
     bad, good = bench.start("nap", {"count": 0}), bench.start("nap", {"count": 2})
     bench.clock.advance(HOUR + 9)
     done = {each.instance: each for each in tick(bench)}
-    assert done[good] == Ticked(good, "completed")
+    assert done[good] == TickResult(good, "completed")
     assert done[bad].state == "error"
     assert "ZeroDivisionError" in str(done[bad].reason)
     assert tick(bench) == []
@@ -58,7 +58,7 @@ def test_an_instance_another_command_holds_is_told_and_fires_at_the_next_tick(be
     with bench.runner().session(id, "something long"):
         (ticked,) = tick(bench)
         assert "something long" in str(ticked.reason)
-    assert tick(bench) == [Ticked(id, "running")]
+    assert tick(bench) == [TickResult(id, "running")]
     assert bench.open_tasks(id) == ["get_up"]
 
 
@@ -105,8 +105,8 @@ def test_what_a_broken_off_command_left_goes_on_with_the_next_tick(bench: Bench)
 def test_instances_that_never_come_to_rest_do_not_hold_up_the_tick(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ticking, "MOST_ROUNDS", 3)
-    monkeypatch.setattr(delivery, "MOST_DELIVERIES", 10)
+    monkeypatch.setattr(start_events, "MOST_ROUNDS", 3)
+    monkeypatch.setattr(dispatcher, "MOST_DELIVERIES", 10)
     for mine, theirs in (("ping", "pong"), ("pong", "ping")):
         bench.add(mine, *echo(mine, theirs))
     ids = [bench.start(key) for key in ("ping", "pong")]

@@ -34,7 +34,7 @@ OLD, NEW = process(U, V, B), process(U, V, N, B)
 def outcomes(bench: Bench, ids: list[str], to: str = "p@2", *, chunk: int = 3, **options: object) -> Counter[str]:
     runner = bench.runner()
     target = runner.target(to, **options)  # type: ignore[arg-type]
-    return Counter(result.outcome for result in migrate_many(runner.context, target, ids, chunk=chunk))
+    return Counter(result.outcome for result in migrate_many(runner.workspace, target, ids, chunk=chunk))
 
 
 def started(bench: Bench, count: int, progress: int = 0) -> list[str]:
@@ -49,7 +49,7 @@ def test_a_fleet_is_judged_by_one_instance_of_each_situation(bench: Bench) -> No
     bench.versions(OLD, NEW)
     started(bench, 10, progress=4)
     runner = bench.runner()
-    fleet = judge(runner.context, runner.target("p@2"), runner.catalog.standings())
+    fleet = judge(runner.workspace, runner.target("p@2"), runner.catalog.standings())
     assert fleet.loaded == 2
     assert fleet.by_task == {(("u",), "migratable"): 6, (("v",), "migratable"): 4}
     assert fleet.totals == {"unchanged": 0, "migratable": 10, "needs-mapping": 0, "blocked": 0}
@@ -61,7 +61,7 @@ def test_verdicts_that_rest_on_data_are_given_one_by_one(bench: Bench) -> None:
     for pause in ("PT1H", "PT2H", None):
         bench.start({} if pause is None else {"pause": pause})
     runner = bench.runner()
-    fleet = judge(runner.context, runner.target("p@2"), runner.catalog.standings())
+    fleet = judge(runner.workspace, runner.target("p@2"), runner.catalog.standings())
     assert (fleet.loaded, fleet.totals["migratable"], fleet.totals["blocked"]) == (3, 2, 1)
 
 
@@ -69,7 +69,7 @@ def test_l1_those_that_can_be_moved_are_and_the_others_are_told(bench: Bench) ->
     bench.versions(OLD, process(user("w"), V, N, B))
     ids = started(bench, 20, progress=13)
     runner = bench.runner()
-    results = list(migrate_many(runner.context, runner.target("p@2", force=True), ids, chunk=6))
+    results = list(migrate_many(runner.workspace, runner.target("p@2", force=True), ids, chunk=6))
     assert [result.instance for result in results] == ids
     assert Counter(result.outcome for result in results) == {"migrated": 13, "refused": 7}
     refused = [result for result in results if result.outcome == "refused"]
@@ -217,7 +217,7 @@ def test_an_instance_that_moves_on_while_its_move_is_prepared_is_looked_at_once_
 
     store = Interrupting(bench.store, go_on)
     runner = Runner(bench.runner().settings, store=store, engine=bench.runner().engine.config, clock=bench.clock)  # type: ignore[arg-type]
-    results = migrate_many(runner.context, runner.target("p@2"), ids)
+    results = migrate_many(runner.workspace, runner.target("p@2"), ids)
     assert [result.outcome for result in results] == ["refused", "migrated", "migrated", "migrated"]
     assert bench.row(ids[0]).state == "completed"
     assert bench.open(ids[2]) == ["v"]
@@ -291,7 +291,7 @@ from spiffcli.migrate.batch import migrate_many
 url, folder = sys.argv[1:]
 with Runner(load_settings({"store": url}, environ={}, cwd=Path(folder))) as runner:
     ids = [each.id for each in runner.catalog.standings()]
-    for result in migrate_many(runner.context, runner.target("p@2"), ids, chunk=5):
+    for result in migrate_many(runner.workspace, runner.target("p@2"), ids, chunk=5):
         print(result.instance, flush=True)
 """
 
@@ -328,7 +328,7 @@ def test_x6_l7_killed_in_between_each_instance_is_old_or_new_and_the_rest_follow
             moved = [entry for entry in runner.history(id) if entry.what == "migrated"]
             assert len(moved) == version - 1
             assert runner.look(id).open_tasks
-        again = Counter(result.outcome for result in migrate_many(runner.context, runner.target("p@2"), ids))
+        again = Counter(result.outcome for result in migrate_many(runner.workspace, runner.target("p@2"), ids))
         assert again["unchanged"] == sum(version == 2 for version in versions.values()) >= told
         assert again["migrated"] == 30 - again["unchanged"]
         assert runner.store.check() == []

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from spiffcli.errors import BusyError, ConflictError, IncidentError, NotFoundError, StateError
-from spiffcli.instances.session import Session
 
 from .bench import Bench
 from .build import boundary, definitions, duration, process, script, user
@@ -198,7 +197,7 @@ def test_x4_an_instance_that_a_command_holds_is_refused(bench: Bench) -> None:
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with Session.open(bench.runner().context, id, "complete"):
+        with bench.runner().session(id, "complete"):
             held.set()
             done.wait(10)
 

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from spiffcli.engine.retarget import Policies
 from spiffcli.engine.retarget.patch import numbered
 from spiffcli.errors import IncidentError, ModelError, RunnerError
-from spiffcli.instances import Context
 from spiffcli.migrate.apply import Target, plan_one
 from spiffcli.migrate.check import Prover
 from spiffcli.migrate.fleet import judge
 from spiffcli.migrate.values import Plan
 from spiffcli.values import Instance
+from spiffcli.workspace import Workspace
 
 from ..migrate.bench import Bench
 from .models import Document
@@ -125,16 +125,16 @@ def _judged_and_moved(pair: Pair, choices: list[tuple[int, int]], force: bool, p
             return []
         runner = bench.runner()
         target = runner.target("proc@2", policies=Policies(mapping=pair.crossing, **policies), force=force)
-        single = {id: plan_one(runner.context, runner.catalog.instance(id), target) for id in ids}
-        _check_verdicts(runner.context, target, ids, single)
-        moved = list(_check_moves(runner.context, target, ids, single))
+        single = {id: plan_one(runner.workspace, runner.catalog.instance(id), target) for id in ids}
+        _check_verdicts(runner.workspace, target, ids, single)
+        moved = list(_check_moves(runner.workspace, target, ids, single))
         bench.close()
         return moved
 
 
-def _check_verdicts(context: Context, target: Target, ids: list[str], single: dict[str, Plan]) -> None:
-    standings = [each for each in context.catalog.standings() if each.id in ids]
-    fleet = judge(context, target, standings)
+def _check_verdicts(workspace: Workspace, target: Target, ids: list[str], single: dict[str, Plan]) -> None:
+    standings = [each for each in workspace.catalog.standings() if each.id in ids]
+    fleet = judge(workspace, target, standings)
     judged = {each.id: group.plan for group in fleet.groups for each in group.members}
     assert set(judged) == set(ids)
     for id in ids:
@@ -143,10 +143,10 @@ def _check_verdicts(context: Context, target: Target, ids: list[str], single: di
     event(f"saved loading {len(ids) - fleet.loaded} of {len(ids)}")
 
 
-def _check_moves(context: Context, target: Target, ids: list[str], single: dict[str, Plan]) -> Iterator[str]:
-    prover = Prover(context, target)
+def _check_moves(workspace: Workspace, target: Target, ids: list[str], single: dict[str, Plan]) -> Iterator[str]:
+    prover = Prover(workspace, target)
     for id in ids:
-        instance, state = context.catalog.load(id)
+        instance, state = workspace.catalog.load(id)
         ready = prover.ready(instance, state)
         assert ready.plan.to_json() == prover.told(instance, state).to_json() == single[id].to_json()
         assert ready.plan.applicable == prover.told(instance, state).applicable == single[id].applicable

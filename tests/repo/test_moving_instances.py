@@ -90,7 +90,7 @@ def test_n18_many_are_judged_without_a_change(asking: tuple[Desk, Runner]) -> No
     new_commit(desk, runner)
     target = runner.target("ask@2")
     before = [row.revision for row in runner.instances()]
-    document = fleet_document(runner, target, runner.catalog.standings())
+    document = fleet_document(runner.workspace, target, runner.catalog.standings())
     assert {each["id"] for each in document["instances"]} == ids
     assert document["totals"]["migratable"] == 5
     assert {planned(plan).outcome for plan in runner.diff_workflow(target, sorted(ids))} == {"planned"}

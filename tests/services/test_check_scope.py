@@ -68,7 +68,7 @@ def shop(tmp_path: Path) -> Shop:
 def faults(runner: Runner) -> list[str]:
     services = runner.services
     assert services is not None
-    return [f"{each.rule} {each.process}@{each.version}" for each in check_services(runner, services)[1]]
+    return [f"{each.rule} {each.process}@{each.version}" for each in check_services(runner.workspace, services)[1]]
 
 
 def refused(runner: Runner) -> str:
@@ -91,7 +91,7 @@ def test_what_the_default_tenant_has_is_checked_where_this_one_has_none(shop: Sh
     runner = shop.runner(Orders)
     assert faults(runner) == ["task-without-method p@1", "method-without-task p@None"]
     assert runner.services is not None
-    checked, found = check_services(runner, runner.services, "p")
+    checked, found = check_services(runner.workspace, runner.services, "p")
     assert checked == ["p@1 of the default tenant"]
     assert [each.to_json()["tenant"] for each in found] == ["", None]
 
