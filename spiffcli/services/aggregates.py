@@ -10,7 +10,7 @@ from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_t
 from uuid import UUID
 
 from spiffcli.errors import DataError, InputError
-from spiffcli.services.codecs import AggregateCodec, codec_of
+from spiffcli.services.codecs import AggregateCodec, codec_of, set_field
 from spiffcli.services.errors import ServiceError
 from spiffcli.services.markers import DefinitionId, NaturalId, Origin, ProcessId, ProcessVersion, RootId
 from spiffcli.services.repositories import AggregateRepository, require_repository
@@ -177,11 +177,3 @@ def with_values(aggregate: Any, values: Mapping[str, Any]) -> Any:
     for name, value in values.items():
         set_field(aggregate, name, value)
     return aggregate
-
-
-def set_field(aggregate: Any, name: str, value: Any) -> None:
-    """Set a field, also of a dataclass that is frozen."""
-    if dataclasses.is_dataclass(aggregate):
-        object.__setattr__(aggregate, name, value)
-    else:
-        setattr(aggregate, name, value)

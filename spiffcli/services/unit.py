@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from spiffcli.engine.ports import BusinessError, CaseKey, Level, Outcome, Place, Start, TaskHappening
 from spiffcli.errors import DataError, InputError
 from spiffcli.services import repositories
-from spiffcli.services.aggregates import AggregateType, from_data, set_field, with_values
+from spiffcli.services.aggregates import AggregateType, from_data, with_values
+from spiffcli.services.codecs import set_field
 from spiffcli.services.errors import DuplicateStart
 from spiffcli.services.invocation import Call, invoke, told
 from spiffcli.services.registry import Entry, Method

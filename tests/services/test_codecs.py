@@ -8,16 +8,18 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 from uuid import UUID
 
+import attrs
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spiffcli.errors import DataError, IncidentError
 from spiffcli.services import NaturalId, ProcessVersion, Registry, ServiceError, workflow_service, workflow_task
-from spiffcli.services.codecs import DataclassCodec
+from spiffcli.services.codecs import StructuredCodec
 from spiffcli.testing import WorkflowEnvironment
 
 from .conftest import Make
@@ -96,7 +98,7 @@ everything = st.builds(
 
 @given(everything)
 def test_what_is_stored_comes_back_as_it_was(value: Everything) -> None:
-    codec = DataclassCodec(Everything)
+    codec = StructuredCodec(Everything)
     assert codec.from_json(codec.to_json(value)) == value
 
 
@@ -120,12 +122,12 @@ def test_what_is_stored_comes_back_as_it_was(value: Everything) -> None:
 )
 def test_what_does_not_fit_is_refused_with_its_place(document: dict[str, Any], wrong: str) -> None:
     with pytest.raises(DataError, match=wrong):
-        DataclassCodec(Everything).from_json(document)
+        StructuredCodec(Everything).from_json(document)
 
 
 def test_a_value_that_does_not_fit_its_field_is_refused_before_it_is_stored() -> None:
     with pytest.raises(DataError, match=r"Everything\.number must be a whole number, not 'three'"):
-        DataclassCodec(Everything).to_json(Everything("a", number="three"))  # type: ignore[arg-type]
+        StructuredCodec(Everything).to_json(Everything("a", number="three"))  # type: ignore[arg-type]
 
 
 def test_a_type_that_cannot_be_stored_is_told_with_its_field() -> None:
@@ -135,7 +137,7 @@ def test_a_type_that_cannot_be_stored_is_told_with_its_field() -> None:
         folder: Path
 
     with pytest.raises(ServiceError, match=r"Odd.folder: Values of the type .*Path.* cannot be stored"):
-        DataclassCodec(Odd)
+        StructuredCodec(Odd)
 
 
 @dataclass
@@ -279,3 +281,50 @@ def test_a_codec_makes_other_types_aggregates(make: Make) -> None:
     assert (workflow.instance.natural_id, workflow.aggregate.title) == ("1", "BROKEN")
     workflow.complete("V", {"title": "mended"})
     assert workflow.aggregate.title == "mended"
+
+
+# Other classes with fields
+
+
+class Point(NamedTuple):
+    x: int
+    day: date = date(2030, 1, 1)
+
+
+class Options(TypedDict, total=False):
+    colour: Colour
+    limit: Decimal
+
+
+@attrs.frozen
+class Parcel:
+    id: Annotated[str, NaturalId()]
+    lines: list[Line] = attrs.field(factory=list)
+    at: Point = attrs.field(factory=lambda: Point(0))
+    options: Options = attrs.field(factory=Options)
+    position: Position | None = None
+
+
+def test_classes_of_attrs_named_tuples_and_typed_dictionaries_come_back_as_they_were() -> None:
+    codec = StructuredCodec(Parcel)
+    parcel = Parcel(
+        "1", [Line("cup", Decimal("3.50"), Colour.RED)], Point(3), {"limit": Decimal(2)}, Position(name="a", price="1")
+    )
+    document = orjson.loads(orjson.dumps(codec.to_json(parcel)))
+    assert document["at"] == {"x": 3, "day": "2030-01-01"}
+    assert codec.from_json(document) == parcel
+    with pytest.raises(DataError, match=r"Parcel.at.x must be a whole number, not 'a'"):
+        codec.from_json({"id": "1", "at": {"x": "a"}})
+
+
+@dataclass
+class Undecided:
+    when: date | str = ""
+    much: float | None = None
+
+
+def test_a_value_that_would_come_back_as_another_is_refused() -> None:
+    codec = StructuredCodec(Undecided)
+    assert codec.to_json(Undecided("soon", 3)) == {"when": "soon", "much": 3}
+    with pytest.raises(DataError, match=r"Undecided.when must be a date or text that can be told apart"):
+        codec.to_json(Undecided("2030-01-01"))
