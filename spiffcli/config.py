@@ -19,7 +19,7 @@ from spiffcli.errors import ConfigError
 if TYPE_CHECKING:
     from spiffcli.git_config import GitSettings
 
-ScriptMode = Literal["restricted", "trusted", "off"]
+ScriptMode = Literal["sandbox", "trusted", "off"]
 
 SCRIPT_MODES: tuple[ScriptMode, ...] = get_args(ScriptMode)
 
@@ -69,7 +69,7 @@ class Settings(Struct, frozen=True):
     folder: Path
     engine: str = DEFAULT_ENGINE
     tenant: str = ""
-    scripts: ScriptMode = "restricted"
+    scripts: ScriptMode = "sandbox"
     services: tuple[str, ...] = ()
     tuning: bool = True
     fallback_default_tenant: bool = True
@@ -240,6 +240,8 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _script_mode(value: Any) -> str:
+    if value == "restricted":  # the name it had before; deprecated
+        return "sandbox"
     if value not in SCRIPT_MODES:
         raise TypeError(" or ".join(SCRIPT_MODES))
     return str(value)

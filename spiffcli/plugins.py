@@ -92,7 +92,8 @@ def make_engine(settings: Settings, config: EngineConfig, clock: Clock | None, b
     from spiffcli.engine import Engine
     from spiffcli.engine.clock import SystemClock
     from spiffcli.engine.patches import install
-    from spiffcli.sandbox import ScriptMode, make_script_engine
+    from spiffcli.engine.script_engine import make_script_engine
+    from spiffcli.sandbox import ScriptMode
 
     install(enabled=settings.tuning)
     scripts = make_script_engine(ScriptMode(settings.scripts), functions=config.functions, service=config.service)

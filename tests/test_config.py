@@ -19,7 +19,7 @@ def settings(folder: Path, environ: dict[str, str] | None = None, **flags: Any) 
 def test_without_anything_set_the_defaults_hold(tmp_path: Path) -> None:
     found = settings(tmp_path)
     assert found == Settings(store=f"tinydb:{tmp_path}/.runner", user="ada", folder=tmp_path)
-    assert (found.engine, found.tenant, found.scripts, found.tuning) == (DEFAULT_ENGINE, "", "restricted", True)
+    assert (found.engine, found.tenant, found.scripts, found.tuning) == (DEFAULT_ENGINE, "", "sandbox", True)
 
 
 def test_a_store_folder_above_is_found(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ CODE = 'engine = "evil"\nservices = ["worse"]\nscripts = "trusted"\ntenant = "t"
 def test_what_a_file_says_about_code_counts_only_for_running(tmp_path: Path) -> None:
     (tmp_path / "runner.toml").write_text(CODE)
     found = settings(tmp_path)
-    assert (found.engine, found.services, found.scripts, found.tenant) == (DEFAULT_ENGINE, (), "restricted", "t")
+    assert (found.engine, found.services, found.scripts, found.tenant) == (DEFAULT_ENGINE, (), "sandbox", "t")
     running = found.for_running()
     assert (running.engine, running.services, running.scripts) == ("evil", ("worse",), "trusted")
     assert running.origins["engine"] == str(tmp_path / "runner.toml")
@@ -138,7 +138,7 @@ def test_code_named_on_the_command_line_or_in_the_environment_always_counts(tmp_
         ("zzz = 1", "nobody knows: zzz"),
         ("tenant = 3", r"The setting tenant from .*runner\.toml must be a text, not 3"),
         ('engine = " "', "must be a text that is not empty"),
-        ('scripts = "free"', "must be restricted or trusted or off, not 'free'"),
+        ('scripts = "free"', "must be sandbox or trusted or off, not 'free'"),
         ('services = [1]', "must be a list of module names"),
         ('tuning = "maybe"', "must be on or off, not 'maybe'"),
         ("tenant = = 1", r"not valid TOML: .*line 1"),

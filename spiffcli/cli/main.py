@@ -108,7 +108,7 @@ class _Root(LazyGroup):
     help="Look in the default tenant for what the tenant lacks (on). [RUNNER_FALLBACK_DEFAULT_TENANT]",
 )
 @click.option("--services", metavar="MODULE,...", help="Modules of business code. [RUNNER_SERVICES]")
-@click.option("--scripts", metavar="MODE", help="restricted, trusted or off. [RUNNER_SCRIPTS]")
+@click.option("--scripts", metavar="MODE", help="sandbox, trusted or off. [RUNNER_SCRIPTS]")
 @click.option("--read-only", is_flag=True, default=None, help="Refuse every change of models. [RUNNER_READ_ONLY]")
 @click.option("-v", "--verbose", count=True, help="Say more; -vv says even more.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but results, warnings and errors.")

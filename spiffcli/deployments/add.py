@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from spiffcli.catalog import Catalog
 from spiffcli.deployments.request import Deploy, DeploymentPlan, Name, Note, SpecBytes
+from spiffcli.engine.script_engine import check_script
 from spiffcli.model import Model, Node, Process
-from spiffcli.sandbox import ScriptMode, check_script
+from spiffcli.sandbox import ScriptMode
 from spiffcli.services.wiring import Subject
 from spiffcli.text import unwrapped
 from spiffcli.values import Deployment, Resource

@@ -17,8 +17,8 @@ from spiffcli.values import TaskView
 
 if TYPE_CHECKING:
     from spiffcli.engine import Running, SpecSource
+    from spiffcli.engine.script_engine import ScriptFailure
     from spiffcli.migrate.plan import Request
-    from spiffcli.sandbox import ScriptFailure
 
 LIVE = frozenset({"READY", "WAITING", "STARTED", "ERROR"})
 FINISHED = frozenset({"COMPLETED", "CANCELLED"})

@@ -150,7 +150,7 @@ def _moved(
     engine: Engine, source: SpecSource, request: Request, before: Running, policies: Policies
 ) -> tuple[Retargeted, list[Blocker], frozenset[str]]:
     """The instance after the move, what its check finds, and the nodes ahead of it."""
-    from spiffcli.sandbox import ScriptFailure
+    from spiffcli.engine.script_engine import ScriptFailure
 
     try:
         found = retarget(engine, source, request.state, request.new.id, policies, _cache(engine, source, request))

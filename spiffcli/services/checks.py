@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from spiffcli.model.elements import Node
-from spiffcli.sandbox.guards import BUILTINS
+from spiffcli.sandbox.source import BUILTINS
 from spiffcli.services.decorators import VersionRange
 from spiffcli.services.errors import ServiceError
 from spiffcli.services.faults import Fault, fault_at
@@ -338,7 +338,7 @@ def expression_faults(
     known = {*wiring.fields, *wiring.values}
     for expression in expressions(subject):
         items = {each.loop.input_item for way in levels.around(subject, expression.node) for each in way}
-        able = known | BUILTINS.keys() | set(functions) | {item for item in items if item}
+        able = known | BUILTINS | set(functions) | {item for item in items if item}
         yield from _faults(subject, wiring, expression, able, known)
 
 

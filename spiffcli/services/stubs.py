@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from spiffcli.model.elements import Node, Process
 from spiffcli.model.snapshot import Model
-from spiffcli.sandbox.guards import BUILTINS
+from spiffcli.sandbox.source import BUILTINS
 from spiffcli.services.names import free_names, function_name, method_name, parameter_name, task_definition
 from spiffcli.services.wiring import Levels, Subject, expressions, needs_method
 
@@ -108,7 +108,7 @@ def _fields(subjects: Iterable[Subject], functions: Collection[str]) -> list[str
                 found = free_names(each.text)
             except SyntaxError:
                 continue
-            known = BUILTINS.keys() | set(functions) | items
+            known = BUILTINS | set(functions) | items
             names.update(dict.fromkeys(name for name in found if name not in known))
     return list(names)
 

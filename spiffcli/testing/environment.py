@@ -43,7 +43,7 @@ class WorkflowEnvironment:
         services: Any = None,
         engine: EngineConfig | None = None,
         now: datetime = BEGIN,
-        scripts: ScriptMode = "restricted",
+        scripts: ScriptMode = "sandbox",
         store: DocumentStore | None = None,
     ) -> None:
         """Add models, one deployment for each argument; an argument may be several files.

@@ -55,7 +55,7 @@ def test_add_says_what_is_new_and_how_much_it_would_execute(cli: Cli) -> None:
     tables = cli.tutorial / "product_prices.dmn"
     result = cli.ok("add", "-p", "order_product", "-b", cli.tutorial / "task_types.bpmn", "-d", tables)
     assert re.search(rf"^{UUID}  order_product@1 +process +new$", result.stdout, re.MULTILINE)
-    assert "The models execute 1 script or condition (--scripts restricted)." in result.stderr
+    assert "The models execute 1 script or condition (--scripts sandbox)." in result.stderr
 
 
 def test_add_takes_options_and_files_in_any_order(cli: Cli) -> None:

@@ -145,7 +145,7 @@ def test_a_form_may_be_missing_but_not_in_silence(cli: Cli) -> None:
 def test_a_script_that_would_fail_is_told_with_its_line(cli: Cli) -> None:
     cli.write("bad.bpmn", bpmn("bad.bpmn", process("one", script="import os")).content)
     result = cli.ok("add", "-b", "bad.bpmn")
-    assert "Warning: bad.bpmn:1: With --scripts restricted, the script of 'one_script' would fail" in result.stderr
+    assert "Warning: bad.bpmn:1: With --scripts sandbox, the script of 'one_script' would fail" in result.stderr
     assert "Warning" not in cli.ok("--scripts", "trusted", "add", "-b", "bad.bpmn").stderr
 
 
@@ -177,7 +177,7 @@ def test_flows_that_lead_nowhere_and_missing_starts_are_refused(cli: Cli) -> Non
 def test_bindings_tags_and_settings_are_checked(one: Cli) -> None:
     refused(one, "'sometimes' is no binding.", "add", "-b", "one.bpmn", "--binding", "sometimes")
     refused(one, "'7' cannot be a tag.", "add", "-b", "one.bpmn", "--tag", "7")
-    refused(one, "must be restricted or trusted or off, not 'perhaps'", "--scripts", "perhaps", "add", "-b", "one.bpmn")
+    refused(one, "must be sandbox or trusted or off, not 'perhaps'", "--scripts", "perhaps", "add", "-b", "one.bpmn")
     refused(one, "There is no engine module 'nothing'.", "-e", "nothing", "add", "-b", "one.bpmn")
 
 

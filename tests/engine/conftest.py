@@ -12,8 +12,9 @@ from spiffcli.engine import DefinitionSpecs, Engine, EngineConfig, Event, Runnin
 from spiffcli.engine.clock import ManualClock
 from spiffcli.engine.patches import install
 from spiffcli.engine.retarget import Policies, Retargeted, retarget
+from spiffcli.engine.script_engine import make_script_engine
 from spiffcli.errors import NotFoundError
-from spiffcli.sandbox import ScriptMode, make_script_engine
+from spiffcli.sandbox import ScriptMode
 from spiffcli.values import Resource, TaskView, digest
 
 

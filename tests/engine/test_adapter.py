@@ -107,9 +107,10 @@ def test_a_failed_script_leaves_the_data_as_they_were_and_can_be_retried(world: 
 
 @pytest.mark.parametrize("code", ["raise KeyError(5)", "{}[1]", "exit()", "raise SystemExit", "import os\nos._exit(3)"])
 def test_no_script_ends_the_program_or_hides_its_error(world: World, tmp_path: Path, code: str) -> None:
-    from spiffcli.sandbox import ScriptMode, make_script_engine
+    from spiffcli.engine.script_engine import make_script_engine
+    from spiffcli.sandbox import ScriptMode
 
-    object.__setattr__(world.engine, "script_engine", make_script_engine(ScriptMode.RESTRICTED))
+    object.__setattr__(world.engine, "script_engine", make_script_engine(ScriptMode.SANDBOX))
     world.deploy("v", model(tmp_path, chain(script("bad", code))))
     with pytest.raises(IncidentError, match="Script task 'Bad' failed"):
         world.start("v")

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from spiffcli.diff import Diff, compare
 from spiffcli.engine import DefinitionSpecs, Engine, EngineConfig
 from spiffcli.engine.patches import install
+from spiffcli.engine.script_engine import make_script_engine
 from spiffcli.engine.specdiff import Difference, spec_differences
 from spiffcli.migrate.coverage import renamed_nodes, unexplained
 from spiffcli.model import load
-from spiffcli.sandbox import ScriptMode, make_script_engine
+from spiffcli.sandbox import ScriptMode
 from spiffcli.values import Resource, digest
 
 from .models import Document, edited

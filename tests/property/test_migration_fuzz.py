@@ -21,10 +21,11 @@ from spiffcli.engine import DefinitionSpecs, Engine, EngineConfig, Event, Runnin
 from spiffcli.engine.clock import ManualClock
 from spiffcli.engine.patches import install
 from spiffcli.engine.retarget import Policies
+from spiffcli.engine.script_engine import make_script_engine
 from spiffcli.errors import IncidentError, ModelError
 from spiffcli.migrate.plan import Request, make_plan
 from spiffcli.migrate.values import Plan, Waivers
-from spiffcli.sandbox import ScriptMode, make_script_engine
+from spiffcli.sandbox import ScriptMode
 from spiffcli.values import Definition, Instance, Resource, Source, digest
 
 from .models import SCOPES, Document, Element, edited

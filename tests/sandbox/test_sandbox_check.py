@@ -7,15 +7,16 @@ import sys
 
 import pytest
 
-from spiffcli.sandbox import ScriptMode, ScriptProblem, check_script
+from spiffcli.engine.script_engine import check_script
+from spiffcli.sandbox import ScriptMode, ScriptProblem
 
 
 def test_every_problem_is_told_with_its_line() -> None:
-    script = "import os\nx = 1\nclass A:\n    pass\ny = x.__class__\n"
+    script = "import os\nx = 1\nclass A(B):\n    pass\ndef f():\n    yield x\n"
     assert [(problem.line, problem.message) for problem in check_script(script)] == [
         (1, "the module 'os' is not available to scripts"),
-        (3, "a script cannot define classes"),
-        (5, "the attribute '__class__' is private: it begins with an underscore"),
+        (3, "a class of a script cannot inherit"),
+        (6, "yield is not available to scripts"),
     ]
 
 
@@ -24,16 +25,13 @@ def test_every_problem_is_told_with_its_line() -> None:
     [
         ("import os", "the module 'os' is not available to scripts", "Available are base64, calendar,"),
         ("from math import *", "import * is not available to scripts", "Name what you need from math."),
-        ("from math import nix", "'math.nix' is not available to scripts", "Available are acos,"),
-        ("class A: pass", "a script cannot define classes", "Use a dictionary or collections.namedtuple"),
+        ("from math import nix", "cannot import name 'nix' from 'math'", "Write it in another way"),
+        ("class A(dict): pass", "a class of a script cannot inherit", "Write the class without a base"),
         ("async def f(): pass", "async functions are not available to scripts", ""),
-        ("_x = 1", "the name '_x' begins with an underscore", "Choose another name."),
-        ("match 1:\n  case int(real=r): pass", "a pattern cannot read attributes", "Bind the value and test it"),
-        ("def f():\n  try: pass\n  finally: return", "return inside finally would swallow", "Move the return"),
         ("open('x')", "open() is not available to scripts", "Offer a function"),
-        ("r = type(1)", "type() is not available to scripts", "Use isinstance"),
-        ("x = 0x" + "f" * 300_000, "the number is too large", ""),
-        ("x.mro()", "the attribute 'mro' is not available to scripts", ""),
+        ("del x.y", "a script cannot delete attributes", "Set it to None"),
+        ("def f():\n    yield 1", "yield is not available to scripts", "Collect the values"),
+        ("r = " + "-" * 400 + "1", "Source is too deeply nested", "Write it in another way"),
     ],
 )
 def test_a_problem_comes_with_a_way_out(script: str, message: str, hint: str) -> None:
@@ -54,7 +52,7 @@ def test_a_problem_comes_with_a_way_out(script: str, message: str, hint: str) ->
         ("", False, None),
     ],
 )
-@pytest.mark.parametrize("mode", [ScriptMode.RESTRICTED, ScriptMode.TRUSTED])
+@pytest.mark.parametrize("mode", [ScriptMode.SANDBOX, ScriptMode.TRUSTED])
 def test_what_is_no_python_is_a_problem_in_every_mode(
     mode: ScriptMode, source: str, expression: bool, problem: ScriptProblem | None
 ) -> None:
@@ -68,7 +66,7 @@ def test_what_is_no_python_is_a_problem_in_every_mode(
 
 def test_a_built_in_is_no_problem_where_something_else_has_its_name() -> None:
     assert check_script("def open(x): return x\nr = open(1)") == []
-    assert check_script("def f(type): return type(1)") == []
+    assert check_script("def f(input): return input(1)") == []
     assert check_script("r = open(1)", functions=["open"]) == []
     assert check_script("r = type + input") == []
 
@@ -90,11 +88,11 @@ def test_cells_of_decision_tables_may_be_half_a_comparison(cell: str) -> None:
 
 
 def test_a_cell_that_is_neither_is_a_problem() -> None:
-    assert check_script("[1..10]", cell=True) != []
-    assert check_script("> x.__class__", cell=True) != []
+    assert check_script("]1 to 10[", cell=True) != []
+    assert check_script("> open('x')", cell=True) != []
 
 
 def test_the_modes_are_cheap_to_import() -> None:
-    code = "import sys; import spiffcli.sandbox.modes as m; print(*m.ScriptMode)"
+    code = "import sys; import spiffcli.sandbox.source as m; print(*m.ScriptMode)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["restricted", "trusted", "off"]
+    assert done.stdout.split() == ["sandbox", "trusted", "off"]

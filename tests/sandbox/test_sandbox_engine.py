@@ -14,10 +14,11 @@ from SpiffWorkflow.spiff.parser import SpiffBpmnParser
 from SpiffWorkflow.spiff.serializer.config import SPIFF_CONFIG
 from SpiffWorkflow.util.task import TaskState
 
-from spiffcli.sandbox import ScriptFailure, ScriptMode, make_script_engine
+from spiffcli.engine.script_engine import ScriptFailure, make_script_engine
+from spiffcli.sandbox import ScriptMode
 
 ESCAPE = "().__class__.__base__.__subclasses__()"
-RUNNING = [ScriptMode.RESTRICTED, ScriptMode.TRUSTED]
+RUNNING = [ScriptMode.SANDBOX, ScriptMode.TRUSTED]
 
 HEAD = (
     '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"'
@@ -114,9 +115,9 @@ def test_a_run_and_a_resumed_run_see_the_same_data(mode: ScriptMode) -> None:
 
 
 def test_a_refused_script_fails_its_task() -> None:
-    error = failure(workflow(script("import os\nos.system('true')"), make_script_engine(ScriptMode.RESTRICTED)))
-    assert error.kind == "ScriptRefused"
-    assert error.detail == "the module 'os' is not available to scripts"
+    error = failure(workflow(script("import os\nos.system('true')"), make_script_engine(ScriptMode.SANDBOX)))
+    assert error.kind == "AttributeError"
+    assert error.detail == "module 'os' has no attribute 'system'"
 
 
 def test_a_script_fails_its_task_when_scripts_are_off() -> None:
@@ -184,9 +185,9 @@ def service(parameter: str = "n") -> str:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_every_place_of_a_model_that_holds_code_is_under_the_policy(place: str) -> None:
-    engine = make_script_engine(ScriptMode.RESTRICTED, service=lambda *_: 1)
+    engine = make_script_engine(ScriptMode.SANDBOX, service=lambda *_: 1)
     error = failure(workflow(PLACES[place](ESCAPE), engine, {"n": 1}))
-    assert error.kind == "ScriptRefused"
+    assert error.kind == "AttributeError"
     assert error.task.task_spec.bpmn_id == "work"
 
 
@@ -197,8 +198,8 @@ def test_decision_tables_are_under_the_policy(part: str) -> None:
         '<businessRuleTask id="work" name="Decide"><extensionElements>'
         "<spiff:calledDecisionId>price</spiff:calledDecisionId></extensionElements></businessRuleTask>"
     )
-    error = failure(workflow(decision, make_script_engine(ScriptMode.RESTRICTED), {"n": 5}, DECISION.format(**parts)))
-    assert error.kind == "ScriptRefused"
+    error = failure(workflow(decision, make_script_engine(ScriptMode.SANDBOX), {"n": 5}, DECISION.format(**parts)))
+    assert error.kind == "AttributeError"
     assert "Business Rule Task 'Decide'" in str(error)
 
 
@@ -223,7 +224,7 @@ def test_decision_tables_decide_in_every_mode(mode: ScriptMode, cell: str, n: in
 
 
 def test_half_comparisons_are_told_from_errors_in_the_way_decision_tables_need() -> None:
-    engine = make_script_engine(ScriptMode.RESTRICTED)
+    engine = make_script_engine(ScriptMode.SANDBOX)
     engine.validate("3")
     with pytest.raises(SyntaxError):
         engine.validate("> 3")
@@ -241,7 +242,7 @@ def test_a_service_gets_values_and_gives_a_result() -> None:
         calls.append((name, parameters, dict(data)))
         return {"ordered": parameters["count"]}
 
-    made = workflow(service("n + 1"), make_script_engine(ScriptMode.RESTRICTED, service=call), {"n": 1})
+    made = workflow(service("n + 1"), make_script_engine(ScriptMode.SANDBOX, service=call), {"n": 1})
     assert run(made) == {"n": 1, "r": {"ordered": 2}}
     assert calls == [("shop/order", {"count": 2}, {"n": 1})]
 
@@ -253,18 +254,18 @@ def test_the_real_error_of_a_service_reaches_the_caller(error: BaseException, ki
     def call(*_: Any) -> Any:
         raise error
 
-    raised = failure(workflow(service(), make_script_engine(ScriptMode.RESTRICTED, service=call), {"n": 1}))
+    raised = failure(workflow(service(), make_script_engine(ScriptMode.SANDBOX, service=call), {"n": 1}))
     assert (raised.kind, raised.detail, raised.line) == (kind, "no route", None)
     assert raised.task.task_spec.bpmn_id == "work"
 
 
 def test_a_result_that_is_not_json_is_an_error_of_the_task() -> None:
-    engine = make_script_engine(ScriptMode.RESTRICTED, service=lambda *_: object())
+    engine = make_script_engine(ScriptMode.SANDBOX, service=lambda *_: object())
     assert "not JSON serializable" in failure(workflow(service(), engine, {"n": 1})).detail
 
 
 def test_a_model_with_services_needs_an_engine_module() -> None:
-    error = failure(workflow(service(), make_script_engine(ScriptMode.RESTRICTED), {"n": 1}))
+    error = failure(workflow(service(), make_script_engine(ScriptMode.SANDBOX), {"n": 1}))
     assert (error.kind, error.detail) == ("NoService", "no service carries out 'shop/order'")
     assert "-e MODULE" in (error.hint or "")
 
@@ -273,7 +274,7 @@ def test_ctrl_c_in_a_service_is_no_error_of_the_task() -> None:
     def call(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    made = workflow(service(), make_script_engine(ScriptMode.RESTRICTED, service=call), {"n": 1})
+    made = workflow(service(), make_script_engine(ScriptMode.SANDBOX, service=call), {"n": 1})
     with pytest.raises(KeyboardInterrupt):
         made.do_engine_steps()
 
@@ -287,7 +288,7 @@ def test_notes_of_the_engine_are_kept() -> None:
 
 
 def test_the_engines_own_way_to_make_an_exception_gives_ours() -> None:
-    engine = make_script_engine(ScriptMode.RESTRICTED)
+    engine = make_script_engine(ScriptMode.SANDBOX)
     task = workflow(script("a = 1"), engine).get_next_task(spec_name="start")
     error = engine.create_task_exec_exception(task, "a = 1", KeyError(5))
     assert (error.kind, error.detail, error.task) == ("KeyError", "5", task)

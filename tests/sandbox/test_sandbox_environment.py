@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from spiffcli.sandbox import ScriptFailure, ScriptMode, check_script, make_script_engine
-from spiffcli.sandbox.compiling import compiled
+from spiffcli.engine.script_engine import ScriptFailure, check_script, make_script_engine
+from spiffcli.sandbox import ScriptMode
 
-RUNNING = [ScriptMode.RESTRICTED, ScriptMode.TRUSTED]
+RUNNING = [ScriptMode.SANDBOX, ScriptMode.TRUSTED]
 
 
 def execute(mode: ScriptMode, script: str, data: dict[str, Any] | None = None, **functions: Any) -> dict[str, Any]:
@@ -42,7 +42,6 @@ def failure(mode: ScriptMode, script: str, data: dict[str, Any] | None = None, *
         "f = lambda: 2\nr = f()",
         "import re\np = re.compile('a')\nm = p.match('a')\nr = len(m.group()) + 1",
         "g = (x for x in [2])\nr = next(g)",
-        "pairs = zip([1], [2])\nfor a in pairs:\n    r = a[1]\ndel a",
         "t = int\nr = t(2)",
         "from collections import namedtuple\nP = namedtuple('P', 'x')\nr = P(2).x",
         "e = ValueError('x')\nr = 2",
@@ -76,7 +75,7 @@ def test_a_script_that_fails_changes_no_name(mode: ScriptMode) -> None:
 def test_the_next_script_is_told_where_a_name_went(mode: ScriptMode) -> None:
     environment = make_script_engine(mode).environment
     data: dict[str, Any] = {}
-    environment.execute("import math\ndef helper(): pass\npairs = zip([1], [2])", data)
+    environment.execute("import math\ndef helper(): pass\npairs = iter([1])", data)
     hints = {}
     for name in ("math", "helper", "pairs"):
         with pytest.raises(ScriptFailure) as caught:
@@ -139,27 +138,27 @@ def test_every_script_gets_lists_and_dictionaries_of_the_engine_module_fresh(mod
 
 
 def test_a_module_given_by_the_engine_module_is_offered_without_what_it_imports() -> None:
-    assert execute(ScriptMode.RESTRICTED, "r = datetime.date(2024, 1, 2).year", datetime=datetime) == {"r": 2024}
-    assert failure(ScriptMode.RESTRICTED, "datetime.sys", datetime=datetime).kind == "AttributeError"
+    assert execute(ScriptMode.SANDBOX, "r = datetime.date(2024, 1, 2).year", datetime=datetime) == {"r": 2024}
+    assert failure(ScriptMode.SANDBOX, "datetime.sys", datetime=datetime).kind == "AttributeError"
 
 
 def test_of_a_module_given_by_the_engine_module_only_its_own_names_are_offered() -> None:
     tools = ModuleType("tools")
     exec("from os import system\nimport os\nRATE = 3\ndef own(): return RATE\n_hidden = 1", vars(tools))
-    assert execute(ScriptMode.RESTRICTED, "r = tools.own() + tools.RATE", tools=tools) == {"r": 6}
+    assert execute(ScriptMode.SANDBOX, "r = tools.own() + tools.RATE", tools=tools) == {"r": 6}
     for name in ("system", "os", "_hidden"):
-        assert failure(ScriptMode.RESTRICTED, f"tools.{name}", tools=tools).kind in ("AttributeError", "ScriptRefused")
+        assert failure(ScriptMode.SANDBOX, f"tools.{name}", tools=tools).kind in ("AttributeError", "ScriptRefused")
     tools.__all__ = ["system"]  # type: ignore[attr-defined]
-    assert execute(ScriptMode.RESTRICTED, "r = callable(tools.system)", tools=tools) == {"r": True}
+    assert execute(ScriptMode.SANDBOX, "r = tools.system('exit 3') != 0", tools=tools) == {"r": True}
 
 
 @pytest.mark.parametrize("mode", RUNNING)
-def test_objects_of_an_engine_module_stay_also_when_they_can_be_called(mode: ScriptMode) -> None:
+def test_objects_of_an_engine_module_stay_data(mode: ScriptMode) -> None:
     class Rule:
-        def __call__(self) -> int:
+        def decide(self) -> int:
             return 2
 
-    data = execute(mode, "rule = make()\nr = rule()", make=Rule)
+    data = execute(mode, "rule = make()\nr = rule.decide()", make=Rule)
     assert data["r"] == 2
     assert isinstance(data["rule"], Rule)
 
@@ -173,7 +172,7 @@ def test_print_goes_to_standard_error_without_control_characters(mode: ScriptMod
 
 
 def test_print_goes_to_the_standard_error_of_the_moment(capsys: pytest.CaptureFixture[str]) -> None:
-    execute(ScriptMode.RESTRICTED, "print('hello')")
+    execute(ScriptMode.SANDBOX, "print('hello')")
     assert capsys.readouterr() == ("", "hello\n")
 
 
@@ -236,11 +235,11 @@ def test_an_empty_expression_is_an_error(mode: ScriptMode) -> None:
 
 def test_what_is_no_text_is_an_error() -> None:
     with pytest.raises(ScriptFailure, match="is text, not NoneType"):
-        make_script_engine(ScriptMode.RESTRICTED).environment.execute(None, {})
+        make_script_engine(ScriptMode.SANDBOX).environment.execute(None, {})
 
 
 def test_a_text_that_cannot_be_encoded_is_no_script() -> None:
-    assert failure(ScriptMode.RESTRICTED, "x = '\ud800'").kind == "SyntaxError"
+    assert failure(ScriptMode.SANDBOX, "x = '\ud800'").kind == "SyntaxError"
 
 
 # Off
@@ -268,7 +267,7 @@ def test_no_expression_that_does_something_runs_when_scripts_are_off(expression:
         make_script_engine(ScriptMode.OFF).environment.evaluate(expression, {"n": 1, "items": []})
     assert caught.value.kind == "ScriptsOff"
     assert caught.value.detail == f"scripts are off, and this expression uses {word}"
-    assert "--scripts restricted" in (caught.value.hint or "")
+    assert "--scripts sandbox" in (caught.value.hint or "")
 
 
 def test_multiplication_is_guarded_when_scripts_are_off() -> None:
@@ -308,8 +307,8 @@ def test_a_misspelt_name_gets_a_suggestion(mode: ScriptMode) -> None:
 
 
 def test_a_built_in_that_scripts_do_not_get_comes_with_a_way_out() -> None:
-    error = failure(ScriptMode.RESTRICTED, "open('x')")
-    assert error.kind == "NameError"
+    error = failure(ScriptMode.SANDBOX, "open('x')")
+    assert error.kind == "PermissionError"
     assert error.hint == "Offer a function that reads or writes the file in an engine module."
 
 
@@ -334,14 +333,3 @@ def test_an_exception_without_a_message_of_its_own_is_told_anyway(mode: ScriptMo
 @pytest.mark.parametrize("mode", RUNNING)
 def test_assertions_and_warnings_of_scripts_do_not_depend_on_the_interpreter(mode: ScriptMode) -> None:
     assert execute(mode, "r = '\\d'\ns = r is 'x'") == {"r": "\\d", "s": False}
-
-
-def test_a_script_is_compiled_once() -> None:
-    environment = make_script_engine(ScriptMode.RESTRICTED).environment
-    script = "n = n + 1  # counted"
-    before = compiled.cache_info().misses
-    data = {"n": 0}
-    for _ in range(50):
-        environment.execute(script, data)
-    assert data == {"n": 50}
-    assert compiled.cache_info().misses == before + 1
