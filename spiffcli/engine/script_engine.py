@@ -219,7 +219,10 @@ class ScriptEnvironment(BasePythonScriptEngineEnvironment):
         try:
             if self.mode is ScriptMode.OFF:
                 check_off(source, kind)
-            return read_source(source, kind)
+            read = read_source(source, kind)
+            if read.refused and self.mode is not ScriptMode.TRUSTED:
+                raise ScriptRefusedError(sorted(read.refused, key=lambda problem: problem.line))
+            return read
         except ScriptRefusedError as error:
             problem = error.problems[0]
             raise ScriptFailure(

@@ -83,7 +83,11 @@ BUILTINS: Final = _words(
 )
 
 
-_EXCEPTIONS: Final = frozenset(name for name in BUILTINS if name.endswith(("Error", "Exception")))
+_EXCEPTIONS: Final = frozenset(name for name in BUILTINS if name.endswith(("Error", "Exception"))) | {
+    "KeyboardInterrupt",
+    "StopIteration",
+    "SystemExit",
+}
 
 
 class ScriptMode(StrEnum):
@@ -142,6 +146,7 @@ class Source(Struct, frozen=True):
         binds: Names that it can bind outside of functions.
         sets_attributes: Whether it assigns to attributes.
         typing: Names that it imports for annotations only.
+        refused: What it says that the sandbox does not run.
     """
 
     original: str
@@ -152,6 +157,7 @@ class Source(Struct, frozen=True):
     binds: frozenset[str]
     sets_attributes: bool
     typing: frozenset[str] = frozenset()
+    refused: tuple[ScriptProblem, ...] = ()
 
     def line_of(self, name: str) -> int | None:
         """Return the last line that binds a name."""
@@ -189,7 +195,8 @@ def read_source(source: str, kind: Kind) -> Source:
         if isinstance(each, ast.ImportFrom) and each.module == "typing"
         for alias in each.names
     }
-    return Source(source, _for_sandbox(source, nodes), tree, False, reads, binds, sets, frozenset(typing))
+    refused = tuple(problem for node in nodes for problem in _refusals(node))
+    return Source(source, _for_sandbox(source, nodes), tree, False, reads, binds, sets, frozenset(typing), refused)
 
 
 def _bound(table: symtable.SymbolTable, *, top: bool) -> Iterator[str]:
@@ -234,11 +241,18 @@ def problems_of(source: str, kind: Kind, functions: Iterable[str] = ()) -> list[
     known = read.binds | set(functions)
     nodes = list(ast.walk(read.tree))
     known |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-    found = [problem for node in nodes for problem in _problems(node, known)]
-    return sorted(dict.fromkeys(found), key=lambda problem: problem.line)
+    called = [problem for node in nodes for problem in _unknown_calls(node, known)]
+    return sorted(dict.fromkeys((*read.refused, *called)), key=lambda problem: problem.line)
 
 
-def _problems(node: ast.AST, known: Iterable[str]) -> Iterator[ScriptProblem]:
+def _unknown_calls(node: ast.AST, known: Iterable[str]) -> Iterator[ScriptProblem]:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        name = node.func.id
+        if name in REFUSED_BUILTINS and name not in known:
+            yield ScriptProblem(node.lineno, f"{name}() is not available to scripts", REFUSED_BUILTINS[name])
+
+
+def _refusals(node: ast.AST) -> Iterator[ScriptProblem]:
     if isinstance(node, ast.Import):
         for name in (alias.name for alias in node.names):
             yield from _import_problems(node.lineno, name)
@@ -256,10 +270,6 @@ def _problems(node: ast.AST, known: Iterable[str]) -> Iterator[ScriptProblem]:
         yield ScriptProblem(node.lineno, "a class of a script cannot inherit", hint)
     elif isinstance(node, ast.AsyncFunctionDef | ast.AsyncFor | ast.AsyncWith | ast.Await):
         yield ScriptProblem(node.lineno, "async functions are not available to scripts")
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        name = node.func.id
-        if name in REFUSED_BUILTINS and name not in known:
-            yield ScriptProblem(node.lineno, f"{name}() is not available to scripts", REFUSED_BUILTINS[name])
 
 
 def _import_problems(line: int, module: str) -> Iterator[ScriptProblem]:

@@ -132,7 +132,7 @@ def test_an_endless_loop_is_stopped_by_the_steps_it_may_take(cli: Cli) -> None:
 def test_an_endless_script_is_stopped_by_the_time_it_may_take(cli: Cli) -> None:
     added(cli, "shop", script("while not done:\n    pass"))
     failed = cli.fails(1, "run", "-s", "shop", "--data", '{"done": false}')
-    assert "Script task 'Sum Up' failed: TimeLimit: took longer than 10 s (script line " in failed.stderr
+    assert "Script task 'Sum Up' failed: TimeLimit: took longer than 10 s" in failed.stderr
     (row,) = cli.document("list_instances", "--state", "error")["instances"]
     assert cli.document("retry", "-w", row["id"], "--data", '{"done": true}')["state"] == "running"
 

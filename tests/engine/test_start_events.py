@@ -9,7 +9,7 @@ import pytest
 from spiffcli.engine import Event, Running
 from spiffcli.errors import InputError
 
-from ..running.models import END, bpmn, correlated, manual, message, process, receive, script, signal
+from ..instances.models import END, bpmn, correlated, manual, message, process, receive, script, signal
 from .conftest import World
 
 START = '<startEvent id="plain"/>'
