@@ -1,18 +1,114 @@
-"""Commands about deployments: list, show, delete, and write their files out again."""
+"""Commands about deployments: list, show, export, delete; and deleting what was added, after asking."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from spiffcli.cli.dates import DateParam
-from spiffcli.cli.deleting import delete
-from spiffcli.cli.options import Invocation, format_option, pass_invocation
+from spiffcli.catalog.clock import iso
+from spiffcli.catalog.deletion import Deletion
+from spiffcli.cli.completion import complete_deployments
+from spiffcli.cli.invocation import Invocation, pass_invocation
 from spiffcli.cli.output import emit_json, emit_lines, emit_text, lines_text, paint, talk
-from spiffcli.cli.suggesting import complete_deployments
+from spiffcli.cli.params import DateParam, format_option
+from spiffcli.deployments.versions import list_deployments as listed
+from spiffcli.errors import InputError
+from spiffcli.report.deployments import (
+    definition_cells,
+    deployment_cells,
+    deployment_facts,
+    deployment_json,
+    deployments_json,
+)
+from spiffcli.runner import Runner
+from spiffcli.values import Definition, Deployment
+
+_SHOWN = 10
+
+
+def delete(
+    ctx: click.Context,
+    runner: Runner,
+    planned: Deletion,
+    *,
+    deployment: Deployment | None = None,
+    cascade: bool,
+    yes: bool,
+    format: str,
+) -> None:
+    """Delete what was planned, if it may be and the person at the terminal agrees.
+
+    Args:
+        deployment: What is named first, where a deployment is to go.
+        yes: Do not ask.
+
+    Raises:
+        StateError: Instances run (without `cascade`), or something else is bound to it.
+        InputError: There is nobody to ask.
+    """
+    planned.check(cascade=cascade)
+    if not yes and not _agreed(planned, deployment, cascade):
+        talk("Nothing was deleted.")
+        ctx.exit(1)
+    deleted = runner.catalog.delete(planned, cascade=cascade)
+    if format == "json":
+        emit_json(_deleted_json(deleted, cascade))
+    else:
+        emit_text(f"Deleted {_in_words(deleted, deployment, cascade)}.")
+
+
+def short(definition: Definition) -> dict[str, Any]:
+    """A definition as documents name it where nothing more is needed."""
+    return {"id": definition.id, "kind": definition.kind, "key": definition.key, "version": definition.version}
+
+
+def _agreed(deletion: Deletion, deployment: Deployment | None, cascade: bool) -> bool:
+    what = _in_words(deletion, deployment, cascade)
+    if sys.stdin.isatty():
+        return click.confirm(f"Delete {what}?", err=True)
+
+    raise InputError(
+        f"This would delete {what}, and there is nobody to ask.",
+        hint="Say --yes if that is what you want.",
+        specs=[each.id for each in deletion.definitions],
+        instances=_instances(deletion, cascade),
+    )
+
+
+def _instances(deletion: Deletion, cascade: bool) -> list[str]:
+    return [each.id for each in (*deletion.running, *deletion.ended)] if cascade else []
+
+
+def _in_words(deletion: Deletion, deployment: Deployment | None, cascade: bool) -> str:
+    parts = [_some([each.label for each in deletion.definitions])] if deletion.definitions else []
+    ids = _instances(deletion, cascade)
+    if ids:
+        noun = "instance" if len(ids) == 1 else "instances"
+        parts.append(f"{len(ids)} {noun} ({len(deletion.running)} running): {_some(ids)}")
+    if deployment is None:
+        return " and ".join(parts)
+    named = f"deployment {deployment.id}" + (f" '{deployment.name}'" if deployment.name else "")
+    return f"{named} with {' and '.join(parts)}" if parts else named
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _deleted_json(deletion: Deletion, cascade: bool) -> dict[str, Any]:
+    return {
+        "schema": "runner/deleted/1",
+        "specs": [short(each) for each in deletion.definitions],
+        "deployments": list(deletion.deployments),
+        "instances": _instances(deletion, cascade),
+    }
+
 
 _deployment = click.argument("deployment", metavar="ID", shell_complete=complete_deployments)
 
@@ -24,11 +120,6 @@ _deployment = click.argument("deployment", metavar="ID", shell_complete=complete
 @pass_invocation
 def list_deployments(invocation: Invocation, user: str | None, since: datetime | None, format: str) -> None:
     """List every add, oldest first: its id, when, by whom, its name, the versions it made, and its commit."""
-    from spiffcli.catalog.clock import iso
-    from spiffcli.deployments.versions import list_deployments as listed
-    from spiffcli.report.deployments import deployment_cells, deployments_json
-    from spiffcli.runner import Runner
-
     with Runner(invocation.settings()) as runner:
         found = listed(runner.catalog, user=user, since=None if since is None else iso(since.timestamp()))
     pairs = [(each.deployment, each.made) for each in found]
@@ -50,9 +141,6 @@ def show_deployment(invocation: Invocation, deployment: str, format: str) -> Non
     ID is the id or its beginning, a name (the last deployment of that name), or an instance: what it runs came from
     its deployment.
     """
-    from spiffcli.report.deployments import definition_cells, deployment_facts, deployment_json
-    from spiffcli.runner import Runner
-
     with Runner(invocation.settings()) as runner:
         found = runner.deployment(deployment)
     if format == "json":
@@ -83,8 +171,6 @@ def delete_deployment(ctx: click.Context, invocation: Invocation, /, deployment:
     Versions that it only lists, because they had not changed, stay. It is refused while instances run on one of its
     versions (see --cascade) and while a spec that stays calls one. Version numbers are never given again.
     """
-    from spiffcli.runner import Runner
-
     with Runner(invocation.settings()) as runner:
         found = runner.catalog.deployment(deployment)
         planned = runner.catalog.plan_deployment_deletion(found.id)
@@ -105,8 +191,6 @@ def export_deployment(invocation: Invocation, /, deployment: str, folder: Path, 
 
     They keep their names. What would lead out of DIR (a leading /, .., a drive) is left out of them.
     """
-    from spiffcli.runner import Runner
-
     with Runner(invocation.settings()) as runner:
         found = runner.deployment(deployment)
         written = runner.export(found.id, folder, force=force)

@@ -1,20 +1,30 @@
-"""Commands that look at instances, or end them: list_instances, show, tasks, history, cancel, delete."""
+"""Commands about instances: list, show, tasks, history, cancel, delete, events and timers."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Sequence
+from typing import Any, get_args
 
 import click
 
-from spiffcli.cli.options import Invocation, format_option, pass_invocation
-from spiffcli.cli.output import emit_json, emit_lines, emit_text, talk, warn
-from spiffcli.cli.suggesting import complete_instances, complete_specs
-from spiffcli.values import InstanceState
-
-if TYPE_CHECKING:
-    from spiffcli.config import Settings
-    from spiffcli.values import Instance
+from spiffcli.catalog.suspension import Scheduled, Suspended
+from spiffcli.cli.completion import complete_instances, complete_specs
+from spiffcli.cli.invocation import Invocation, pass_invocation
+from spiffcli.cli.output import emit_json, emit_lines, emit_report, emit_text, talk, warn
+from spiffcli.cli.params import JsonParam, format_option
+from spiffcli.cli.specs import changed_cells
+from spiffcli.config import Settings
+from spiffcli.errors import InputError
+from spiffcli.instances.select import find_instances
+from spiffcli.instances.start_events import TickResult
+from spiffcli.instances.view import run_result
+from spiffcli.repo.commits import commit_named, older
+from spiffcli.report.instances import history_cells, history_json, instance_cells, instances_json
+from spiffcli.report.looks import look_json, look_lines, shown_tasks, task_cells, tasks_json
+from spiffcli.report.outcomes import Changed, run_json, sent_json, ticked_json
+from spiffcli.runner import Runner
+from spiffcli.values import Instance, InstanceState
 
 _workflow = click.option(
     "-w", "--workflow", metavar="WF", required=True, shell_complete=complete_instances, help="The instance."
@@ -48,10 +58,6 @@ def list_instances(
     REF is a key (all its versions) or one spec. Times are in UTC. A number after --older-than is a version; anything
     else is a revision of the model repository.
     """
-    from spiffcli.instances.select import find_instances
-    from spiffcli.report.instances import instance_cells, instances_json
-    from spiffcli.runner import Runner
-
     version = _version(older_than)
     settings = invocation.settings()
     commit = None if rev is None else _commit(settings, rev)
@@ -79,14 +85,10 @@ def _version(older_than: str | None) -> int | None:
 
 
 def _commit(settings: Settings, rev: str) -> str:
-    from spiffcli.repo.commits import commit_named
-
     return commit_named(settings, rev)
 
 
 def _older(settings: Settings, found: list[Instance], revision: str) -> list[Instance]:
-    from spiffcli.repo.commits import older
-
     rows, unknown = older(settings, found, revision)
     if unknown:
         instances = "1 instance comes" if unknown == 1 else f"{unknown} instances come"
@@ -103,9 +105,6 @@ def show(invocation: Invocation, /, workflow: str, format: str) -> None:
 
     With -v also the helper nodes of the engine, the tasks it expects, and the ids of all of them.
     """
-    from spiffcli.report.looks import look_json, look_lines
-    from spiffcli.runner import Runner
-
     everything = invocation.verbosity > 0
     with Runner(invocation.settings(running=True)) as runner:
         look = runner.look(workflow)
@@ -113,8 +112,6 @@ def show(invocation: Invocation, /, workflow: str, format: str) -> None:
     if format == "json":
         emit_json(look_json(look, everything=everything))
     else:
-        from spiffcli.cli.showing import emit_report
-
         emit_report(look_lines(look, secrets, everything=everything))
 
 
@@ -125,9 +122,6 @@ def show(invocation: Invocation, /, workflow: str, format: str) -> None:
 @pass_invocation
 def tasks(invocation: Invocation, /, workflow: str, everything: bool, format: str) -> None:
     """List the tasks of an instance that a person can complete: task id, BPMN id, name, state, type, lane."""
-    from spiffcli.report.looks import shown_tasks, task_cells, tasks_json
-    from spiffcli.runner import Runner
-
     with Runner(invocation.settings(running=True)) as runner:
         look = runner.look(workflow)
     views = shown_tasks(look.tasks, everything=False) if everything else list(look.open_tasks)
@@ -145,9 +139,6 @@ def tasks(invocation: Invocation, /, workflow: str, everything: bool, format: st
 @pass_invocation
 def history(invocation: Invocation, /, workflow: str, format: str) -> None:
     """Show what happened to an instance: when, what, by whom. Times are in UTC."""
-    from spiffcli.report.instances import history_cells, history_json
-    from spiffcli.runner import Runner
-
     with Runner(invocation.settings()) as runner:
         instance = runner.catalog.instance(workflow)
         entries = runner.history(instance.id)
@@ -164,10 +155,6 @@ def history(invocation: Invocation, /, workflow: str, format: str) -> None:
 @pass_invocation
 def cancel(invocation: Invocation, /, workflow: str, reason: str, format: str) -> None:
     """Stop an instance for good. It stays in the store with its data and history."""
-    from spiffcli.instances.view import run_result
-    from spiffcli.report.outcomes import run_json
-    from spiffcli.runner import Runner
-
     with Runner(invocation.settings(running=True)) as runner, runner.session(workflow, "cancel") as session:
         session.cancel(reason)
         left = run_result(session)
@@ -185,8 +172,6 @@ def cancel(invocation: Invocation, /, workflow: str, reason: str, format: str) -
 @click.pass_context
 def delete(ctx: click.Context, invocation: Invocation, /, workflow: str, yes: bool, format: str) -> None:
     """Delete an instance with its data and history. One that has not ended is deleted only after asking."""
-    from spiffcli.runner import Runner
-
     with Runner(invocation.settings()) as runner:
         instance = runner.catalog.instance(workflow)
         if instance.ended is None and not yes and not _agreed(instance):
@@ -208,10 +193,74 @@ def _agreed(instance: Instance) -> bool:
     what = f"Instance {instance.id} of {instance.key}@{instance.version} is {instance.state}"
     if sys.stdin is not None and sys.stdin.isatty():
         return click.confirm(f"{what}. Delete it?", err=True)
-    from spiffcli.errors import InputError
 
     raise InputError(
         f"{what}, and there is nobody to ask.",
         hint="Say --yes to delete it all the same, or end it first with runner cancel.",
         instance=instance.id,
     )
+
+
+@click.command(epilog="""Example: runner send payment_received --payload '{"order_number": 7}'""")
+@click.argument("name")
+@click.option("--payload", type=JsonParam(), help="What comes with it: a JSON object, or @FILE.")
+@click.option("-w", "--workflow", metavar="WF", shell_complete=complete_instances, help="Only to this instance.")
+@click.option("--message", "kind", flag_value="message", help="It is a message.")
+@click.option("--signal", "kind", flag_value="signal", help="It is a signal.")
+@format_option()
+@pass_invocation
+def send(
+    invocation: Invocation,
+    /,
+    name: str,
+    payload: dict[str, Any] | None,
+    workflow: str | None,
+    kind: str | None,
+    format: str,
+) -> None:
+    """Deliver the message or signal NAME, and run what it sets off.
+
+    A signal reaches every instance that waits for it, and starts what it starts. A message reaches exactly one: the
+    one it is correlated with by its payload, or where none waits the one it starts. Where it starts none, or several
+    wait and -w names none, nothing is delivered.
+    """
+    with Runner(invocation.settings(running=True)) as runner:
+        delivered = runner.send(kind, name, payload, instance=workflow)
+    if format == "json":
+        emit_json(sent_json(delivered.event, delivered.instances))
+    else:
+        emit_lines(instance_cells(delivered.instances))
+
+
+@click.command(epilog="Example: runner tick")
+@format_option()
+@pass_invocation
+@click.pass_context
+def tick(ctx: click.Context, invocation: Invocation, /, format: str) -> None:
+    """Fire every timer that is due, in all instances, and run what that sets off until nothing more happens.
+
+    Instances whose last command was broken off go on, too, and what could not be delivered is delivered. Before that,
+    versions whose date has come are suspended or activated. The exit code is 1 if an instance could not go on.
+    """
+    with Runner(invocation.settings(running=True)) as runner:
+        done: list[tuple[Scheduled, Suspended]] = []
+        ticked = runner.tick(lambda *each: done.append(each))
+        changed = [
+            (plan.action, [runner.catalog.definition(id) for id in what.definitions], what.instances)
+            for plan, what in done
+        ]
+    if format == "json":
+        emit_json(ticked_json(ticked, changed))
+    elif ticked or changed:
+        _show(ticked, changed)
+    else:
+        talk("Nothing is due.")
+    if any(each.reason is not None for each in ticked):
+        ctx.exit(1)
+
+
+def _show(ticked: Sequence[TickResult], changed: Sequence[Changed]) -> None:
+    for action, specs, instances in changed:
+        emit_lines(changed_cells(action, specs, instances))
+    if ticked:
+        emit_lines([[each.instance, each.state, each.reason or ""] for each in ticked])

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from spiffcli.cli.terminal import BACK, HELP, QUIT, Answered, Back, Outcome, ask_task
+from spiffcli.cli.prompts import BACK, HELP, QUIT, Answered, Back, Dialog, Outcome, ask_task
 from spiffcli.errors import BusyError, NotFoundError, StateError
 from spiffcli.forms import render
+from spiffcli.instances.session import StepHook
+from spiffcli.instances.view import RunResult as Left
 from spiffcli.instances.view import run_result
 from spiffcli.report.outcomes import kind_in_words
+from spiffcli.runner import Runner
 from spiffcli.text import one_line
 from spiffcli.values import TaskView
-
-if TYPE_CHECKING:
-    from spiffcli.cli.dialog import Dialog
-    from spiffcli.instances.session import StepHook
-    from spiffcli.instances.view import RunResult as Left
-    from spiffcli.runner import Runner
 
 
 class StoppedError(Exception):

@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 #: Widest text of a help page.
 MOST_COLUMNS = 100
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
 
 
 class Entry(NamedTuple):
@@ -74,7 +74,7 @@ class LazyGroup(click.Group):
         """The command of that name, imported now; None if there is none."""
         name = cmd_name.replace("-", "_")
         entry = self.entries.get(name)
-        return _load(name, entry) if entry else super().get_command(ctx, cmd_name)
+        return _command(name, entry) if entry else super().get_command(ctx, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -89,8 +89,6 @@ class LazyGroup(click.Group):
         raise click.UsageError(f"No such command '{_printable(name)}'.{self._advice(ctx, name)}", ctx)
 
     def _advice(self, ctx: click.Context, name: str) -> str:
-        from difflib import get_close_matches  # not needed unless something is wrong
-
         near = get_close_matches(name.replace("-", "_"), self.list_commands(ctx), n=3, cutoff=0.5)
         return f" Did you mean {' or '.join(near)}?" if near else ""
 
@@ -103,8 +101,6 @@ class LazyGroup(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Names of commands and of options that begin with what was typed."""
-        from click.shell_completion import CompletionItem
-
         commands = [CompletionItem(name, help=help) for name, help in self._beginning_with(incomplete)]
         return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
@@ -115,11 +111,15 @@ class LazyGroup(click.Group):
                 yield shown, entry.help
 
 
-def _load(name: str, entry: Entry) -> click.Command:
-    from importlib import import_module
+def load(target: str) -> Any:
+    """Import `module:attribute`, or a module, now: the one way to import on use."""
+    module, _, attribute = target.partition(":")
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found
 
-    module, _, attribute = entry.target.partition(":")
-    command: click.Command = getattr(import_module(module), attribute)
+
+def _command(name: str, entry: Entry) -> click.Command:
+    command: click.Command = load(entry.target)
     command.name = name
     return command
 

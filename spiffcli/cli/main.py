@@ -7,18 +7,18 @@ Exit codes: 0 done; 1 refused because of a state, or a gate was hit; 2 wrong inp
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from spiffcli import __version__
-from spiffcli.cli.lazy import Entry, LazyGroup, Sections
-from spiffcli.cli.options import Invocation
-
-if TYPE_CHECKING:
-    from spiffcli.errors import RunnerError
+from spiffcli.cli.invocation import Invocation
+from spiffcli.cli.lazy import Entry, LazyGroup, Sections, load
+from spiffcli.errors import InputError, RunnerError
+from spiffcli.text import one_line, strip_controls
 
 BUG = 3
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -26,14 +26,14 @@ READER_GONE = 141  # 128 + SIGPIPE
 
 SECTIONS: Sections = {
     "Specs": {
-        "add": Entry("spiffcli.cli.adding:add", "Add BPMN, DMN and form files as a deployment."),
-        "list_specs": Entry("spiffcli.cli.listing:list_specs", "List what was added, with versions."),
+        "add": Entry("spiffcli.cli.add:add", "Add BPMN, DMN and form files as a deployment."),
+        "list_specs": Entry("spiffcli.cli.list_specs:list_specs", "List what was added, with versions."),
         "show_spec": Entry("spiffcli.cli.specs:show_spec", "Show one version of a spec."),
         "delete_spec": Entry("spiffcli.cli.specs:delete_spec", "Delete a version nothing runs on."),
-        "suspend": Entry("spiffcli.cli.suspending:suspend", "Let a version start no more instances."),
-        "activate": Entry("spiffcli.cli.suspending:activate", "Let a suspended version start instances again."),
+        "suspend": Entry("spiffcli.cli.specs:suspend", "Let a version start no more instances."),
+        "activate": Entry("spiffcli.cli.specs:activate", "Let a suspended version start instances again."),
         "tag": Entry("spiffcli.cli.specs:tag", "Give a version a name, for KEY@TAG."),
-        "why": Entry("spiffcli.cli.versions:why", "Say what changed from the version before."),
+        "why": Entry("spiffcli.cli.specs:why", "Say what changed from the version before."),
     },
     "Deployments": {
         "list_deployments": Entry("spiffcli.cli.deployments:list_deployments", "List every add: when, by whom, what."),
@@ -42,23 +42,23 @@ SECTIONS: Sections = {
         "delete_deployment": Entry("spiffcli.cli.deployments:delete_deployment", "Delete the versions it made."),
     },
     "Instances": {
-        "run": Entry("spiffcli.cli.running:run", "Start or continue an instance."),
+        "run": Entry("spiffcli.cli.run:run", "Start or continue an instance."),
         "list_instances": Entry("spiffcli.cli.instances:list_instances", "List instances and where they wait."),
         "show": Entry("spiffcli.cli.instances:show", "Show one instance with its tasks and data."),
         "tasks": Entry("spiffcli.cli.instances:tasks", "List the tasks that wait for somebody."),
-        "complete": Entry("spiffcli.cli.running:complete", "Complete one task."),
-        "send": Entry("spiffcli.cli.events:send", "Send a message or a signal."),
-        "tick": Entry("spiffcli.cli.events:tick", "Fire the timers that are due."),
-        "retry": Entry("spiffcli.cli.running:retry", "Try a failed instance again."),
+        "complete": Entry("spiffcli.cli.run:complete", "Complete one task."),
+        "send": Entry("spiffcli.cli.instances:send", "Send a message or a signal."),
+        "tick": Entry("spiffcli.cli.instances:tick", "Fire the timers that are due."),
+        "retry": Entry("spiffcli.cli.run:retry", "Try a failed instance again."),
         "cancel": Entry("spiffcli.cli.instances:cancel", "Stop an instance for good."),
         "delete": Entry("spiffcli.cli.instances:delete", "Delete an instance and its history."),
         "history": Entry("spiffcli.cli.instances:history", "Show what happened to an instance."),
     },
     "Compare and migrate": {
-        "diff_spec": Entry("spiffcli.cli.compare:diff_spec", "Compare two specs."),
-        "diff_workflow": Entry("spiffcli.cli.migrating:diff_workflow", "Say what a spec would mean for instances."),
-        "migrate": Entry("spiffcli.cli.migrating:migrate", "Move instances to another version."),
-        "rollback": Entry("spiffcli.cli.migrating:rollback", "Undo the last migration of an instance."),
+        "diff_spec": Entry("spiffcli.cli.diff:diff_spec", "Compare two specs."),
+        "diff_workflow": Entry("spiffcli.cli.migrate:diff_workflow", "Say what a spec would mean for instances."),
+        "migrate": Entry("spiffcli.cli.migrate:migrate", "Move instances to another version."),
+        "rollback": Entry("spiffcli.cli.migrate:rollback", "Undo the last migration of an instance."),
         "rules": Entry("spiffcli.cli.rules:rules", "List or explain the rules that changes are judged by."),
     },
     "Services": {
@@ -67,15 +67,15 @@ SECTIONS: Sections = {
         "stubs": Entry("spiffcli.cli.services:stubs", "Write a class skeleton for a process."),
     },
     "Models in Git": {
-        "repo": Entry("spiffcli.cli.repository:repo", "Work with models in a Git repository."),
-        "git_diff": Entry("spiffcli.cli.git_drivers:git_diff", "Compare models, called by git diff."),
-        "git_textconv": Entry("spiffcli.cli.git_drivers:git_textconv", "Write a model as text, called by git log."),
-        "serve": Entry("spiffcli.cli.serving:serve", "Take over pushes that a forge tells of."),
+        "repo": Entry("spiffcli.cli.repo:repo", "Work with models in a Git repository."),
+        "git_diff": Entry("spiffcli.cli.diff:git_diff", "Compare models, called by git diff."),
+        "git_textconv": Entry("spiffcli.cli.diff:git_textconv", "Write a model as text, called by git log."),
+        "serve": Entry("spiffcli.cli.serve:serve", "Take over pushes that a forge tells of."),
     },
     "Store and tool": {
-        "init": Entry("spiffcli.cli.stores:init", "Create a store in the current folder."),
-        "store": Entry("spiffcli.cli.stores:store", "Check, repair, copy and measure the store."),
-        "schema": Entry("spiffcli.cli.schemas:schema", "Print the JSON Schema of an output."),
+        "init": Entry("spiffcli.cli.store:init", "Create a store in the current folder."),
+        "store": Entry("spiffcli.cli.store:store", "Check, repair, copy and measure the store."),
+        "schema": Entry("spiffcli.cli.schema:schema", "Print the JSON Schema of an output."),
         "completion": Entry("spiffcli.cli.completion:completion", "Print the completion script for a shell."),
     },
 }
@@ -145,7 +145,6 @@ def _invoke(command: click.Command, arguments: Sequence[str]) -> int:
 
 
 def _guarded(action: Callable[[], int], arguments: Sequence[str], with_json: bool) -> int:
-    from spiffcli.errors import RunnerError
 
     try:
         return action()
@@ -165,9 +164,7 @@ def _guarded(action: Callable[[], int], arguments: Sequence[str], with_json: boo
         if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
             _report(_unwritten(error), with_json)  # the store reports its own; this is standard output
             return 2
-        from spiffcli.cli.bugs import report_bug
-
-        _report(report_bug(error, arguments), with_json)
+        _report(load("spiffcli.cli.bugs:report_bug")(error, arguments), with_json)
         return BUG
 
 
@@ -183,7 +180,6 @@ def _flushed(code: int) -> int:
 
 
 def _unwritten(fault: OSError) -> RunnerError:
-    from spiffcli.errors import InputError
 
     _silence()
     return InputError(f"The result cannot be written: {fault.strerror}.")
@@ -191,7 +187,6 @@ def _unwritten(fault: OSError) -> RunnerError:
 
 def _silence() -> None:
     """Make sure that Python's own last flush has nobody to complain about."""
-    import os
 
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -202,8 +197,6 @@ def _silence() -> None:
 
 
 def _usage(error: click.ClickException) -> RunnerError:
-    from spiffcli.errors import InputError
-    from spiffcli.text import one_line
 
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "runner"
@@ -218,26 +211,24 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 
 
 def _report(error: RunnerError, with_json: bool) -> None:
-    from spiffcli.cli.output import json_text
 
+    json_text = load("spiffcli.cli.output:json_text")
     _say(json_text({"schema": "runner/error/1", "error": error.to_json()}) if with_json else _in_words(error))
 
 
 def _in_words(error: RunnerError) -> str:
-    from spiffcli.cli.output import paint
-    from spiffcli.text import strip_controls
 
     where = error.where()
     prefix = f"{where}: " if where and where not in error.message else ""
     element = f" (element {error.element})" if error.element and error.element not in error.message else ""
-    text = f"{paint('Error:', 'red', sys.stderr, bold=True)} {strip_controls(prefix + error.message + element)}"
+    head = load("spiffcli.cli.output:paint")("Error:", "red", sys.stderr, bold=True)
+    text = f"{head} {strip_controls(prefix + error.message + element)}"
     return f"{text}\n{strip_controls(error.hint)}" if error.hint else text
 
 
 def _say(text: str) -> None:
-    from spiffcli.cli.output import write
 
     try:
-        write(sys.stderr, text + "\n")
+        load("spiffcli.cli.output:write")(sys.stderr, text + "\n")
     except OSError:  # nobody listens; the exit code still says it
         return

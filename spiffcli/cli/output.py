@@ -1,4 +1,4 @@
-"""What the program writes: data to standard output, talk to standard error.
+"""What the program writes: data and reports to standard output, talk to standard error.
 
 Text of models (names, values, reasons) is written by other people, so everything that goes out as text is stripped of
 control characters here, and JSON is written with those that a terminal could act on escaped.
@@ -6,35 +6,23 @@ control characters here, and JSON is written with those that a terminal could ac
 
 from __future__ import annotations
 
+import base64
 import json
+import logging
+import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TextIO
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
 
 import click
-from msgspec import Struct
 
-from spiffcli.cli.options import Invocation
 from spiffcli.config import load_surroundings
+from spiffcli.report.lines import Line, Style, painted, plain
 from spiffcli.text import columns_of, one_line, strip_controls
 
 #: Columns of text that is not written to a terminal.
 WIDTH = 80
-
-
-class Column(Struct, frozen=True):
-    """A column of a table.
-
-    Attributes:
-        title: What stands above it.
-        align: Where its cells stand.
-        style: How it looks on a terminal, in the words of `rich` (`bold`, `cyan` ...).
-    """
-
-    title: str
-    align: Literal["left", "right"] = "left"
-    style: str = ""
 
 
 def emit_json(document: Mapping[str, Any]) -> None:
@@ -76,8 +64,6 @@ def _plain(value: Any) -> Any:
 
 def _text_of(value: Any) -> str:
     if isinstance(value, bytes | bytearray):
-        import base64
-
         return base64.b64encode(value).decode()
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
 
@@ -85,21 +71,6 @@ def _text_of(value: Any) -> str:
 def emit_text(text: str) -> None:
     """Write text to standard output, without control characters and with a line end."""
     write(sys.stdout, strip_controls(text).rstrip("\n") + "\n")
-
-
-def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> None:
-    """Write a table: coloured and fitted to the width on a terminal, plain aligned columns elsewhere."""
-    if sys.stdout.isatty() and load_surroundings().color:
-        _rich_table(columns, rows)
-    else:
-        write(sys.stdout, table_text(columns, rows))
-
-
-def table_text(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> str:
-    """A table as plain text: columns two blanks apart, nothing cut off, no tabs, no blanks at line ends."""
-    lines = [[column.title.upper() for column in columns], *([one_line(str(cell)) for cell in row] for row in rows)]
-    widths = [max(columns_of(line[place]) for line in lines) for place in range(len(columns))]
-    return "".join(_aligned(columns, widths, line) for line in lines)
 
 
 def emit_lines(rows: Sequence[Sequence[object]]) -> None:
@@ -111,29 +82,10 @@ def lines_text(rows: Sequence[Sequence[object]]) -> str:
     """Rows of the same length as aligned lines."""
     lines = [[one_line(str(cell)) for cell in row] for row in rows]
     widths = [max(map(columns_of, cells)) for cells in zip(*lines, strict=True)]
-    return "".join(_aligned([Column("")] * len(widths), widths, line) for line in lines)
-
-
-def _aligned(columns: Sequence[Column], widths: Sequence[int], line: Sequence[str]) -> str:
-    cells = []
-    for column, width, cell in zip(columns, widths, line, strict=True):
-        blanks = " " * (width - columns_of(cell))
-        cells.append(blanks + cell if column.align == "right" else cell + blanks)
-    return "  ".join(cells).rstrip() + "\n"
-
-
-def _rich_table(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(column.title, justify=column.align, style=column.style, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(one_line(str(cell))) for cell in row))
-    Console(file=sys.stdout, highlight=False, emoji=False, markup=False).print(table)
+    padded = (
+        [cell + " " * (width - columns_of(cell)) for width, cell in zip(widths, cells, strict=True)] for cells in lines
+    )
+    return "".join("  ".join(cells).rstrip() + "\n" for cells in padded)
 
 
 def talk(message: str, *, level: int = 0) -> None:
@@ -154,21 +106,20 @@ def warn(message: str) -> None:
 
 def tell_warnings() -> None:
     """Say what the library logs as a warning as `warn` does."""
-    import logging
-
-    class Telling(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            warn(record.getMessage())
 
     logger = logging.getLogger("spiffcli")
-    if not any(type(each).__name__ == "Telling" for each in logger.handlers):
-        logger.addHandler(Telling(logging.WARNING))
+    if not any(isinstance(each, _WarningHandler) for each in logger.handlers):
+        logger.addHandler(_WarningHandler(logging.WARNING))
+
+
+class _WarningHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        warn(record.getMessage())
 
 
 def _verbosity() -> int:
     context = click.get_current_context(silent=True)
-    invocation = context.find_object(Invocation) if context else None
-    return invocation.verbosity if invocation else 0
+    return getattr(context.obj, "verbosity", 0) if context else 0  # that of the `Invocation`
 
 
 def paint(text: str, color: str, stream: TextIO | None = None, *, bold: bool = False) -> str:
@@ -184,3 +135,44 @@ def write(stream: TextIO, text: str) -> None:
     except UnicodeEncodeError:  # a terminal that is not Unicode: better marks than nothing
         encoding = stream.encoding or "ascii"
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+_LOOKS: dict[str, dict[str, Any]] = {
+    "title": {"bold": True},
+    "dim": {"dim": True},
+    "added": {"fg": "green"},
+    "removed": {"fg": "red"},
+    "changed": {"fg": "yellow"},
+    "moved": {"fg": "cyan"},
+    "error": {"fg": "red", "bold": True},
+    "warn": {"fg": "yellow", "bold": True},
+    "good": {"fg": "green", "bold": True},
+}
+
+#: Widest text on a terminal: longer lines are hard to read.
+_MOST = 120
+_LEAST = 40
+
+
+def width() -> int:
+    """Columns a report on standard output may take: those of the terminal, 80 elsewhere."""
+    try:
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError, AttributeError):  # not a terminal
+        columns = 0
+    return max(min(columns, _MOST), _LEAST) if columns else WIDTH
+
+
+def emit_report(lines: Iterable[Line], *, paged: bool = False) -> None:
+    """Write lines of a report.
+
+    Args:
+        paged: Git calls this command; the terminal is behind its pager, which takes colours too.
+    """
+    surroundings = load_surroundings()
+    colored = surroundings.color and (sys.stdout.isatty() or (paged and surroundings.git_pager))
+    write(sys.stdout, painted(lines, _painted) if colored else plain(lines))
+
+
+def _painted(text: str, style: Style) -> str:
+    return click.style(text, **_LOOKS[style]) if style in _LOOKS else text

@@ -1,26 +1,22 @@
-"""The catalogue of rules."""
+"""`rules`: what changes are judged by."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from difflib import get_close_matches
 
 import click
+from click.shell_completion import CompletionItem
 
-from spiffcli.cli.options import format_option
-from spiffcli.cli.output import emit_json
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-    from spiffcli.diff import Rule
+from spiffcli.cli.output import emit_json, emit_report, width
+from spiffcli.cli.params import format_option
+from spiffcli.diff import Rule
+from spiffcli.diff.rules import rules as all_rules
+from spiffcli.errors import NotFoundError
+from spiffcli.report.rules import rule_lines, rule_list_lines, rules_document
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    from spiffcli.diff.rules import rules
-
-    return [CompletionItem(rule.id, help=rule.title) for rule in rules() if rule.id.startswith(incomplete)]
+    return [CompletionItem(rule.id, help=rule.title) for rule in all_rules() if rule.id.startswith(incomplete)]
 
 
 @click.command(epilog="Example: runner rules node-removed")
@@ -28,10 +24,6 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @format_option()
 def rules(rule: str | None, format: str) -> None:
     """List the rules that changes are judged by, or explain RULE."""
-    from spiffcli.cli.showing import emit_report, width
-    from spiffcli.diff.rules import rules as all_rules
-    from spiffcli.report.rules import rule_lines, rule_list_lines, rules_document
-
     chosen = all_rules() if rule is None else (find_rule(rule),)
     if format == "json":
         emit_json(rules_document(chosen))
@@ -47,11 +39,6 @@ def find_rule(id: str) -> Rule:
     Raises:
         NotFoundError: There is none; the nearest ones are named.
     """
-    from difflib import get_close_matches
-
-    from spiffcli.diff.rules import rules as all_rules
-    from spiffcli.errors import NotFoundError
-
     known = {rule.id: rule for rule in all_rules()}
     if id in known:
         return known[id]

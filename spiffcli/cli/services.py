@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from spiffcli.cli.options import Invocation, format_option, pass_invocation
-from spiffcli.cli.output import emit_json, talk
-from spiffcli.cli.suggesting import complete_specs
-
-if TYPE_CHECKING:
-    from spiffcli.runner import Runner
-    from spiffcli.services.runtime import Services
+from spiffcli.cli.completion import complete_specs
+from spiffcli.cli.invocation import Invocation, pass_invocation
+from spiffcli.cli.output import emit_json, emit_report, emit_text, talk, width
+from spiffcli.cli.params import format_option
+from spiffcli.errors import ConfigError
+from spiffcli.report.wiring import fault_lines, faults_document, wiring_document, wiring_lines
+from spiffcli.runner import Runner
+from spiffcli.services.runtime import Services
+from spiffcli.wiring.check import check_services, describe_wiring, write_stubs
 
 
 @click.command(epilog="Example: runner --services shop.services check")
@@ -26,17 +26,11 @@ def check(ctx: click.Context, invocation: Invocation, /, ref: str | None, format
     Looked at are the newest version of every process that is served, and those on which instances have not ended; or
     the key or version REF. The exit code is 1 if something is wrong, 0 if there is nothing but warnings.
     """
-    from spiffcli.report.wiring import fault_lines, faults_document
-    from spiffcli.runner import Runner
-    from spiffcli.wiring.check import check_services
-
     with Runner(invocation.settings(running=True)) as runner:
         checked, faults = check_services(runner.workspace, _services(runner), ref)
     if format == "json":
         emit_json(faults_document(checked, faults))
     else:
-        from spiffcli.cli.showing import emit_report, width
-
         emit_report(fault_lines(checked, faults, width()))
     if any(not fault.warning for fault in faults):
         ctx.exit(1)
@@ -52,17 +46,11 @@ def wiring(invocation: Invocation, /, ref: str | None, format: str) -> None:
     For each task: element, task definition, method with file and line, and what it is given. For each expression:
     element, text, and who offers the names in it.
     """
-    from spiffcli.report.wiring import wiring_document, wiring_lines
-    from spiffcli.runner import Runner
-    from spiffcli.wiring.check import describe_wiring
-
     with Runner(invocation.settings(running=True)) as runner:
         described = describe_wiring(runner.workspace, _services(runner), ref)
     if format == "json":
         emit_json(wiring_document(described))
     elif described:
-        from spiffcli.cli.showing import emit_report
-
         emit_report(wiring_lines(described))
     else:
         talk("No process that was added is served.")
@@ -77,10 +65,6 @@ def stubs(invocation: Invocation, /, process: str) -> None:
     It has a method for each task that needs one, and a field for each name that expressions read. Tasks that methods
     of the services given do already are left out.
     """
-    from spiffcli.cli.output import emit_text
-    from spiffcli.runner import Runner
-    from spiffcli.wiring.check import write_stubs
-
     with Runner(invocation.settings(running=True)) as runner:
         text = write_stubs(runner.workspace, process)
     emit_text(text)
@@ -93,8 +77,6 @@ def _services(runner: Runner) -> Services:
         ConfigError: There are none.
     """
     if runner.services is None:
-        from spiffcli.errors import ConfigError
-
         raise ConfigError(
             "There are no services to look at.",
             hint="Name their module with --services MODULE (or in runner.toml: services = [...]), offer them in the "

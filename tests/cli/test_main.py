@@ -15,9 +15,10 @@ import click
 import pytest
 
 import spiffcli
+from spiffcli.cli.invocation import Invocation, pass_invocation
 from spiffcli.cli.lazy import Entry, LazyGroup
 from spiffcli.cli.main import SECTIONS, _Root, run
-from spiffcli.cli.options import Invocation, JsonParam, pass_invocation
+from spiffcli.cli.params import JsonParam
 from spiffcli.errors import BusyError, ModelError
 
 PROGRAM = [sys.executable, "-c", "from spiffcli.cli.main import main; main()"]

@@ -13,15 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiffcli.cli.options import Invocation
+from spiffcli.cli.invocation import Invocation
 from spiffcli.cli.output import (
-    Column,
     emit_json,
-    emit_table,
+    emit_lines,
     emit_text,
     json_text,
+    lines_text,
     paint,
-    table_text,
     talk,
     warn,
 )
@@ -81,48 +80,30 @@ def test_text_is_written_without_control_characters(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == "red\nline two\n"
 
 
-COLUMNS = [Column("id"), Column("name", style="bold"), Column("count", align="right")]
-
-
-def test_a_table_is_aligned_without_tabs_or_trailing_blanks() -> None:
-    text = table_text(COLUMNS, [["a1", "Order", 7], ["b22", "", 1000]])
-    assert text == "ID   NAME   COUNT\na1   Order      7\nb22          1000\n"
-
-
-def test_a_table_without_rows_is_its_heading() -> None:
-    assert table_text(COLUMNS, []) == "ID  NAME  COUNT\n"
+def test_lines_are_aligned_without_tabs_or_trailing_blanks() -> None:
+    assert lines_text([["a1", "Order", 7], ["b22", "", 1000], ["c", "x", ""]]) == (
+        "a1   Order  7\nb22         1000\nc    x\n"
+    )
 
 
 def test_wide_and_combining_characters_keep_columns_aligned() -> None:
-    lines = table_text([Column("a"), Column("b")], [["日本", 1], ["ab", 2], ["e\u0301", 3]]).splitlines()
-    assert lines == ["A     B", "日本  1", "ab    2", "e\u0301     3"]
+    lines = lines_text([["日本", 1], ["ab", 2], ["e\u0301", 3]]).splitlines()
+    assert lines == ["日本  1", "ab    2", "e\u0301     3"]
 
 
 def test_cells_cannot_break_out_of_their_line() -> None:
-    assert table_text([Column("a")], [["x\ny\t\x1b[2Jz"]]) == "A\nx y z\n"
+    assert lines_text([["x\ny\t\x1b[2Jz"]]) == "x y z\n"
 
 
 def test_nothing_is_cut_off_where_no_terminal_is() -> None:
-    assert "x" * 500 in table_text([Column("a"), Column("b")], [["x" * 500, "end"]])
+    assert "x" * 500 in lines_text([["x" * 500, "end"]])
 
 
-def test_a_table_off_a_terminal_is_plain_and_does_not_load_rich(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "rich.table", None)
-    emit_table(COLUMNS, [["a", "b", 1]])
-    assert capsys.readouterr().out == table_text(COLUMNS, [["a", "b", 1]])
-
-
-def test_a_table_on_a_terminal_is_coloured_and_shows_markup_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_on_a_terminal_show_markup_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    emit_table(COLUMNS, [["[red]a[/red]", ":smile:", 1]])
-    assert "\x1b[1m" in terminal.getvalue()
-    assert "[red]a[/red]" in terminal.getvalue()
-    assert ":smile:" in terminal.getvalue()
+    emit_lines([["[red]a[/red]", ":smile:", 1]])
+    assert terminal.getvalue() == "[red]a[/red]  :smile:  1\n"
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
@@ -133,8 +114,6 @@ def test_colours_can_be_turned_off(monkeypatch: pytest.MonkeyPatch, name: str, v
     monkeypatch.delenv("NO_COLOR", raising=False)
     assert paint("x", "red", terminal) == "\x1b[31mx\x1b[0m"
     monkeypatch.setenv(name, value)
-    emit_table(COLUMNS, [["a", "b", 1]])
-    assert "\x1b" not in terminal.getvalue()
     assert paint("x", "red", terminal) == "x"
 
 

@@ -10,8 +10,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiffcli.cli.options import many_option
-from spiffcli.cli.parsing import ManyCommand
+from spiffcli.cli.params import ManyCommand, many_option
 
 
 @click.command(cls=ManyCommand)

@@ -27,12 +27,6 @@ HEAVY = [
     "rich",
     "tinydb",
 ]
-SLOW = [
-    "spiffcli.values",
-    "spiffcli.store.protocol",
-    "spiffcli.store.locking",
-    "spiffcli.catalog.facade",
-]
 
 
 @pytest.fixture(params=["tinydb", "sqlite"])
@@ -55,24 +49,28 @@ def store(url: str) -> Iterator[DocumentStore]:
         yield store
 
 
-def loaded(url: str, folder: Path) -> set[str]:
-    """Modules that are loaded when `list_specs` has answered."""
+def loaded(folder: Path, *words: str, lines: int | None = None, **variables: str) -> set[str]:
+    """Modules that are loaded when a command has answered."""
     code = (
         "import sys; from spiffcli.cli.main import run; code = run(sys.argv[1:]); "
         "print(*sys.modules, sep='\\n', file=sys.stderr); sys.exit(code)"
     )
-    command = [sys.executable, "-c", code, "--store", url, "list_specs"]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", code, *words]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2]), **variables}
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    assert len(result.stdout.splitlines()) == 3
+    assert lines is None or len(result.stdout.splitlines()) == lines
     return set(result.stderr.splitlines())
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list_specs", "--help"], ["completion", "bash"]])
+def test_help_and_completion_load_nothing_heavy(words: list[str], tmp_path: Path) -> None:
+    assert loaded(tmp_path, *words).isdisjoint(HEAVY)
 
 
 def test_the_list_loads_nothing_heavy(store: DocumentStore, url: str, tmp_path: Path) -> None:
     store.close()
-    modules = loaded(url, tmp_path)
+    modules = loaded(tmp_path, "--store", url, "list_specs", lines=3)
     assert modules.isdisjoint(HEAVY)
-    assert modules.isdisjoint(SLOW)
     assert ("sqlite3" in modules) == url.startswith("sqlite:")
 
 

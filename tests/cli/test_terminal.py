@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from spiffcli.cli.dialog import StreamDialog
-from spiffcli.cli.terminal import Answered, Back, Outcome, Quit, ask_task
+from spiffcli.cli.prompts import Answered, Back, Outcome, Quit, StreamDialog, ask_task
 from spiffcli.forms import Form, read_form
 from spiffcli.values import TaskView
 

@@ -15,8 +15,8 @@ pty = pytest.importorskip("pty", reason="the system has no pseudo-terminals")
 
 SCRIPT = """
 import sys
-from spiffcli.cli.dialog import StreamDialog
-from spiffcli.cli.terminal import ask_task
+from spiffcli.cli.prompts import StreamDialog
+from spiffcli.cli.prompts import ask_task
 from spiffcli.forms import Form
 from spiffcli.values import TaskView
 form = Form("f", {"properties": {

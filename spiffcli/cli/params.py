@@ -1,21 +1,20 @@
-"""Options that take several values after one flag: `-b one.bpmn two.bpmn -d prices.dmn`.
-
-Click's options take a fixed number of values. A command of this class rewrites its arguments before Click sees
-them: every value after an option declared `many=True` gets a flag of its own, up to the next option or `--`. All the
-ways to write an option stay possible: `-b A B`, `-bA B`, `--bpmn A B`, `--bpmn=A B`, `-b A -b B`, `-vb A B`.
-"""
+"""Options and arguments: values of theirs, several after one flag, and what the global ones are kept in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
+from spiffcli.cli.lazy import load
+from spiffcli.errors import InputError
 
-_OPEN = "spiffcli.cli.parsing.open"  # key in Context.meta: the option the last argument belongs to
+_OPEN = "spiffcli.cli.params.open"  # key in Context.meta: the option the last argument belongs to
 
 
 class ManyOption(click.Option):
@@ -142,3 +141,108 @@ class _Rewriter:
 def _take(rest: list[str], count: int) -> list[str]:
     taken, rest[:] = rest[:count], rest[count:]
     return taken
+
+
+class DateParam(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of Click only
+    """A date, with or without a time, in ISO 8601; UTC where no time zone is given."""
+
+    name = "DATE"
+    _ways = "Write it as 2026-12-01 or 2026-12-01T09:30 (UTC), or with a zone."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The moment, with its time zone."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"'{value}' is no date. {self._ways}")
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+class PastParam(DateParam):
+    """A date as above, or an age such as `30d`: that long before now."""
+
+    name = "WHEN"
+    _ways = "Write it as 2026-12-01 or 2026-12-01T09:30 (UTC), with a zone, or as an age: 90m, 12h, 30d, 4w."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The moment, with its time zone."""
+        if isinstance(value, str) and value[:-1].isdecimal() and value[-1] in _UNITS:
+            try:
+                return datetime.now(UTC) - timedelta(seconds=int(value[:-1]) * _UNITS[value[-1]])
+            except OverflowError:
+                self.fail(f"'{value}' is longer ago than any date.")
+        return super().convert(value, param, ctx)
+
+
+#: Seconds in a minute, an hour, a day and a week.
+_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def format_option(*formats: str) -> Callable[[Decorated], Decorated]:
+    """`--format`, with `text` (the default), `json`, and whatever else the command can write."""
+    return click.option(
+        "--format",
+        "format",
+        type=click.Choice(["text", "json", *formats]),
+        default="text",
+        show_default=True,
+        help="How to write the result.",
+    )
+
+
+def many_option(*names: str, **attributes: Any) -> Callable[[Decorated], Decorated]:
+    """An option that takes several values after one flag; the command must be a `ManyCommand`."""
+    return click.option(*names, cls=ManyOption, many=True, **attributes)
+
+
+class JsonParam(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of Click only
+    """A JSON value on the command line: the JSON itself, `@FILE`, or `@-` for standard input.
+
+    Args:
+        name: What the value is called in help texts.
+        kind: Type the value must have (`dict` for a JSON object), or None for any.
+    """
+
+    def __init__(self, name: str = "JSON", kind: type | None = dict) -> None:
+        self.name = name
+        self.kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, read and checked.
+
+        Raises:
+            InputError: The file cannot be read, or this is not JSON of the kind that is needed.
+        """
+        if not isinstance(value, str):
+            return value
+
+        what = param.opts[-1] if param is not None else self.name
+        found = _read_json(value, what)
+        if self.kind is not None and not isinstance(found, self.kind):
+            raise InputError(
+                f"{what} must be a JSON object, and this is JSON of another kind.",
+                hint="""Write it like '{"quantity": 2}'.""",
+            )
+        return found
+
+
+def _read_json(value: str, what: str) -> Any:
+    read_json = load("spiffcli.forms.json_text:read_json")
+    if value.startswith("@"):
+        return read_json(_read_source(value[1:]), file=value[1:], what=f"file of {what}", error=InputError)
+    content = value.encode("utf-8", "surrogateescape")
+    return read_json(content, file="the command line", what=f"{what} on", error=InputError)
+
+
+def _read_source(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as fault:
+        raise InputError(f"Cannot read {name}: {fault.strerror}.", file=name) from fault

@@ -1,18 +1,28 @@
-"""Commands that bring models from one branch to another: publish, promote."""
+"""`repo publish` and `repo promote`: bring models to another branch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from spiffcli.cli.options import Invocation, format_option, pass_invocation
-from spiffcli.cli.output import emit_json, emit_text, talk
-
-if TYPE_CHECKING:
-    from spiffcli.repo.promotion_preview import Preview
-    from spiffcli.report.lines import Line
+from spiffcli.cli.invocation import Invocation, pass_invocation
+from spiffcli.cli.output import emit_json, emit_report, emit_text, talk, width
+from spiffcli.cli.params import format_option
+from spiffcli.repo.configured import open_repository, refuse_read_only
+from spiffcli.repo.promote import carry_out, plan
+from spiffcli.repo.promotion_preview import Preview, previews
+from spiffcli.repo.publish import Wish
+from spiffcli.repo.publish import publish as bring
+from spiffcli.report.diff_json import diff_document
+from spiffcli.report.diff_summary import stat_lines
+from spiffcli.report.diff_text import diff_lines
+from spiffcli.report.findings import judge
+from spiffcli.report.impact import impact_lines
+from spiffcli.report.lines import EMPTY, Line, fold, line
+from spiffcli.report.repository import promoted_json, promoted_sentences, published_json, published_sentences
+from spiffcli.runner import Runner
 
 _VERDICTS = {"needs-mapping": ("needs-mapping", "blocked"), "blocked": ("blocked",)}
 
@@ -38,11 +48,6 @@ def publish(ctx: click.Context, invocation: Invocation, /, format: str, **wish: 
     there already, it is brought up to date. The page on which it can be merged is shown, where the forge is known.
     Nothing here changes, and what is not committed is not published.
     """
-    from spiffcli.repo.configured import open_repository, refuse_read_only
-    from spiffcli.repo.publish import Wish
-    from spiffcli.repo.publish import publish as bring
-    from spiffcli.report.repository import published_json, published_sentences
-
     settings = invocation.settings()
     if not wish["dry_run"]:
         refuse_read_only(settings)
@@ -76,11 +81,6 @@ def promote(ctx: click.Context, invocation: Invocation, /, **options: Any) -> No
     For every model that changes: what changes in it, as diff_spec says it, and which running instances of the store
     it touches, as diff_workflow says it. Then the merge is pushed, unless it is a --dry-run.
     """
-    from spiffcli.repo.configured import open_repository, refuse_read_only
-    from spiffcli.repo.promote import carry_out, plan
-    from spiffcli.repo.promotion_preview import previews
-    from spiffcli.runner import Runner
-
     settings = invocation.settings(running=True)
     if not options["dry_run"]:
         refuse_read_only(settings)
@@ -104,13 +104,8 @@ def _hits(seen: Sequence[Preview], fail_on: str | None) -> int:
 
 
 def _show(merge: Any, seen: Sequence[Preview], options: dict[str, Any], *, merged: bool, severities: Any) -> None:
-    from spiffcli.report.findings import judge
-    from spiffcli.report.repository import promoted_json, promoted_sentences
-
     judged = {each.model: judge(each.diff, severities=severities) for each in seen if each.diff is not None}
     if options["format"] == "json":
-        from spiffcli.report.diff_json import diff_document
-
         models = [
             {
                 "model": each.model,
@@ -123,7 +118,6 @@ def _show(merge: Any, seen: Sequence[Preview], options: dict[str, Any], *, merge
         ]
         emit_json(promoted_json(merge, models, merged=merged))
         return
-    from spiffcli.cli.showing import emit_report
 
     emit_report([line for each in seen for line in _lines(each, judged.get(each.model), stat=options["stat"])])
     for sentence in promoted_sentences(merge, merged=merged):
@@ -131,12 +125,6 @@ def _show(merge: Any, seen: Sequence[Preview], options: dict[str, Any], *, merge
 
 
 def _lines(preview: Preview, findings: Any, *, stat: bool) -> Iterator[Line]:
-    from spiffcli.cli.showing import width
-    from spiffcli.report.diff_summary import stat_lines
-    from spiffcli.report.diff_text import diff_lines
-    from spiffcli.report.impact import impact_lines
-    from spiffcli.report.lines import EMPTY, fold, line
-
     yield line(f"{preview.model} ({preview.change})", "title")
     if findings is not None:
         yield from (stat_lines if stat else diff_lines)(findings, width())

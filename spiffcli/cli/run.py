@@ -5,23 +5,29 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from spiffcli.cli.adding import take
-from spiffcli.cli.options import Invocation, JsonParam, format_option, pass_invocation
-from spiffcli.cli.output import emit_json, talk, warn
-from spiffcli.cli.suggesting import complete_instances, complete_specs
-
-if TYPE_CHECKING:
-    from spiffcli.cli.dialog import Dialog
-    from spiffcli.forms import AnswerSource
-    from spiffcli.instances import Session
-    from spiffcli.instances.session import StepHook
-    from spiffcli.instances.view import RunResult
-    from spiffcli.runner import Runner
-    from spiffcli.values import TaskView
+from spiffcli.cli.add import take
+from spiffcli.cli.completion import complete_instances, complete_specs
+from spiffcli.cli.interactive import Conversation, Stepper, StoppedError, ask
+from spiffcli.cli.invocation import Invocation, pass_invocation
+from spiffcli.cli.output import emit_json, emit_report, talk, warn
+from spiffcli.cli.params import JsonParam, format_option
+from spiffcli.cli.prompts import Answered, Dialog, StreamDialog
+from spiffcli.engine.ports import BusinessError
+from spiffcli.errors import AnswerError, DataError, ModelError
+from spiffcli.forms import AnswerSource, free_form, parse_answers, validate
+from spiffcli.instances import Session
+from spiffcli.instances.select import find_task
+from spiffcli.instances.session import StepHook
+from spiffcli.instances.view import RunResult, run_result
+from spiffcli.report.outcomes import run_json, run_lines
+from spiffcli.runner import Runner
+from spiffcli.specs.files import read_bytes
+from spiffcli.text import quoted
+from spiffcli.values import TaskView
 
 #: Steps one command lets an instance take before it is taken for an endless loop.
 MOST_STEPS = 100_000
@@ -71,8 +77,6 @@ def run(
     Without either it stops at the first human task. The exit code is 0 if the instance has ended; otherwise 1, or
     with -a 0.
     """
-    from spiffcli.runner import Runner
-
     _check_usage(spec, workflow, starting=data is not None or natural_id is not None)
     with Runner(invocation.settings(running=True), max_steps=max_steps) as runner:
         source = _answers(answers or runner.settings.answers)
@@ -99,8 +103,6 @@ def _check_usage(spec: str | None, workflow: str | None, *, starting: bool) -> N
 def _answers(file: str | None) -> AnswerSource | None:
     if file is None:
         return None
-    from spiffcli.forms import parse_answers
-    from spiffcli.specs.files import read_bytes
 
     return parse_answers(read_bytes(file), file)
 
@@ -109,14 +111,11 @@ def _dialog() -> Dialog | None:
     """Somebody to talk with, if there is somebody."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         return None  # a script; one that closed its input has no stream at all
-    from spiffcli.cli.dialog import StreamDialog
 
     return StreamDialog()
 
 
 def _stepper(dialog: Dialog | None, invocation: Invocation) -> StepHook:
-    from spiffcli.cli.interactive import Stepper
-
     return Stepper(dialog, talk, everything=invocation.verbosity > 0)
 
 
@@ -149,14 +148,10 @@ class _Run:
             left = self._first(opened)
             if self._dialog is None or left.instance.ended is not None:
                 return left
-            from spiffcli.cli.interactive import Conversation
 
             return Conversation(self._runner, self._dialog, self._on_step).go_on(left)
 
     def _first(self, opened: AbstractContextManager[Session]) -> RunResult:
-        from spiffcli.cli.interactive import StoppedError
-        from spiffcli.instances.view import run_result
-
         with opened as session:
             session.require_sound()
             self.instance = session.instance.id
@@ -171,8 +166,6 @@ class _Run:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """Whatever ends the run says how to go on with the instance."""
-        from spiffcli.errors import AnswerError, DataError, ModelError
-
         try:
             yield
         except (KeyboardInterrupt, click.Abort):
@@ -190,19 +183,13 @@ class _Run:
 
 
 def _show(runner: Runner, left: RunResult, format: str) -> None:
-    from spiffcli.report.outcomes import run_json, run_lines
-
     if format == "json":
         emit_json(run_json(left))
     else:
-        from spiffcli.cli.showing import emit_report
-
         emit_report(run_lines(left, runner.secrets(left.instance)))
 
 
 def _tell_unused(source: AnswerSource | None) -> None:
-    from spiffcli.text import quoted
-
     for unused in source.unused() if source is not None else ():
         answers = "1 answer" if unused.count == 1 else f"{unused.count} answers"
         warn(f"{source.file if source else ''}: {answers} for {quoted(unused.task)} not used, as nobody asked.")
@@ -237,10 +224,6 @@ def complete(
     """
     if error is not None and data is not None:
         raise click.UsageError("--error gives the task up; --data does not go with it.", ctx)
-    from spiffcli.engine.ports import BusinessError
-    from spiffcli.instances.select import find_task
-    from spiffcli.instances.view import run_result
-    from spiffcli.runner import Runner
 
     with Runner(invocation.settings(running=True), max_steps=max_steps) as runner:
         look = runner.look(workflow)
@@ -261,13 +244,8 @@ def complete(
 
 def _answers_for(runner: Runner, view: TaskView, data: dict[str, Any] | None) -> dict[str, Any] | None:
     """The answers given or asked for; None where the person went away."""
-    from spiffcli.forms import free_form, validate
-
     dialog = _dialog() if data is None else None
     if dialog is not None:
-        from spiffcli.cli.interactive import ask
-        from spiffcli.cli.terminal import Answered
-
         said = ask(runner, view, dialog)
         return said.answers if isinstance(said, Answered) else None
     form = runner.form(view) or free_form()
@@ -284,9 +262,6 @@ def _answers_for(runner: Runner, view: TaskView, data: dict[str, Any] | None) ->
 @pass_invocation
 def retry(invocation: Invocation, /, workflow: str, data: dict[str, Any] | None, max_steps: int, format: str) -> None:
     """Try what failed again, with the same data or corrected ones, and run what follows."""
-    from spiffcli.instances.view import run_result
-    from spiffcli.runner import Runner
-
     with Runner(invocation.settings(running=True), max_steps=max_steps) as runner:
         with runner.session(workflow, "retry") as session:
             session.retry(data or {})

@@ -2,27 +2,102 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from spiffcli.cli.adding import take
-from spiffcli.cli.choosing import check_choice, where, where_options
-from spiffcli.cli.options import Invocation, JsonParam, format_option, many_option, pass_invocation
-from spiffcli.cli.output import emit_json, talk
-from spiffcli.cli.parsing import ManyCommand
-from spiffcli.cli.suggesting import complete_instances, complete_specs
-
-if TYPE_CHECKING:
-    from spiffcli.catalog.instances import Standing
-    from spiffcli.instances.select import Selection
-    from spiffcli.migrate.apply import Result, Target
-    from spiffcli.migrate.values import Plan
-    from spiffcli.runner import Runner
+from spiffcli.catalog.instances import Standing
+from spiffcli.cli.add import take
+from spiffcli.cli.completion import complete_instances, complete_specs
+from spiffcli.cli.invocation import Invocation, pass_invocation
+from spiffcli.cli.output import emit_json, emit_report, talk, width
+from spiffcli.cli.params import JsonParam, ManyCommand, PastParam, format_option, many_option
+from spiffcli.cli.rules import find_rule
+from spiffcli.engine.retarget.values import Policies
+from spiffcli.errors import InputError
+from spiffcli.instances.select import Selection, listed_ids, select, unmoved_ids
+from spiffcli.migrate.apply import Result, Target, check_open_for, planned
+from spiffcli.migrate.batches import (
+    fleet_document,
+    impact_document,
+    migration_document,
+    moved,
+    moved_as_planned,
+    taken_back,
+)
+from spiffcli.migrate.plan_file import plan_document, read_plan
+from spiffcli.migrate.values import ALLOWABLE, Plan
+from spiffcli.repo.models import ref_at
+from spiffcli.report.impact import impact_lines
+from spiffcli.report.lines import line
+from spiffcli.report.migration import NOT_DONE, result_line, result_lines, totals_sentence, unfinished_sentence
+from spiffcli.runner import Runner
+from spiffcli.specs.files import read_bytes, write_bytes
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def where_options(command: Decorated) -> Decorated:
+    """The options that narrow down which instances are meant."""
+    states = click.Choice(["running", "error"])
+    for option in reversed(
+        (
+            click.option("--state", "states", multiple=True, type=states, help="Of --from, those in this state."),
+            click.option("--waiting-at", metavar="TASK", help="Of --from, those that wait at this task (id or name)."),
+            click.option(
+                "--started-before",
+                type=PastParam(),
+                help="Of --from, those that were started before a date, or longer ago than an age such as 30d.",
+            ),
+            click.option("--ids", metavar="FILE", type=click.Path(), help="Those in a file, one id to a line."),
+            click.option("--limit", metavar="N", type=click.IntRange(min=1), help="The first N of them, oldest first."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def check_choice(ctx: click.Context, options: dict[str, Any]) -> None:
+    """Nothing, if the options say which instances are meant, and do not contradict each other.
+
+    Raises:
+        UsageError: They do not, or do.
+    """
+    if not any(options.get(each) for each in ("workflows", "source", "ids", "retry_failed")):
+        raise click.UsageError("Say which instances: -w WF, or --from REF for all of a key or version.", ctx)
+    if options["source"] is None and any(options[each] for each in ("states", "waiting_at", "started_before")):
+        raise click.UsageError("--state, --waiting-at and --started-before choose among those of --from REF.", ctx)
+    if options["ids"] and options.get("retry_failed"):
+        raise click.UsageError("--ids and --retry-failed both name a file of instances; give one.", ctx)
+
+
+def where(options: dict[str, Any]) -> Selection:
+    """Which instances the options mean.
+
+    Raises:
+        InputError: A file cannot be read, or holds something else.
+    """
+    ids: tuple[str, ...] | None = None
+    if options["ids"]:
+        ids = listed_ids(read_bytes(options["ids"]), options["ids"])
+    elif options.get("retry_failed"):
+        ids = unmoved_ids(read_bytes(options["retry_failed"]), options["retry_failed"])
+    return Selection(
+        named=tuple(options["workflows"]),
+        source=options["source"],
+        states=options["states"],
+        waiting_at=options["waiting_at"],
+        started_before=options["started_before"],
+        ids=ids,
+        limit=options["limit"],
+    )
+
 
 _spec = click.option(
     "-s",
@@ -92,11 +167,6 @@ def diff_workflow(ctx: click.Context, invocation: Invocation, /, **options: Any)
     For every instance: whether it can be moved, needs a mapping or cannot be moved, why and what to do; the tasks
     whose node changed; what is new ahead, and what will not run. Of many, those that stand alike are told together.
     """
-    from spiffcli.cli.showing import emit_report, width
-    from spiffcli.instances.select import select
-    from spiffcli.migrate.batches import fleet_document, impact_document
-    from spiffcli.runner import Runner
-
     _need(ctx, options, "spec")
     check_choice(ctx, options)
     chosen = where(options)
@@ -107,8 +177,6 @@ def diff_workflow(ctx: click.Context, invocation: Invocation, /, **options: Any)
     if options["format"] == "json":
         emit_json(document)
     elif rows:
-        from spiffcli.report.impact import impact_lines
-
         emit_report(impact_lines(document, width()))
     if not rows:
         talk(_nobody(chosen, target))
@@ -153,14 +221,10 @@ def migrate(ctx: click.Context, invocation: Invocation, /, **options: Any) -> No
     reason and the way out, and stays as it was; it stops no other. Many are moved in chunks. Whoever is interrupted
     says the same again: those that were moved already are left out.
     """
-    from spiffcli.runner import Runner
-
     _check_usage(ctx, options)
     with Runner(invocation.settings(running=True)) as runner:
         if options["plan"] is not None:
             ctx.exit(_as_planned(runner, options))
-        from spiffcli.instances.select import select
-        from spiffcli.migrate.batches import moved
 
         chosen = where(options)
         ref = _target_ref(runner, options)
@@ -195,10 +259,6 @@ def rollback(ctx: click.Context, invocation: Invocation, /, workflows: tuple[str
 
     The instance is again as it was before. It is refused once the instance has moved on, since that work would be lost.
     """
-    from spiffcli.catalog.instances import Standing
-    from spiffcli.migrate.batches import taken_back
-    from spiffcli.runner import Runner
-
     with Runner(invocation.settings(running=True)) as runner:
         rows = list({row.id: Standing.of(row) for row in map(runner.catalog.instance, workflows)}.values())
         ctx.exit(_report(taken_back(runner.workspace, rows), rows[0].label, len(rows), format))
@@ -224,8 +284,6 @@ def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
 
 
 def _target(runner: Runner, ctx: click.Context, options: dict[str, Any], ref: str, *, force: bool = False) -> Target:
-    from spiffcli.engine.retarget.values import Policies
-
     data, script = _data(ctx, options["data"])
     policies = Policies(
         mapping=_mapping(ctx, options["maps"]),
@@ -243,7 +301,6 @@ def _target_ref(runner: Runner, options: dict[str, Any]) -> str:
     spec: str = options["spec"]
     if options["rev"] is None:
         return spec
-    from spiffcli.repo.models import ref_at
 
     return ref_at(runner.settings, spec, options["rev"])
 
@@ -261,10 +318,6 @@ def _mapping(ctx: click.Context, maps: Iterable[str]) -> dict[str, str]:
 
 
 def _allowed(allow: Iterable[str]) -> list[str]:
-    from spiffcli.cli.rules import find_rule
-    from spiffcli.errors import InputError
-    from spiffcli.migrate.values import ALLOWABLE
-
     for text in allow:
         rule = find_rule(text.partition(":")[0]).id
         if rule not in ALLOWABLE:
@@ -281,8 +334,6 @@ def _data(ctx: click.Context, text: str | None) -> tuple[dict[str, Any], str | N
     if not text.endswith(".py"):
         found: dict[str, Any] = JsonParam().convert(text, _parameter(ctx, "data"), ctx)
         return found, None
-    from spiffcli.errors import InputError
-    from spiffcli.specs.files import read_bytes
 
     try:
         return {}, read_bytes(text).decode("utf-8-sig")
@@ -295,11 +346,6 @@ def _parameter(ctx: click.Context, name: str) -> click.Parameter:
 
 
 def _as_planned(runner: Runner, options: dict[str, Any]) -> int:
-    from spiffcli.catalog.instances import Standing
-    from spiffcli.migrate.batches import moved_as_planned
-    from spiffcli.migrate.plan_file import read_plan
-    from spiffcli.specs.files import read_bytes
-
     saved = read_plan(read_bytes(options["plan"]), options["plan"])
     waivers = saved.waivers
     target = runner.target(
@@ -323,8 +369,6 @@ def _nobody(chosen: Selection, target: Target) -> str:
 
 def _rehearse(runner: Runner, target: Target, rows: Sequence[Standing], options: dict[str, Any]) -> int:
     """Show what would happen, and keep it if that is wanted."""
-    from spiffcli.migrate.apply import check_open_for, planned
-
     check_open_for(target.definition)
     plans = runner.diff_workflow(target, [row.id for row in rows])
     code = _report(map(planned, plans), target.definition.label, len(rows), options["format"], dry_run=True)
@@ -335,11 +379,6 @@ def _rehearse(runner: Runner, target: Target, rows: Sequence[Standing], options:
 
 
 def _keep(target: Target, plans: Sequence[Plan], file: str) -> None:
-    import json
-
-    from spiffcli.migrate.plan_file import plan_document
-    from spiffcli.specs.files import write_bytes
-
     definition = target.definition
     document = plan_document(definition.id, definition.label, target.policies, target.waivers, plans)
     write_bytes(file, json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n")
@@ -348,8 +387,6 @@ def _keep(target: Target, plans: Sequence[Plan], file: str) -> None:
 
 def _report(results: Iterable[Result], label: str, asked: int, format: str, *, dry_run: bool = False) -> int:
     """Show one result after the other as it comes, then the totals, also where something stops it in between."""
-    from spiffcli.cli.progress import with_progress
-
     done: list[Result] = []
     try:
         for result in with_progress(results, asked, "Looking" if dry_run else "Moving"):
@@ -366,9 +403,6 @@ _MANY = 20
 
 
 def _show(result: Result, *, many: bool) -> None:
-    from spiffcli.cli.showing import emit_report, width
-    from spiffcli.report.migration import NOT_DONE, result_line, result_lines
-
     if not many:
         emit_report(result_lines(result.to_json(), width()))
     elif result.outcome in NOT_DONE:
@@ -376,14 +410,8 @@ def _show(result: Result, *, many: bool) -> None:
 
 
 def _end(done: Sequence[Result], label: str, asked: int, format: str, *, dry_run: bool) -> int:
-    from spiffcli.cli.showing import emit_report
-    from spiffcli.report.lines import line
-    from spiffcli.report.migration import totals_sentence, unfinished_sentence
-
     totals: dict[str, int] = dict(Counter(str(result.outcome) for result in done))
     if format == "json":
-        from spiffcli.migrate.batches import migration_document
-
         emit_json(migration_document(label, done, dry_run=dry_run))
     elif asked > 1 and done:
         emit_report([(), line(totals_sentence(totals))])
@@ -394,3 +422,28 @@ def _end(done: Sequence[Result], label: str, asked: int, format: str, *, dry_run
         return 0
     talk(unfinished)
     return 1
+
+
+T = TypeVar("T")
+
+#: Below that, a bar would be gone before anybody has seen it.
+_FEW = 20
+
+
+def with_progress(items: Iterable[T], total: int, doing: str) -> Iterator[T]:
+    """The items, with a bar on standard error while they come; it leaves nothing behind.
+
+    What is written meanwhile to a standard output that is the same terminal stands above the bar.
+
+    Args:
+        doing: What is being done, as `Moving`.
+    """
+    if total < _FEW or not sys.stderr.isatty():
+        yield from items
+        return
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    both = sys.stdout.isatty()
+    with Progress(*columns, console=console, transient=True, redirect_stdout=both, redirect_stderr=True) as progress:
+        yield from progress.track(items, total=total, description=doing)

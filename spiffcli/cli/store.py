@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from spiffcli.cli.options import Invocation, format_option, pass_invocation
+from spiffcli.catalog.maintenance import Stats, check_store
+from spiffcli.catalog.maintenance import copy as copy_to
+from spiffcli.catalog.maintenance import stats as measure
+from spiffcli.cli.invocation import Invocation, pass_invocation
 from spiffcli.cli.output import emit_json, emit_lines, emit_text, talk
-
-if TYPE_CHECKING:
-    from spiffcli.catalog.maintenance import Stats
-    from spiffcli.store import CopyReport, Problem
+from spiffcli.cli.params import format_option
+from spiffcli.errors import NoStoreError
+from spiffcli.runner import Runner
+from spiffcli.store import CopyReport, Problem
 
 
 @click.command(epilog="Example: runner --store sqlite:shop.db init")
@@ -24,9 +27,6 @@ def init(invocation: Invocation, /, format: str) -> None:
     Without --store it is the folder .runner here. Commands find it from every folder below. A store that is there
     already is left alone.
     """
-    from spiffcli.errors import NoStoreError
-    from spiffcli.runner import Runner
-
     with Runner(invocation.settings()) as runner:
         try:
             url, created = runner.store.url, False
@@ -53,9 +53,6 @@ def check(ctx: click.Context, invocation: Invocation, /, repair: bool, format: s
 
     The exit code is 1 if a problem remains.
     """
-    from spiffcli.catalog.maintenance import check_store
-    from spiffcli.runner import Runner
-
     with Runner(invocation.settings()) as runner:
         url, problems = runner.store.url, check_store(runner.store, repair=repair)
     left = [problem for problem in problems if not problem.repaired]
@@ -102,8 +99,6 @@ def copy(source: str, target: str, format: str) -> None:
     FROM and TO are written as for --store; TO must be empty or not there yet. A copy that was interrupted goes on
     when it is asked for again.
     """
-    from spiffcli.catalog.maintenance import copy as copy_to
-
     report = copy_to(source, target)
     if format == "json":
         emit_json(_copy_json(source, target, report))
@@ -132,9 +127,6 @@ def _copy_json(source: str, target: str, report: CopyReport) -> dict[str, Any]:
 @pass_invocation
 def stats(invocation: Invocation, /, format: str) -> None:
     """Count what is in the store, over all tenants."""
-    from spiffcli.catalog.maintenance import stats as measure
-    from spiffcli.runner import Runner
-
     with Runner(invocation.settings()) as runner:
         found = measure(runner.store)
     if format == "json":

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from spiffcli.cli.options import format_option
 from spiffcli.cli.output import emit_json, emit_lines
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
+from spiffcli.cli.params import format_option
+from spiffcli.report.schemas import names, read
 
 
 def _complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    from spiffcli.report.schemas import names
-
     return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
 
 
@@ -31,8 +26,6 @@ def schema(name: str | None, listed: bool, format: str) -> None:
     NAME is the middle of what a document has as its "schema": diff for runner/diff/1. Within one version keys may be
     added; none is taken away or changes its meaning.
     """
-    from spiffcli.report.schemas import names, read
-
     if name is not None and not listed:
         emit_json(read(name))
         return

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
-from spiffcli.cli.options import Invocation, pass_invocation
+from spiffcli.cli.bugs import report_bug
+from spiffcli.cli.invocation import Invocation, pass_invocation
 from spiffcli.cli.output import talk, warn
+from spiffcli.web.serving import serve_webhook
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -26,8 +28,6 @@ def serve(
     and the models that changed are deployed, as 'repo pull' does it. The secret is set by RUNNER_GIT_WEBHOOK_SECRET;
     without it nothing is served. GET /v1.0/status tells the commit and how the last sync ended.
     """
-    from spiffcli.web.serving import serve_webhook
-
     if not webhook:
         raise click.UsageError("Say what to serve: --webhook.")
     if host not in _LOOPBACK:
@@ -38,7 +38,5 @@ def serve(
 
 
 def _report(error: Exception) -> str:
-    from spiffcli.cli.bugs import report_bug
-
     bug = report_bug(error, ["serve"])
     return f"{bug.message} {bug.hint}"

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from spiffcli.cli.options import Invocation, format_option, many_option, pass_invocation
+from spiffcli.cli.completion import complete_specs
+from spiffcli.cli.invocation import Invocation, pass_invocation
 from spiffcli.cli.output import emit_json, emit_lines, talk, warn
-from spiffcli.cli.parsing import ManyCommand
-from spiffcli.cli.suggesting import complete_specs
-
-if TYPE_CHECKING:
-    from spiffcli.deployments.add import Added
-    from spiffcli.deployments.request import Note, PlannedDefinition
-    from spiffcli.runner import Runner
+from spiffcli.cli.params import ManyCommand, format_option, many_option
+from spiffcli.deployments.add import Added
+from spiffcli.deployments.request import Note, PlannedDefinition
+from spiffcli.repo.models import add_model
+from spiffcli.runner import Runner
 
 _FILE = click.Path()
 
@@ -77,8 +76,6 @@ def add(
 
     With --from KEY@N an earlier version becomes the newest one, bound to what it was bound to; nothing else changes.
     """
-    from spiffcli.runner import Runner
-
     files = [*bpmn, *dmn, *form]
     if ref is not None:
         _refuse_beside_from(ctx, files)
@@ -115,8 +112,6 @@ def _check_model(
 def _add_model(
     runner: Runner, model: str, rev: str | None, *, work_tree: bool, wish: dict[str, Any], **options: Any
 ) -> Added:
-    from spiffcli.repo.models import add_model
-
     kept = {name: value for name, value in wish.items() if name != "collaboration"}
     added, found = add_model(runner.workspace, model, revision=rev, work_tree=work_tree, **kept, **options)
     if found.changed:

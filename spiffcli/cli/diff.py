@@ -1,24 +1,36 @@
-"""Comparing two specs."""
+"""Commands that compare: two specs, and two states of a file for Git."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from difflib import unified_diff
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from spiffcli import __version__
-from spiffcli.cli.options import Invocation, format_option, many_option, pass_invocation
-from spiffcli.cli.output import emit_json, talk, warn
-from spiffcli.cli.parsing import ManyCommand
-from spiffcli.cli.suggesting import complete_specs
+from spiffcli.cli.completion import complete_specs
+from spiffcli.cli.invocation import Invocation, pass_invocation
+from spiffcli.cli.output import emit_json, emit_report, emit_text, talk, warn, width, write
+from spiffcli.cli.params import ManyCommand, format_option, many_option
 from spiffcli.garbage import without_collector
-
-if TYPE_CHECKING:
-    from spiffcli.model import Problem
-    from spiffcli.report.findings import Findings
-    from spiffcli.report.ignoring import Entry
+from spiffcli.model import Problem
+from spiffcli.report.diff_github import diff_github
+from spiffcli.report.diff_json import diff_document
+from spiffcli.report.diff_junit import diff_junit
+from spiffcli.report.diff_markdown import diff_markdown
+from spiffcli.report.diff_sarif import diff_sarif
+from spiffcli.report.diff_summary import gate_sentence, name_lines, stat_lines
+from spiffcli.report.diff_text import diff_lines
+from spiffcli.report.findings import Findings, judge
+from spiffcli.report.ignoring import Entry, read_entries
+from spiffcli.report.lines import EMPTY, line
+from spiffcli.report.listing import model_text
+from spiffcli.runner import Runner
+from spiffcli.specs.diff_git import Version, compare_versions, load_file
+from spiffcli.specs.files import read_bytes
 
 #: Name of the file of what a project ignores.
 _IGNORE_FILE = ".runner-ignore"
@@ -59,9 +71,6 @@ def diff_spec(ctx: click.Context, invocation: Invocation, /, **options: Any) -> 
     Nothing of the models is imported, run or stored. What changed between two stored specs is kept in the cache of
     the user (RUNNER_CACHE: a folder, or off), which makes the next time quicker.
     """
-    from spiffcli.report.diff_summary import gate_sentence
-    from spiffcli.runner import Runner
-
     _check(options, ctx)
     ctx.with_resource(without_collector(for_good=True))
     settings = invocation.settings()
@@ -70,7 +79,6 @@ def diff_spec(ctx: click.Context, invocation: Invocation, /, **options: Any) -> 
         sides = options["old"], options["new"]
         diff = runner.diff_spec(*sides, dependencies=options["dependencies"], on_problem=problems.append)
     _warn_of(problems)
-    from spiffcli.report.findings import judge
 
     findings = judge(
         diff,
@@ -113,8 +121,6 @@ def _entries(given: str | None) -> tuple[Entry, ...]:
     file = given if given is not None else _next_ignore_file()
     if file is None:
         return ()
-    from spiffcli.report.ignoring import read_entries
-    from spiffcli.specs.files import read_bytes
 
     return read_entries(read_bytes(file), file)
 
@@ -132,8 +138,6 @@ def _next_ignore_file() -> str | None:
 
 def _show(findings: Findings, options: dict[str, Any]) -> None:
     if options["format"] == "json":
-        from spiffcli.report.diff_json import diff_document
-
         emit_json(diff_document(findings))
     elif options["format"] == "text":
         _show_text(findings, options)
@@ -142,10 +146,6 @@ def _show(findings: Findings, options: dict[str, Any]) -> None:
 
 
 def _show_text(findings: Findings, options: dict[str, Any]) -> None:
-    from spiffcli.cli.showing import emit_report, width
-    from spiffcli.report.diff_summary import name_lines, stat_lines
-    from spiffcli.report.diff_text import diff_lines
-
     if options["name_only"]:
         emit_report(name_lines(findings))
     elif options["stat"]:
@@ -155,21 +155,75 @@ def _show_text(findings: Findings, options: dict[str, Any]) -> None:
 
 
 def _show_other(findings: Findings, format: str) -> None:
-    from spiffcli.cli.output import emit_text
-
     if format == "markdown":
-        from spiffcli.report.diff_markdown import diff_markdown
-
         emit_text(diff_markdown(findings))
     elif format == "sarif":
-        from spiffcli.report.diff_sarif import diff_sarif
-
         emit_json(diff_sarif(findings, __version__))
     elif format == "junit":
-        from spiffcli.report.diff_junit import diff_junit
-
         emit_text(diff_junit(findings))
     else:
-        from spiffcli.report.diff_github import diff_github
-
         emit_text(diff_github(findings))
+
+
+_AS_GIT_CALLS = {"ignore_unknown_options": True}
+
+
+@click.command(context_settings=_AS_GIT_CALLS, epilog="Example: git config diff.bpmn.command 'runner git-diff'")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="PATH OLD-FILE OLD-HEX OLD-MODE NEW-FILE ...")
+def git_diff(arguments: tuple[str, ...]) -> None:
+    """Compare two versions of a model, called by git diff.
+
+    'runner repo install-diff' sets it up. The exit code is 0 whatever is found; a file that is no model is compared
+    line by line.
+    """
+    if len(arguments) < 7:  # Git gives the path alone where a merge left several versions
+        emit_text(f"* Unmerged path {arguments[0]}" if arguments else "Git calls this command with seven arguments.")
+        return
+    path, old_file, old_blob, _, new_file, new_blob, _ = arguments[:7]
+    moved = arguments[7] if len(arguments) > 7 else path
+    old, new = Version(path, old_file, old_blob), Version(moved, new_file, new_blob)
+    heading = f"runner diff a/{path} b/{moved}"
+    try:
+        _show_model_diff(heading, old, new)
+    except Exception as fault:  # whatever it is, whoever reads a diff wants to see one
+        _show_text_diff(heading, old, new, str(fault))
+
+
+def _show_model_diff(heading: str, old: Version, new: Version) -> None:
+    lines = list(diff_lines(judge(compare_versions(old, new)), width()))
+    emit_report([line(heading, "title"), *lines, EMPTY], paged=True)
+
+
+def _show_text_diff(heading: str, old: Version, new: Version, reason: str) -> None:
+    warn(f"{new.path} is compared as text: {reason}")
+    before, after = _lines(old), _lines(new)
+    lines = unified_diff(before, after, old.label, new.label, lineterm="")
+    emit_text("\n".join([heading, *lines]))
+
+
+def _lines(version: Version) -> Sequence[str]:
+    return _content(version.file).decode("utf-8", "replace").splitlines() if version.exists else []
+
+
+def _content(file: str) -> bytes:
+    try:
+        with open(file, "rb") as opened:  # noqa: PTH123  # as Git names it
+            return opened.read()
+    except OSError:
+        return b""
+
+
+@click.command(context_settings=_AS_GIT_CALLS, epilog="Example: git config diff.bpmn.textconv 'runner git-textconv'")
+@click.argument("file", type=click.UNPROCESSED)
+def git_textconv(file: str) -> None:
+    """Write the model in FILE as text, element by element, called by git log -p and git show.
+
+    The drawing is left out. A file that is no model is written as it is.
+    """
+    content = _content(file)
+    try:
+        text = model_text(load_file(file, content))
+    except Exception:  # whoever reads a log wants to see something
+        sys.stdout.buffer.write(content)
+        return
+    write(sys.stdout, text)

@@ -5,18 +5,114 @@ It works line by line on any pair of streams: a terminal, a pipe, a test. The en
 
 from __future__ import annotations
 
+import os
+import sys
+import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from contextlib import suppress
+from getpass import getpass
+from typing import Any, Protocol, TextIO, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from spiffcli.cli.dialog import Dialog
+from spiffcli.cli.lazy import load
+from spiffcli.cli.output import WIDTH, write
+from spiffcli.config import load_surroundings
 from spiffcli.errors import AnswerError
 from spiffcli.forms import NOTHING, FieldPath, Form, Question, assemble, coerce, free_form, questions, validate
 from spiffcli.forms.wording import expects, show
 from spiffcli.text import one_line, shorten, strip_controls
 from spiffcli.values import TaskView
+
+
+class Dialog(Protocol):
+    """Somebody to talk with."""
+
+    @property
+    def width(self) -> int:
+        """Columns a line may have."""
+        ...
+
+    def say(self, text: str = "") -> None:
+        """Show text and a line end."""
+        ...
+
+    def title(self, text: str) -> None:
+        """Show a heading."""
+        ...
+
+    def ask(self, prompt: str, *, secret: bool = False) -> str:
+        """Show a prompt and return the line that is typed, without showing it if it is `secret`.
+
+        Raises:
+            EOFError: There is no more input.
+        """
+        ...
+
+
+class StreamDialog:
+    """A dialog on two text streams; talk goes to standard error by default, since standard output is for data.
+
+    Args:
+        source: Where lines come from (default: standard input).
+        target: Where everything is shown (default: standard error).
+    """
+
+    def __init__(self, source: TextIO | None = None, target: TextIO | None = None) -> None:
+        self._source = source or sys.stdin
+        self._target = target or sys.stderr
+        self._typed = self._source.isatty()
+        self._bold = self._target.isatty() and load_surroundings().color
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal, at most 80; 80 elsewhere."""
+        try:
+            columns = os.get_terminal_size(self._target.fileno()).columns
+        except (OSError, ValueError):
+            columns = 0
+        return max(min(columns, WIDTH), 20) if columns else WIDTH  # some terminals do not know, and say 0
+
+    def say(self, text: str = "") -> None:
+        """Show text and a line end."""
+        self._write(f"{text}\n")
+
+    def title(self, text: str) -> None:
+        """Show a heading, in bold where that is possible."""
+        self._write(f"\x1b[1m{text}\x1b[0m\n" if self._bold else f"{text}\n")
+
+    def ask(self, prompt: str, *, secret: bool = False) -> str:
+        """Show a prompt and read a line.
+
+        Raises:
+            EOFError: There is no more input.
+        """
+        if self._typed and secret:
+            return getpass(prompt, self._target)
+        if self._typed and self._source is sys.stdin and sys.stdout.isatty():
+            return _edited_line(prompt)
+        self._write(prompt)
+        self._target.flush()
+        line = self._source.readline()
+        if not line:
+            self._write("\n")
+            raise EOFError
+        answer = line.rstrip("\r\n")
+        if not self._typed:  # what came through a pipe is repeated, so that a log can be read
+            self._write(f"{'' if secret else strip_controls(answer)}\n")
+        return answer
+
+    def _write(self, text: str) -> None:
+        write(self._target, text)
+
+
+def _edited_line(prompt: str) -> str:
+    """A line with the editing keys people expect, where Python has them."""
+    with suppress(ImportError):
+        load("readline")  # importing it is what gives `input` its keys
+    return input(prompt)
+
 
 BACK = "back"
 QUIT = "quit"
@@ -330,8 +426,6 @@ def _wrapped(text: str, width: int, indent: str = "", first: str | None = None) 
 
 
 def _lines(text: str, width: int, indent: str, first: str) -> Iterator[str]:
-    import textwrap
-
     for line in text.split("\n"):
         # A list or a table in somebody's text keeps its indentation, also where its lines go on.
         inner = indent + line[: len(line) - len(line.lstrip())]

@@ -1,4 +1,4 @@
-"""`list_specs`: what was added. It is asked often, so it loads next to nothing (see `store.glance`)."""
+"""`list_specs`: what was added. It is asked often, so what only some of its options need is loaded with them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Any
 
 import click
 
-from spiffcli.cli.options import Invocation, format_option, pass_invocation
+from spiffcli.catalog import listing
+from spiffcli.cli.completion import complete_keys
+from spiffcli.cli.invocation import Invocation, pass_invocation
+from spiffcli.cli.lazy import load
 from spiffcli.cli.output import emit_json, emit_lines, talk
-from spiffcli.cli.suggesting import complete_keys
+from spiffcli.cli.params import format_option
+from spiffcli.store.glance import rows
 
 
 @click.command(epilog="Example: runner list_specs order_product --latest")
@@ -31,7 +35,7 @@ def list_specs(
         raise click.UsageError("The latest versions are not outdated: give --latest or --outdated.")
     found = _found(invocation, key, latest=latest, counts=counts or outdated, outdated=outdated)
     if counts:
-        _add_bindings(invocation, found)
+        load("spiffcli.cli.specs:add_bindings")(invocation, found)
     if format == "json":
         emit_json({"schema": "runner/specs/1", "specs": found})
     elif found:
@@ -45,38 +49,13 @@ def list_specs(
 def _found(
     invocation: Invocation, key: str | None, *, latest: bool, counts: bool, outdated: bool
 ) -> list[dict[str, Any]]:
-    from spiffcli.catalog import listing
-    from spiffcli.store.glance import rows
-
     settings = invocation.settings()
     found = listing.entries(rows(settings.store, "definition"), settings.tenant, key, latest=latest)
     if not found and key is not None:
-        found = _named(invocation, key)
+        found = load("spiffcli.cli.specs:named")(invocation, key)
     if counts:
         listing.add_counts(found, rows(settings.store, "instance"), settings.tenant)
     return listing.outdated(found) if outdated else found
-
-
-def _add_bindings(invocation: Invocation, entries: Sequence[dict[str, Any]]) -> None:
-    """Give every entry its `references`: what it refers to, and what that means."""
-    from spiffcli.deployments.rebinding import meant
-    from spiffcli.runner import Runner
-
-    if not entries:
-        return
-    with Runner(invocation.settings()) as runner:
-        for each in entries:
-            references = runner.catalog.definition(each["id"]).references
-            each["references"] = [
-                {
-                    "element": r.element,
-                    "kind": r.kind,
-                    "key": r.key,
-                    "binding": r.binding,
-                    "means": meant(runner.store, r),
-                }
-                for r in references
-            ]
 
 
 def spec_lines(entries: Sequence[dict[str, Any]]) -> list[list[str]]:
@@ -108,19 +87,3 @@ def _counted(entry: dict[str, Any]) -> list[str]:
     bound = dict.fromkeys(each["means"] for each in entry.get("references", ()))
     told = [f"bound to {', '.join(bound)}"] if bound else []
     return [", ".join(states), ", ".join(waiting), entered, *told]
-
-
-def _named(invocation: Invocation, ref: str) -> list[dict[str, Any]]:
-    """The one version a reference names that is no key.
-
-    Raises:
-        NotFoundError: There is none; the hint has near matches.
-    """
-    from spiffcli.catalog.definitions import STARTABLE
-    from spiffcli.catalog.listing import entry
-    from spiffcli.runner import Runner
-
-    with Runner(invocation.settings()) as runner:
-        definition = runner.catalog.with_scope(fallback=False).find(ref, STARTABLE)
-        row = runner.store.get("definition", definition.id, body=False)
-    return [] if row is None else [entry(row.id, row.fields)]

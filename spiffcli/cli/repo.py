@@ -1,14 +1,51 @@
-"""Commands about models under version control: the group, and those that look or begin something."""
+"""`repo`: work with models in a Git repository."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from spiffcli.cli.options import Invocation, format_option, pass_invocation
-from spiffcli.cli.output import emit_json, emit_lines, emit_text, lines_text, paint, talk
+from spiffcli.catalog.data_stores import DataStore
+from spiffcli.cli import repo_publish
+from spiffcli.cli.invocation import Invocation, pass_invocation
+from spiffcli.cli.output import emit_json, emit_lines, emit_text, json_text, lines_text, paint, talk
+from spiffcli.cli.params import format_option
+from spiffcli.config import load_git_settings
+from spiffcli.instances.view import find_data_store
+from spiffcli.repo.configured import commit_of, open_repository, refuse_read_only
+from spiffcli.repo.configured import make as make_model
+from spiffcli.repo.create import clone as fetch
+from spiffcli.repo.create import init as make
+from spiffcli.repo.drivers import install
+from spiffcli.repo.layout import check_id
+from spiffcli.repo.save import named_paths, push_all
+from spiffcli.repo.save import save as commit
+from spiffcli.repo.sync import sync as take_over
+from spiffcli.repo.viewing import file_at, view
+from spiffcli.report.instances import when
+from spiffcli.report.repository import (
+    change_cells,
+    listed,
+    log_cells,
+    log_json,
+    made_json,
+    model_cells,
+    model_facts,
+    model_json,
+    models_json,
+    pushed_json,
+    pushed_sentences,
+    saved_json,
+    saved_sentences,
+    status_facts,
+    status_json,
+    stranded_cells,
+)
+from spiffcli.report.sync import synced_json, synced_sentences
+from spiffcli.runner import Runner
 
 _rev = click.option("--rev", metavar="REV", help="At this commit, branch or tag instead of the last commit.")
 _work_tree = click.option("--work-tree", is_flag=True, help="As the files lie here, committed or not.")
@@ -42,9 +79,6 @@ def install_diff(invocation: Invocation, /, format: str) -> None:
     Sets diff.bpmn.command and diff.bpmn.textconv in the configuration of the repository, and adds *.bpmn and *.dmn to
     its .gitattributes. Commit that file; the configuration is yours alone.
     """
-    from spiffcli.repo.configured import refuse_read_only
-    from spiffcli.repo.drivers import install
-
     refuse_read_only(invocation.settings())
     done = install()
     if format == "json":
@@ -65,10 +99,6 @@ def install_diff(invocation: Invocation, /, format: str) -> None:
 @pass_invocation
 def init(invocation: Invocation, /, folder: Path, branch: str | None, bare: bool, format: str) -> None:
     """Make a Git repository for models in DIR (default: here). One that is there already is left alone."""
-    from spiffcli.config import load_git_settings
-    from spiffcli.repo.configured import refuse_read_only
-    from spiffcli.repo.create import init as make
-
     settings = invocation.settings()
     refuse_read_only(settings)
     created = make(folder, load_git_settings(settings), branch=branch, bare=bare)
@@ -84,10 +114,6 @@ def init(invocation: Invocation, /, folder: Path, branch: str | None, bare: bool
 @pass_invocation
 def clone(invocation: Invocation, /, url: str, folder: Path | None, format: str) -> None:
     """Fetch the repository at URL into DIR (default: named like it), with the key or token that is set."""
-    from spiffcli.config import load_git_settings
-    from spiffcli.repo.configured import refuse_read_only
-    from spiffcli.repo.create import clone as fetch
-
     settings = invocation.settings()
     refuse_read_only(settings)
     place = fetch(url, folder, load_git_settings(settings), Path.cwd())
@@ -116,10 +142,7 @@ def new(ctx: click.Context, invocation: Invocation, /, id: str, name: str | None
 
     Groups above it are made too. With commit-on-save it is committed and pushed.
     """
-    from spiffcli.repo.configured import make
-    from spiffcli.report.repository import made_json, saved_sentences
-
-    made, saved = make(invocation.settings(), id, name=name, group=group)
+    made, saved = make_model(invocation.settings(), id, name=name, group=group)
     if format == "json":
         emit_json(made_json(made, saved))
     else:
@@ -138,10 +161,6 @@ def new(ctx: click.Context, invocation: Invocation, /, id: str, name: str | None
 @pass_invocation
 def ls(invocation: Invocation, /, group: str | None, rev: str | None, work_tree: bool, format: str) -> None:
     """List groups and models: id, name, and the process that is meant. Ids of groups end in a slash."""
-    from spiffcli.repo.configured import commit_of, open_repository
-    from spiffcli.repo.layout import check_id
-    from spiffcli.report.repository import listed, model_cells, models_json
-
     snapshot = commit_of(open_repository(invocation.settings()), rev, work_tree=work_tree)
     groups, models = listed(snapshot.layout, None if group is None else check_id(group))
     if format == "json":
@@ -167,10 +186,6 @@ def show(invocation: Invocation, /, id: str, rev: str | None, work_tree: bool, f
 
     FILE is the id of a model with the name of a file behind it: finance/invoice/invoice.bpmn
     """
-    from spiffcli.repo.configured import commit_of, open_repository
-    from spiffcli.repo.viewing import file_at, view
-    from spiffcli.report.repository import model_facts, model_json
-
     snapshot = commit_of(open_repository(invocation.settings()), rev, work_tree=work_tree)
     if format == "text" and id.strip("/") in snapshot.entries:
         sys.stdout.buffer.write(file_at(snapshot, id))
@@ -194,10 +209,6 @@ def show(invocation: Invocation, /, id: str, rev: str | None, work_tree: bool, f
 @pass_invocation
 def log(invocation: Invocation, /, paths: tuple[str, ...], rev: str | None, limit: int | None, format: str) -> None:
     """List the commits that changed models, newest first: commit, time (UTC), author, subject."""
-    from spiffcli.repo.configured import open_repository
-    from spiffcli.repo.layout import check_id
-    from spiffcli.report.repository import log_cells, log_json
-
     commits = open_repository(invocation.settings()).log([check_id(path) for path in paths], revision=rev, limit=limit)
     if format == "json":
         emit_json(log_json(commits))
@@ -216,9 +227,6 @@ def status(invocation: Invocation, /, fetch: bool, format: str) -> None:
 
     Stranded are commits that no push has brought to the remote.
     """
-    from spiffcli.repo.configured import open_repository
-    from spiffcli.report.repository import change_cells, status_facts, status_json, stranded_cells
-
     repository = open_repository(invocation.settings())
     if fetch:
         repository.look_at_remote()
@@ -233,11 +241,147 @@ def status(invocation: Invocation, /, fetch: bool, format: str) -> None:
     emit_text(text)
 
 
-def _add_others() -> None:
-    from spiffcli.cli import repo_changes, repo_data, repo_publishing
+@click.command(
+    short_help="Commit what changed, and push it.",
+    epilog="Example: runner repo save finance/invoice -m 'Ask for the cost centre'",
+)
+@click.argument("paths", metavar="[PATH|MODEL]...", nargs=-1)
+@click.option("-m", "--message", required=True, help="Why it was changed.")
+@click.option("--base", metavar="REV", help="Where the files were edited; refused if they changed since then.")
+@click.option("--no-push", is_flag=True, help="Leave the commit here.")
+@click.option("--no-check", is_flag=True, help="Commit also what cannot be read, and processes that there are twice.")
+@format_option()
+@pass_invocation
+@click.pass_context
+def save(
+    ctx: click.Context,
+    invocation: Invocation,
+    /,
+    paths: tuple[str, ...],
+    message: str,
+    base: str | None,
+    no_push: bool,
+    no_check: bool,
+    format: str,
+) -> None:
+    """Commit what changed in the files, folders or models that are named (default: all models), and push it.
 
-    for command in (*repo_changes.COMMANDS, *repo_data.COMMANDS, *repo_publishing.COMMANDS):
-        repo.add_command(command)
+    Nothing else is committed, whatever has changed. Author is the user, committer the service account, where one is
+    set. Where others have pushed meanwhile, the commit is put on top of theirs. Where the push fails, the commit stays
+    here, the exit code is 1, and the next save pushes it too.
+    """
+    settings = invocation.settings()
+    refuse_read_only(settings)
+    repository = open_repository(settings)
+    named = named_paths(repository, paths, Path.cwd())
+    saved = commit(repository, named, message, push=not no_push, check=not no_check, base=base)
+    if format == "json":
+        emit_json(saved_json(saved))
+    else:
+        emit_text("\n".join(saved_sentences(saved)))
+    if saved.pushed is not None and saved.pushed.outcome == "failed":
+        ctx.exit(1)
 
 
-_add_others()
+@click.command(short_help="Push commits that no push has brought there.", epilog="Example: runner repo push")
+@format_option()
+@pass_invocation
+@click.pass_context
+def push(ctx: click.Context, invocation: Invocation, /, format: str) -> None:
+    """Push the commits that no push has brought to the remote (see: runner repo status)."""
+    settings = invocation.settings()
+    refuse_read_only(settings)
+    pushed = push_all(open_repository(settings))
+    if format == "json":
+        emit_json(pushed_json(pushed))
+    else:
+        emit_text("\n".join(pushed_sentences(pushed)))
+    if pushed.outcome == "failed":
+        ctx.exit(1)
+
+
+@click.command(short_help="Take over what the remote has, and deploy.", epilog="Example: runner repo pull")
+@click.option("--no-deploy", is_flag=True, help="Leave the catalog as it is.")
+@format_option()
+@pass_invocation
+@click.pass_context
+def pull(ctx: click.Context, invocation: Invocation, /, no_deploy: bool, format: str) -> None:
+    """Take over what the remote has, then deploy the models that changed.
+
+    Local commits are put on top of those of the remote; files that are not committed stay as they are. Where that is
+    not possible, nothing is changed. Models are deployed all together or not at all; one that is broken is named and
+    skipped, and the exit code is 1.
+    """
+    _sync(ctx, invocation, format, deploy=not no_deploy)
+
+
+@click.command(short_help="Pull, push, and deploy.", epilog="Example: runner repo sync --remote-wins")
+@click.option("--remote-wins", is_flag=True, help="Make everything as the remote has it; what was done here is kept.")
+@click.option("--no-deploy", is_flag=True, help="Leave the catalog as it is.")
+@format_option()
+@pass_invocation
+@click.pass_context
+def sync(ctx: click.Context, invocation: Invocation, /, remote_wins: bool, no_deploy: bool, format: str) -> None:
+    """Take over what the remote has, push what it lacks, then deploy the models that changed.
+
+    With --remote-wins nothing is pushed: what is not committed goes into a stash, and commits that the remote lacks
+    into a branch named runner-sync-backup-..., before everything is made as the remote has it.
+    """
+    _sync(ctx, invocation, format, push=not remote_wins, remote_wins=remote_wins, deploy=not no_deploy)
+
+
+def _sync(ctx: click.Context, invocation: Invocation, format: str, **options: Any) -> None:
+    with Runner(invocation.settings(running=True)) as runner:
+        synced = take_over(runner.workspace, on_progress=_told if format == "text" else None, **options)
+    if format == "json":
+        emit_json(synced_json(synced))
+    else:
+        emit_text("\n".join(synced_sentences(synced)))
+    if synced.failed:
+        ctx.exit(1)
+
+
+def _told(model: str, place: int, count: int) -> None:
+    talk(f"Looking at {model} ({place + 1} of {count})", level=1)
+
+
+@click.command(short_help="Show what data stores hold.", epilog="Example: runner repo data finance/exchange_rates")
+@click.argument("store", metavar="[STORE]", required=False)
+@format_option()
+@pass_invocation
+def data(invocation: Invocation, /, store: str | None, format: str) -> None:
+    """List the data stores that tasks have written to, or show the value of one.
+
+    STORE is the id of a data store, with the folder that describes it in front where several are called alike. A line
+    of the list has folder, id, kind, when it was written last (UTC) and by whom.
+    """
+    with Runner(invocation.settings(running=store is not None)) as runner:
+        if store is None:
+            stores = runner.catalog.data_stores()
+            documents = [_document(each) for each in stores]
+        else:
+            found, value = find_data_store(runner.workspace, store)
+            documents = [_document(found) | {"value": value}]
+    if format == "json":
+        emit_json({"schema": "runner/data/1", "stores": documents})
+    elif store is not None:
+        emit_text(json_text(value))
+    elif stores:
+        emit_lines([[each.location, each.id, each.kind, when(each.updated), each.user] for each in stores])
+    else:
+        talk("No task has written to a data store yet.")
+
+
+def _document(store: DataStore) -> dict[str, Any]:
+    return {
+        "id": store.id,
+        "kind": store.kind,
+        "location": store.location,
+        "updated": store.updated,
+        "user": store.user,
+        "revision": store.revision,
+    }
+
+
+for command in (save, push, pull, sync, data, *repo_publish.COMMANDS):
+    repo.add_command(command)
