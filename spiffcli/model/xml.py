@@ -102,10 +102,20 @@ def line_of(element: etree._Element) -> int:
     return line or 0
 
 
+_ALL_ATTRIBUTES = etree.XPath("@*")
+
+#: More attributes are read by XPath, in one pass: `items` looks every value up among all of them.
+_MANY = 64
+
+
 def attributes_of(element: etree._Element) -> list[tuple[str, str]]:
     """Attributes of `element` with their values, in document order."""
-    found: Any = element.items()
-    return found  # type: ignore[no-any-return]
+    found: Any
+    if len(element.attrib) <= _MANY:
+        found = element.items()
+        return found  # type: ignore[no-any-return]
+    found = _ALL_ATTRIBUTES(element)
+    return [(each.attrname, str(each)) for each in found]
 
 
 @lru_cache(maxsize=4096)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 
@@ -142,3 +143,17 @@ def test_hashes_agree_with_diffs_on_real_models(reference_models: Path) -> None:
             assert same == all(change.kind == "layout" for change in diff.changes)
             compared += 1
     assert compared > 20
+
+
+def test_attributes_of_an_element_cost_the_same_however_many_there_are() -> None:
+    def seconds(count: int) -> float:
+        attributes = " ".join(f'x:a{i}="{i}"' for i in range(count))
+        content = process(f'<task id="a" xmlns:x="urn:x" {attributes}/>').encode()
+        start = perf_counter()
+        model = _load(content)
+        assert model is not None
+        (node,) = next(iter(model.processes.values())).nodes.values()
+        assert list(node.extensions.items())[-1] == (f"{{urn:x}}a{count - 1}", str(count - 1))
+        return perf_counter() - start
+
+    assert min(seconds(40_000) for _ in range(2)) < 8 * min(seconds(10_000) for _ in range(2))
