@@ -145,7 +145,7 @@ def test_hashes_agree_with_diffs_on_real_models(reference_models: Path) -> None:
     assert compared > 20
 
 
-def test_attributes_of_an_element_cost_the_same_however_many_there_are() -> None:
+def test_many_attributes_of_an_element_are_read_in_one_pass() -> None:
     def seconds(count: int) -> float:
         attributes = " ".join(f'x:a{i}="{i}"' for i in range(count))
         content = process(f'<task id="a" xmlns:x="urn:x" {attributes}/>').encode()
@@ -156,4 +156,6 @@ def test_attributes_of_an_element_cost_the_same_however_many_there_are() -> None
         assert list(node.extensions.items())[-1] == (f"{{urn:x}}a{count - 1}", str(count - 1))
         return perf_counter() - start
 
-    assert min(seconds(40_000) for _ in range(2)) < 8 * min(seconds(10_000) for _ in range(2))
+    assert min(seconds(40_000) for _ in range(3)) < 2, (
+        "it takes less than 0.1, and 13 where each is looked up among all"
+    )
