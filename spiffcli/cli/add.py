@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -55,17 +55,23 @@ def add(
     ctx: click.Context,
     invocation: Invocation,
     /,
+    process: str | None,
+    collaboration: str | None,
     bpmn: tuple[str, ...],
     dmn: tuple[str, ...],
     form: tuple[str, ...],
+    name: str | None,
+    tag: str | None,
     move: bool,
-    dry_run: bool,
-    format: str,
-    ref: str | None,
+    binding: str,
+    bindings: str | None,
     model: str | None,
     rev: str | None,
     work_tree: bool,
-    **wish: Any,
+    ref: str | None,
+    force_new: bool,
+    dry_run: bool,
+    format: str,
 ) -> None:
     """Add models, decisions and forms as one deployment.
 
@@ -79,15 +85,39 @@ def add(
     files = [*bpmn, *dmn, *form]
     if ref is not None:
         _refuse_beside_from(ctx, files)
-    _check_model(ctx, files, model, rev, work_tree=work_tree, collaboration=wish["collaboration"])
+    _check_model(ctx, files, model, rev, work_tree=work_tree, collaboration=collaboration)
     with Runner(invocation.settings(running=True)) as runner:
         if model is not None:
-            added = _add_model(runner, model, rev, work_tree=work_tree, move_tag=move, dry_run=dry_run, wish=wish)
+            added, found = add_model(
+                runner.workspace,
+                model,
+                revision=rev,
+                work_tree=work_tree,
+                process=process,
+                name=name,
+                tag=tag,
+                move_tag=move,
+                binding=binding,
+                bindings=bindings,
+                force_new=force_new,
+                dry_run=dry_run,
+            )
+            _warn_of(found.changed)
         elif ref is None:
-            added = runner.add(files, move_tag=move, dry_run=dry_run, **wish)
+            added = runner.add(
+                files,
+                process=process,
+                collaboration=collaboration,
+                name=name,
+                tag=tag,
+                move_tag=move,
+                binding=binding,
+                bindings=bindings,
+                force_new=force_new,
+                dry_run=dry_run,
+            )
         else:
-            kept = {name: wish[name] for name in ("name", "tag", "force_new")}
-            added = runner.add_again(ref, move_tag=move, dry_run=dry_run, **kept)
+            added = runner.add_again(ref, name=name, tag=tag, move_tag=move, force_new=force_new, dry_run=dry_run)
     if format == "json":
         emit_json(added_json(added))
     else:
@@ -109,17 +139,12 @@ def _check_model(
         raise click.UsageError("--model brings its files along; leave files and --collaboration out.", ctx)
 
 
-def _add_model(
-    runner: Runner, model: str, rev: str | None, *, work_tree: bool, wish: dict[str, Any], **options: Any
-) -> Added:
-    kept = {name: value for name, value in wish.items() if name != "collaboration"}
-    added, found = add_model(runner.workspace, model, revision=rev, work_tree=work_tree, **kept, **options)
-    if found.changed:
+def _warn_of(changed: Sequence[str]) -> None:
+    if changed:
         warn(
-            f"{', '.join(found.changed)} changed since the last commit, and that is not part of this. Commit it first "
+            f"{', '.join(changed)} changed since the last commit, and that is not part of this. Commit it first "
             "(runner repo save), or take the files as they are (--work-tree)."
         )
-    return added
 
 
 def _refuse_beside_from(ctx: click.Context, files: list[str]) -> None:

@@ -165,7 +165,9 @@ def _block(rows: list[list[str]]) -> str:
 @format_option()
 @pass_invocation
 @click.pass_context
-def delete_deployment(ctx: click.Context, invocation: Invocation, /, deployment: str, **options: Any) -> None:
+def delete_deployment(
+    ctx: click.Context, invocation: Invocation, /, deployment: str, cascade: bool, yes: bool, format: str
+) -> None:
     """Delete a deployment with the versions it made and its files.
 
     Versions that it only lists, because they had not changed, stay. It is refused while instances run on one of its
@@ -174,7 +176,7 @@ def delete_deployment(ctx: click.Context, invocation: Invocation, /, deployment:
     with Runner(invocation.settings()) as runner:
         found = runner.catalog.deployment(deployment)
         planned = runner.catalog.plan_deployment_deletion(found.id)
-        delete(ctx, runner, planned, deployment=found, **options)
+        delete(ctx, runner, planned, deployment=found, cascade=cascade, yes=yes, format=format)
 
 
 @click.command(epilog="Example: runner export_deployment 4af0 restored/")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import unified_diff
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import click
 
 from spiffcli import __version__
 from spiffcli.cli.completion import complete_specs
 from spiffcli.cli.invocation import Invocation, pass_invocation
-from spiffcli.cli.output import emit_json, emit_report, emit_text, talk, warn, width, write
+from spiffcli.cli.output import clean_text, emit_json, emit_report, emit_text, json_text, talk, warn, width, write
 from spiffcli.cli.params import ManyCommand, format_option, many_option
 from spiffcli.garbage import without_collector
 from spiffcli.model import Problem
@@ -38,7 +38,13 @@ _IGNORE_FILE = ".runner-ignore"
 #: Problems of the files that are told one by one.
 _MOST_PROBLEMS = 3
 
-FORMATS = ("markdown", "sarif", "junit", "github")
+#: What a comparison can be written as, besides text and JSON.
+FORMATS: dict[str, Callable[[Findings], str]] = {
+    "markdown": lambda findings: clean_text(diff_markdown(findings)),
+    "sarif": lambda findings: json_text(diff_sarif(findings, __version__)) + "\n",
+    "junit": lambda findings: clean_text(diff_junit(findings)),
+    "github": lambda findings: clean_text(diff_github(findings)),
+}
 
 _EPILOG = (
     "Example: runner diff_spec -o HEAD~1:order.bpmn -n order.bpmn --fail-on warn\n\n"
@@ -60,7 +66,22 @@ _EPILOG = (
 @format_option(*FORMATS)
 @pass_invocation
 @click.pass_context
-def diff_spec(ctx: click.Context, invocation: Invocation, /, **options: Any) -> None:
+def diff_spec(
+    ctx: click.Context,
+    invocation: Invocation,
+    /,
+    old: tuple[str, ...],
+    new: tuple[str, ...],
+    dependencies: bool,
+    layout: bool,
+    extensions: bool,
+    stat: bool,
+    name_only: bool,
+    fail_on: Literal["info", "warn", "error"] | None,
+    ignore_file: str | None,
+    no_ignore: bool,
+    format: str,
+) -> None:
     """Say what changed between two specs.
 
     A REF is a stored spec (KEY, KEY@VERSION, KEY@TAG, an id or its beginning), a model (order.bpmn, or
@@ -71,24 +92,28 @@ def diff_spec(ctx: click.Context, invocation: Invocation, /, **options: Any) -> 
     Nothing of the models is imported, run or stored. What changed between two stored specs is kept in the cache of
     the user (RUNNER_CACHE: a folder, or off), which makes the next time quicker.
     """
-    _check(options, ctx)
+    if stat and name_only:
+        raise click.UsageError("Give --stat or --name-only, not both.", ctx)
+    if (stat or name_only) and format != "text":
+        raise click.UsageError(f"--{'stat' if stat else 'name-only'} is for --format text.", ctx)
+    if no_ignore and ignore_file:
+        raise click.UsageError("Give --ignore-file or --no-ignore, not both.", ctx)
     ctx.with_resource(without_collector(for_good=True))
     settings = invocation.settings()
     problems: list[Problem] = []
     with Runner(settings) as runner:
-        sides = options["old"], options["new"]
-        diff = runner.diff_spec(*sides, dependencies=options["dependencies"], on_problem=problems.append)
+        diff = runner.diff_spec(old, new, dependencies=dependencies, on_problem=problems.append)
     _warn_of(problems)
 
     findings = judge(
         diff,
         severities=settings.severity,
-        entries=() if options["no_ignore"] else _entries(options["ignore_file"]),
-        gate=options["fail_on"],
-        layout=options["layout"],
-        extensions=options["extensions"],
+        entries=() if no_ignore else _entries(ignore_file),
+        gate=fail_on,
+        layout=layout,
+        extensions=extensions,
     )
-    _show(findings, options)
+    _show(findings, format, stat=stat, name_only=name_only)
     for entry in findings.unused:
         talk(f"Line {entry.line} of .runner-ignore is about nothing here: {entry.rule} {entry.element}.", level=1)
     failed = gate_sentence(findings)
@@ -104,16 +129,6 @@ def _warn_of(problems: Sequence[Problem]) -> None:
         warn(f"{place}: {problem.message} [{problem.rule}]")
     if len(problems) > _MOST_PROBLEMS:
         warn(f"There are {len(problems) - _MOST_PROBLEMS} more such problems in the files.")
-
-
-def _check(options: dict[str, Any], ctx: click.Context) -> None:
-    if options["stat"] and options["name_only"]:
-        raise click.UsageError("Give --stat or --name-only, not both.", ctx)
-    short = next((name for name in ("stat", "name_only") if options[name]), None)
-    if short and options["format"] != "text":
-        raise click.UsageError(f"--{short.replace('_', '-')} is for --format text.", ctx)
-    if options["no_ignore"] and options["ignore_file"]:
-        raise click.UsageError("Give --ignore-file or --no-ignore, not both.", ctx)
 
 
 def _entries(given: str | None) -> tuple[Entry, ...]:
@@ -136,33 +151,17 @@ def _next_ignore_file() -> str | None:
     return None
 
 
-def _show(findings: Findings, options: dict[str, Any]) -> None:
-    if options["format"] == "json":
+def _show(findings: Findings, format: str, *, stat: bool, name_only: bool) -> None:
+    if format in FORMATS:
+        write(sys.stdout, FORMATS[format](findings))
+    elif format == "json":
         emit_json(diff_document(findings))
-    elif options["format"] == "text":
-        _show_text(findings, options)
-    else:
-        _show_other(findings, options["format"])
-
-
-def _show_text(findings: Findings, options: dict[str, Any]) -> None:
-    if options["name_only"]:
+    elif name_only:
         emit_report(name_lines(findings))
-    elif options["stat"]:
+    elif stat:
         emit_report(stat_lines(findings, width()))
     else:
         emit_report(diff_lines(findings, width()))
-
-
-def _show_other(findings: Findings, format: str) -> None:
-    if format == "markdown":
-        emit_text(diff_markdown(findings))
-    elif format == "sarif":
-        emit_json(diff_sarif(findings, __version__))
-    elif format == "junit":
-        emit_text(diff_junit(findings))
-    else:
-        emit_text(diff_github(findings))
 
 
 _AS_GIT_CALLS = {"ignore_unknown_options": True}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Literal, TypeVar
 
 import click
+from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -17,7 +19,7 @@ from spiffcli.cli.add import take
 from spiffcli.cli.completion import complete_instances, complete_specs
 from spiffcli.cli.invocation import Invocation, pass_invocation
 from spiffcli.cli.output import emit_json, emit_report, talk, width
-from spiffcli.cli.params import JsonParam, ManyCommand, PastParam, format_option, many_option
+from spiffcli.cli.params import JsonParam, ManyCommand, PastParam, format_option, grouped, many_option
 from spiffcli.cli.rules import find_rule
 from spiffcli.engine.retarget.values import Policies
 from spiffcli.errors import InputError
@@ -40,63 +42,85 @@ from spiffcli.report.migration import NOT_DONE, result_line, result_lines, total
 from spiffcli.runner import Runner
 from spiffcli.specs.files import read_bytes, write_bytes
 
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+class InstanceOptions(Struct, frozen=True):
+    """Which instances are meant, as the command line says it."""
 
-def where_options(command: Decorated) -> Decorated:
-    """The options that narrow down which instances are meant."""
-    states = click.Choice(["running", "error"])
-    for option in reversed(
-        (
-            click.option("--state", "states", multiple=True, type=states, help="Of --from, those in this state."),
-            click.option("--waiting-at", metavar="TASK", help="Of --from, those that wait at this task (id or name)."),
-            click.option(
-                "--started-before",
-                type=PastParam(),
-                help="Of --from, those that were started before a date, or longer ago than an age such as 30d.",
-            ),
-            click.option("--ids", metavar="FILE", type=click.Path(), help="Those in a file, one id to a line."),
-            click.option("--limit", metavar="N", type=click.IntRange(min=1), help="The first N of them, oldest first."),
+    workflows: tuple[str, ...] = ()
+    source: str | None = None
+    states: tuple[Literal["running", "error"], ...] = ()
+    waiting_at: str | None = None
+    started_before: datetime | None = None
+    ids: str | None = None
+    limit: int | None = None
+    retry_failed: str | None = None
+
+    def check(self, ctx: click.Context) -> None:
+        """Raise UsageError unless the options say which instances are meant, and do not contradict each other."""
+        if not (self.workflows or self.source or self.ids or self.retry_failed):
+            raise click.UsageError("Say which instances: -w WF, or --from REF for all of a key or version.", ctx)
+        if self.source is None and (self.states or self.waiting_at or self.started_before):
+            raise click.UsageError("--state, --waiting-at and --started-before choose among those of --from REF.", ctx)
+        if self.ids and self.retry_failed:
+            raise click.UsageError("--ids and --retry-failed both name a file of instances; give one.", ctx)
+
+    def where(self) -> Selection:
+        """Return which instances are meant.
+
+        Raises:
+            InputError: A file cannot be read, or holds something else.
+        """
+        ids: tuple[str, ...] | None = None
+        if self.ids:
+            ids = listed_ids(read_bytes(self.ids), self.ids)
+        elif self.retry_failed:
+            ids = unmoved_ids(read_bytes(self.retry_failed), self.retry_failed)
+        return Selection(
+            named=self.workflows,
+            source=self.source,
+            states=self.states,
+            waiting_at=self.waiting_at,
+            started_before=self.started_before,
+            ids=ids,
+            limit=self.limit,
         )
-    ):
-        command = option(command)
-    return command
 
 
-def check_choice(ctx: click.Context, options: dict[str, Any]) -> None:
-    """Nothing, if the options say which instances are meant, and do not contradict each other.
+class TargetOptions(Struct, frozen=True):
+    """Where instances are to go, and how they are moved."""
 
-    Raises:
-        UsageError: They do not, or do.
-    """
-    if not any(options.get(each) for each in ("workflows", "source", "ids", "retry_failed")):
-        raise click.UsageError("Say which instances: -w WF, or --from REF for all of a key or version.", ctx)
-    if options["source"] is None and any(options[each] for each in ("states", "waiting_at", "started_before")):
-        raise click.UsageError("--state, --waiting-at and --started-before choose among those of --from REF.", ctx)
-    if options["ids"] and options.get("retry_failed"):
-        raise click.UsageError("--ids and --retry-failed both name a file of instances; give one.", ctx)
+    spec: str | None = None
+    rev: str | None = None
+    maps: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    timers: Literal["keep", "restart"] | None = None
+    events: Literal["keep", "update"] | None = None
+    reset: tuple[str, ...] = ()
+    data: str | None = None
 
+    def ref(self, ctx: click.Context, runner: Runner) -> str:
+        """Return what names the version to go to: as it is given, or what the repository had at a revision."""
+        spec = self.named(ctx)
+        return spec if self.rev is None else ref_at(runner.settings, spec, self.rev)
 
-def where(options: dict[str, Any]) -> Selection:
-    """Which instances the options mean.
+    def named(self, ctx: click.Context) -> str:
+        """Return the version as it is given, or raise UsageError."""
+        if self.spec is None:
+            raise click.UsageError("Missing option '-s' / '--spec'.", ctx)
+        return self.spec
 
-    Raises:
-        InputError: A file cannot be read, or holds something else.
-    """
-    ids: tuple[str, ...] | None = None
-    if options["ids"]:
-        ids = listed_ids(read_bytes(options["ids"]), options["ids"])
-    elif options.get("retry_failed"):
-        ids = unmoved_ids(read_bytes(options["retry_failed"]), options["retry_failed"])
-    return Selection(
-        named=tuple(options["workflows"]),
-        source=options["source"],
-        states=options["states"],
-        waiting_at=options["waiting_at"],
-        started_before=options["started_before"],
-        ids=ids,
-        limit=options["limit"],
-    )
+    def target(self, ctx: click.Context, runner: Runner, ref: str, *, force: bool = False) -> Target:
+        """Return the version `ref`, with the policies and waivers of these options."""
+        data, script = _data(ctx, self.data)
+        policies = Policies(
+            mapping=_mapping(ctx, self.maps),
+            timers=self.timers or "keep",
+            events=self.events or "keep",
+            reset=frozenset(self.reset),
+            data=data,
+            script=script,
+        )
+        return runner.target(ref, policies=policies, allow=_allowed(self.allow), force=force)
 
 
 _spec = click.option(
@@ -107,43 +131,59 @@ _spec = click.option(
     help="The version they are to go to, also as REV:MODEL.",
 )
 _rev = click.option("--rev", metavar="REV", help="With the KEY of -s: the version the model repository had there.")
-_instances = many_option(
-    "-w", "--workflow", "workflows", metavar="WF", shell_complete=complete_instances, help="An instance, or several."
+_which = grouped(
+    "chosen",
+    InstanceOptions,
+    many_option(
+        "-w",
+        "--workflow",
+        "workflows",
+        metavar="WF",
+        shell_complete=complete_instances,
+        help="An instance, or several.",
+    ),
+    click.option(
+        "--from", "source", metavar="REF", shell_complete=complete_specs, help="All open instances of a KEY or version."
+    ),
+    click.option(
+        "--state",
+        "states",
+        multiple=True,
+        type=click.Choice(["running", "error"]),
+        help="Of --from, those in this state.",
+    ),
+    click.option("--waiting-at", metavar="TASK", help="Of --from, those that wait at this task (id or name)."),
+    click.option(
+        "--started-before",
+        type=PastParam(),
+        help="Of --from, those that were started before a date, or longer ago than an age such as 30d.",
+    ),
+    click.option("--ids", metavar="FILE", type=click.Path(), help="Those in a file, one id to a line."),
+    click.option("--limit", metavar="N", type=click.IntRange(min=1), help="The first N of them, oldest first."),
 )
-_from = click.option(
-    "--from", "source", metavar="REF", shell_complete=complete_specs, help="All open instances of a KEY or version."
+_policies = grouped(
+    "wished",
+    TargetOptions,
+    click.option("--map", "maps", metavar="OLD=NEW", multiple=True, help="Node OLD is NEW now. Repeatable."),
+    click.option(
+        "--allow",
+        metavar="RULE[:ELEMENT]",
+        multiple=True,
+        help="Move although RULE speaks against it. Repeatable.",
+    ),
+    click.option(
+        "--timers",
+        type=click.Choice(["keep", "restart"]),
+        help="Deadlines that run: keep them, or start anew. [keep]",
+    ),
+    click.option(
+        "--events",
+        type=click.Choice(["keep", "update"]),
+        help="Messages, signals, conditions: keep what is waited for, or take what is new. [keep]",
+    ),
+    click.option("--reset", metavar="TASK", multiple=True, help="Enter the open task of this node again. Repeatable."),
+    click.option("--data", metavar="JSON|FILE.py", help="Data to merge into open tasks, or a script for them."),
 )
-
-
-def _policies(command: Decorated) -> Decorated:
-    """The options that say how instances are moved."""
-    for option in reversed(
-        (
-            click.option("--map", "maps", metavar="OLD=NEW", multiple=True, help="Node OLD is NEW now. Repeatable."),
-            click.option(
-                "--allow",
-                metavar="RULE[:ELEMENT]",
-                multiple=True,
-                help="Move although RULE speaks against it. Repeatable.",
-            ),
-            click.option(
-                "--timers",
-                type=click.Choice(["keep", "restart"]),
-                help="Deadlines that run: keep them, or start anew. [keep]",
-            ),
-            click.option(
-                "--events",
-                type=click.Choice(["keep", "update"]),
-                help="Messages, signals, conditions: keep what is waited for, or take what is new. [keep]",
-            ),
-            click.option(
-                "--reset", metavar="TASK", multiple=True, help="Enter the open task of this node again. Repeatable."
-            ),
-            click.option("--data", metavar="JSON|FILE.py", help="Data to merge into open tasks, or a script for them."),
-        )
-    ):
-        command = option(command)
-    return command
 
 
 @click.command(
@@ -153,37 +193,43 @@ def _policies(command: Decorated) -> Decorated:
 )
 @_spec
 @_rev
-@_instances
-@_from
-@where_options
+@_which
 @_policies
 @click.option("--fail-on", type=click.Choice(["needs-mapping", "blocked"]), help="Exit with 1 from this verdict on.")
 @format_option()
 @pass_invocation
 @click.pass_context
-def diff_workflow(ctx: click.Context, invocation: Invocation, /, **options: Any) -> None:
+def diff_workflow(
+    ctx: click.Context,
+    invocation: Invocation,
+    /,
+    wished: TargetOptions,
+    chosen: InstanceOptions,
+    fail_on: str | None,
+    format: str,
+) -> None:
     """Say what moving instances to another version would mean. Nothing is changed.
 
     For every instance: whether it can be moved, needs a mapping or cannot be moved, why and what to do; the tasks
     whose node changed; what is new ahead, and what will not run. Of many, those that stand alike are told together.
     """
-    _need(ctx, options, "spec")
-    check_choice(ctx, options)
-    chosen = where(options)
+    wished.named(ctx)
+    chosen.check(ctx)
+    where = chosen.where()
     with Runner(invocation.settings(running=True)) as runner:
-        target = _target(runner, ctx, options, _target_ref(runner, options))
-        rows = select(runner.catalog, chosen, target.definition)
-        document = (fleet_document if chosen.is_fleet else impact_document)(runner.workspace, target, rows)
-    if options["format"] == "json":
+        target = wished.target(ctx, runner, wished.ref(ctx, runner))
+        rows = select(runner.catalog, where, target.definition)
+        document = (fleet_document if where.is_fleet else impact_document)(runner.workspace, target, rows)
+    if format == "json":
         emit_json(document)
     elif rows:
         emit_report(impact_lines(document, width()))
     if not rows:
-        talk(_nobody(chosen, target))
-    reached = {"needs-mapping": ("needs-mapping", "blocked"), "blocked": ("blocked",)}.get(options["fail_on"] or "", ())
+        talk(_nobody(where, target))
+    reached = {"needs-mapping": ("needs-mapping", "blocked"), "blocked": ("blocked",)}.get(fail_on or "", ())
     hits = sum(document["totals"][verdict] for verdict in reached)
     if hits:
-        talk(f"{hits} of {len(rows)} instances at or above --fail-on {options['fail_on']}.")
+        talk(f"{hits} of {len(rows)} instances at or above --fail-on {fail_on}.")
         ctx.exit(1)
 
 
@@ -194,9 +240,7 @@ def diff_workflow(ctx: click.Context, invocation: Invocation, /, **options: Any)
 )
 @_spec
 @_rev
-@_instances
-@_from
-@where_options
+@_which
 @_policies
 @click.option("-f", "--force", is_flag=True, help="Allow all that may be allowed; what was overridden is recorded.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
@@ -212,7 +256,19 @@ def diff_workflow(ctx: click.Context, invocation: Invocation, /, **options: Any)
 @format_option()
 @pass_invocation
 @click.pass_context
-def migrate(ctx: click.Context, invocation: Invocation, /, **options: Any) -> None:
+def migrate(
+    ctx: click.Context,
+    invocation: Invocation,
+    /,
+    wished: TargetOptions,
+    chosen: InstanceOptions,
+    force: bool,
+    dry_run: bool,
+    save_plan: str | None,
+    plan: str | None,
+    jobs: int | None,
+    format: str,
+) -> None:
     """Move instances to another version of their process.
 
     -s can be a model or file of a commit (HEAD:shop/order); it is added first where it was not yet.
@@ -221,23 +277,26 @@ def migrate(ctx: click.Context, invocation: Invocation, /, **options: Any) -> No
     reason and the way out, and stays as it was; it stops no other. Many are moved in chunks. Whoever is interrupted
     says the same again: those that were moved already are left out.
     """
-    _check_usage(ctx, options)
+    if plan is None:
+        wished.named(ctx)
+        chosen.check(ctx)
+    elif wished != TargetOptions() or chosen != InstanceOptions() or force or dry_run or save_plan or jobs:
+        raise click.UsageError("--plan says everything; it goes with no other option.", ctx)
+    if save_plan is not None and not dry_run:
+        raise click.UsageError("--save-plan keeps what --dry-run finds; give both.", ctx)
     with Runner(invocation.settings(running=True)) as runner:
-        if options["plan"] is not None:
-            ctx.exit(_as_planned(runner, options))
-
-        chosen = where(options)
-        ref = _target_ref(runner, options)
-        ref = ref if options["dry_run"] else take(runner, ref)
-        target = _target(runner, ctx, options, ref, force=options["force"])
-        rows = select(runner.catalog, chosen, target.definition)
+        if plan is not None:
+            ctx.exit(_as_planned(runner, plan, format))
+        where = chosen.where()
+        ref = wished.ref(ctx, runner)
+        target = wished.target(ctx, runner, ref if dry_run else take(runner, ref), force=force)
+        rows = select(runner.catalog, where, target.definition)
         if not rows:
-            talk(_nobody(chosen, target))
-        if options["dry_run"]:
-            code = _rehearse(runner, target, rows, options)
+            talk(_nobody(where, target))
+        if dry_run:
+            code = _rehearse(runner, target, rows, save_plan, format)
         else:
-            results = moved(runner.workspace, target, rows, options["jobs"] or 1)
-            code = _report(results, target.definition.label, len(rows), options["format"])
+            code = _report(moved(runner.workspace, target, rows, jobs or 1), target.definition.label, len(rows), format)
     ctx.exit(code)
 
 
@@ -265,44 +324,6 @@ def rollback(ctx: click.Context, invocation: Invocation, /, workflows: tuple[str
 
 
 # What is asked
-
-
-def _need(ctx: click.Context, options: dict[str, Any], name: str) -> None:
-    if options[name] is None:
-        raise click.UsageError(f"Missing option '-{name[0]}' / '--{name}'.", ctx)
-
-
-def _check_usage(ctx: click.Context, options: dict[str, Any]) -> None:
-    if options["plan"] is None:
-        _need(ctx, options, "spec")
-        check_choice(ctx, options)
-    else:
-        if any(value for name, value in options.items() if name not in ("plan", "format")):
-            raise click.UsageError("--plan says everything; it goes with no other option.", ctx)
-    if options["save_plan"] is not None and not options["dry_run"]:
-        raise click.UsageError("--save-plan keeps what --dry-run finds; give both.", ctx)
-
-
-def _target(runner: Runner, ctx: click.Context, options: dict[str, Any], ref: str, *, force: bool = False) -> Target:
-    data, script = _data(ctx, options["data"])
-    policies = Policies(
-        mapping=_mapping(ctx, options["maps"]),
-        timers=options["timers"] or "keep",
-        events=options["events"] or "keep",
-        reset=frozenset(options["reset"]),
-        data=data,
-        script=script,
-    )
-    return runner.target(ref, policies=policies, allow=_allowed(options["allow"]), force=force)
-
-
-def _target_ref(runner: Runner, options: dict[str, Any]) -> str:
-    """What names the version to go to: as it is given, or what the repository had at a revision."""
-    spec: str = options["spec"]
-    if options["rev"] is None:
-        return spec
-
-    return ref_at(runner.settings, spec, options["rev"])
 
 
 def _mapping(ctx: click.Context, maps: Iterable[str]) -> dict[str, str]:
@@ -345,15 +366,15 @@ def _parameter(ctx: click.Context, name: str) -> click.Parameter:
     return next(param for param in ctx.command.params if param.name == name)
 
 
-def _as_planned(runner: Runner, options: dict[str, Any]) -> int:
-    saved = read_plan(read_bytes(options["plan"]), options["plan"])
+def _as_planned(runner: Runner, plan: str, format: str) -> int:
+    saved = read_plan(read_bytes(plan), plan)
     waivers = saved.waivers
     target = runner.target(
         saved.target, policies=saved.policies, allow=sorted(waivers.allowed), force=waivers.everything
     )
     rows = [Standing.of(runner.catalog.instance(id)) for id in saved.hashes]
     results = moved_as_planned(runner.workspace, target, rows, saved.hashes)
-    return _report(results, target.definition.label, len(rows), options["format"])
+    return _report(results, target.definition.label, len(rows), format)
 
 
 # What is told
@@ -367,13 +388,13 @@ def _nobody(chosen: Selection, target: Target) -> str:
     return f"There is no open instance of {chosen.source}{also} that does not run on {target.definition.label} already."
 
 
-def _rehearse(runner: Runner, target: Target, rows: Sequence[Standing], options: dict[str, Any]) -> int:
+def _rehearse(runner: Runner, target: Target, rows: Sequence[Standing], save_plan: str | None, format: str) -> int:
     """Show what would happen, and keep it if that is wanted."""
     check_open_for(target.definition)
     plans = runner.diff_workflow(target, [row.id for row in rows])
-    code = _report(map(planned, plans), target.definition.label, len(rows), options["format"], dry_run=True)
-    if options["save_plan"] is not None:
-        _keep(target, plans, options["save_plan"])
+    code = _report(map(planned, plans), target.definition.label, len(rows), format, dry_run=True)
+    if save_plan is not None:
+        _keep(target, plans, save_plan)
     talk("Nothing was changed.")
     return code
 

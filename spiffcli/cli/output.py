@@ -70,7 +70,12 @@ def _text_of(value: Any) -> str:
 
 def emit_text(text: str) -> None:
     """Write text to standard output, without control characters and with a line end."""
-    write(sys.stdout, strip_controls(text).rstrip("\n") + "\n")
+    write(sys.stdout, clean_text(text))
+
+
+def clean_text(text: str) -> str:
+    """Return text without control characters and with one line end."""
+    return strip_controls(text).rstrip("\n") + "\n"
 
 
 def emit_lines(rows: Sequence[Sequence[object]]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
+from msgspec import Struct
 
 from spiffcli.cli.lazy import load
 from spiffcli.errors import InputError
@@ -198,6 +200,23 @@ def format_option(*formats: str) -> Callable[[Decorated], Decorated]:
 def many_option(*names: str, **attributes: Any) -> Callable[[Decorated], Decorated]:
     """An option that takes several values after one flag; the command must be a `ManyCommand`."""
     return click.option(*names, cls=ManyOption, many=True, **attributes)
+
+
+def grouped(name: str, kind: type[Struct], *options: Callable[[Any], Any]) -> Callable[[Decorated], Decorated]:
+    """Options that a command takes as one value: its parameter `name`, a `kind` with a field for each of them."""
+
+    def decorate(command: Decorated) -> Decorated:
+        @wraps(command)
+        def call(*args: Any, **values: Any) -> Any:
+            values[name] = kind(**{field: values.pop(field) for field in kind.__struct_fields__ if field in values})
+            return command(*args, **values)
+
+        decorated: Any = call
+        for option in reversed(options):
+            decorated = option(decorated)
+        return cast(Decorated, decorated)
+
+    return decorate
 
 
 class JsonParam(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of Click only

@@ -330,9 +330,18 @@ def sync(ctx: click.Context, invocation: Invocation, /, remote_wins: bool, no_de
     _sync(ctx, invocation, format, push=not remote_wins, remote_wins=remote_wins, deploy=not no_deploy)
 
 
-def _sync(ctx: click.Context, invocation: Invocation, format: str, **options: Any) -> None:
+def _sync(
+    ctx: click.Context,
+    invocation: Invocation,
+    format: str,
+    *,
+    deploy: bool,
+    push: bool = False,
+    remote_wins: bool = False,
+) -> None:
     with Runner(invocation.settings(running=True)) as runner:
-        synced = take_over(runner.workspace, on_progress=_told if format == "text" else None, **options)
+        tell = _told if format == "text" else None
+        synced = take_over(runner.workspace, push=push, remote_wins=remote_wins, deploy=deploy, on_progress=tell)
     if format == "json":
         emit_json(synced_json(synced))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -10,15 +10,16 @@ import click
 from spiffcli.cli.invocation import Invocation, pass_invocation
 from spiffcli.cli.output import emit_json, emit_report, emit_text, talk, width
 from spiffcli.cli.params import format_option
+from spiffcli.diff import Severity
 from spiffcli.repo.configured import open_repository, refuse_read_only
-from spiffcli.repo.promote import carry_out, plan
+from spiffcli.repo.promote import Merge, carry_out, plan
 from spiffcli.repo.promotion_preview import Preview, previews
 from spiffcli.repo.publish import Wish
 from spiffcli.repo.publish import publish as bring
 from spiffcli.report.diff_json import diff_document
 from spiffcli.report.diff_summary import stat_lines
 from spiffcli.report.diff_text import diff_lines
-from spiffcli.report.findings import judge
+from spiffcli.report.findings import Findings, judge
 from spiffcli.report.impact import impact_lines
 from spiffcli.report.lines import EMPTY, Line, fold, line
 from spiffcli.report.repository import promoted_json, promoted_sentences, published_json, published_sentences
@@ -75,26 +76,36 @@ def publish(ctx: click.Context, invocation: Invocation, /, format: str, **wish: 
 @format_option()
 @pass_invocation
 @click.pass_context
-def promote(ctx: click.Context, invocation: Invocation, /, **options: Any) -> None:
+def promote(
+    ctx: click.Context,
+    invocation: Invocation,
+    /,
+    source: str,
+    target: str,
+    dry_run: bool,
+    stat: bool,
+    fail_on: str | None,
+    format: str,
+) -> None:
     """Merge one branch of the remote into another, after a look at what that means.
 
     For every model that changes: what changes in it, as diff_spec says it, and which running instances of the store
     it touches, as diff_workflow says it. Then the merge is pushed, unless it is a --dry-run.
     """
     settings = invocation.settings(running=True)
-    if not options["dry_run"]:
+    if not dry_run:
         refuse_read_only(settings)
     repository = open_repository(settings)
-    merge = plan(repository, options["source"], options["target"])
+    merge = plan(repository, source, target)
     with Runner(settings) as runner:
         seen = list(previews(runner.workspace, repository, merge))
-    hits = _hits(seen, options["fail_on"])
-    merged = merge.outcome == "merges" and not options["dry_run"] and not hits
+    hits = _hits(seen, fail_on)
+    merged = merge.outcome == "merges" and not dry_run and not hits
     if merged:
         carry_out(repository, merge)
-    _show(merge, seen, options, merged=merged, severities=settings.severity)
+    _show(merge, seen, format, stat=stat, merged=merged, severities=settings.severity)
     if hits:
-        talk(f"{hits} instances are at or above --fail-on {options['fail_on']}, so nothing was merged.")
+        talk(f"{hits} instances are at or above --fail-on {fail_on}, so nothing was merged.")
         ctx.exit(1)
 
 
@@ -103,9 +114,17 @@ def _hits(seen: Sequence[Preview], fail_on: str | None) -> int:
     return sum(document["totals"][verdict] for each in seen for document in each.impact for verdict in reached)
 
 
-def _show(merge: Any, seen: Sequence[Preview], options: dict[str, Any], *, merged: bool, severities: Any) -> None:
+def _show(
+    merge: Merge,
+    seen: Sequence[Preview],
+    format: str,
+    *,
+    stat: bool,
+    merged: bool,
+    severities: Mapping[str, Severity],
+) -> None:
     judged = {each.model: judge(each.diff, severities=severities) for each in seen if each.diff is not None}
-    if options["format"] == "json":
+    if format == "json":
         models = [
             {
                 "model": each.model,
@@ -119,12 +138,12 @@ def _show(merge: Any, seen: Sequence[Preview], options: dict[str, Any], *, merge
         emit_json(promoted_json(merge, models, merged=merged))
         return
 
-    emit_report([line for each in seen for line in _lines(each, judged.get(each.model), stat=options["stat"])])
+    emit_report([line for each in seen for line in _lines(each, judged.get(each.model), stat=stat)])
     for sentence in promoted_sentences(merge, merged=merged):
         talk(sentence)
 
 
-def _lines(preview: Preview, findings: Any, *, stat: bool) -> Iterator[Line]:
+def _lines(preview: Preview, findings: Findings | None, *, stat: bool) -> Iterator[Line]:
     yield line(f"{preview.model} ({preview.change})", "title")
     if findings is not None:
         yield from (stat_lines if stat else diff_lines)(findings, width())

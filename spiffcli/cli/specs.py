@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import click
+from msgspec import Struct
 
 from spiffcli.catalog.definitions import STARTABLE
 from spiffcli.catalog.listing import entry
@@ -16,7 +17,7 @@ from spiffcli.cli.deployments import delete, short
 from spiffcli.cli.invocation import Invocation, pass_invocation
 from spiffcli.cli.list_specs import spec_lines
 from spiffcli.cli.output import emit_json, emit_lines, emit_report, emit_text, lines_text, paint, talk, width
-from spiffcli.cli.params import DateParam, format_option
+from spiffcli.cli.params import DateParam, format_option, grouped
 from spiffcli.deployments.rebinding import meant
 from spiffcli.errors import InputError
 from spiffcli.report.deployments import rebound_cells, scheduled_in_words, scheduled_json, why_json, why_title
@@ -202,65 +203,62 @@ def why(invocation: Invocation, ref: str, format: str) -> None:
     emit_report(lines)
 
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 _DONE: dict[str, str] = {"suspend": "suspended", "activate": "active"}
 
 
-def _suspension_options(command: Command) -> Command:
-    for option in (
-        click.option("--cancel", is_flag=True, help="Take back what --at has noted down."),
-        click.option("--at", type=DateParam(), help="Not now, but with the first tick from this date on (UTC)."),
-        click.option("--with-instances", "--instances", "instances", is_flag=True, help="Instances on it as well."),
-        click.option("--all-versions", is_flag=True, help="Every version of the key."),
-        click.argument("ref", shell_complete=complete_specs),
-    ):
-        command = option(command)
-    return command
+class SuspensionOptions(Struct, frozen=True):
+    """What is to be suspended or activated, and when."""
+
+    ref: str
+    all_versions: bool
+    instances: bool
+    at: datetime | None
+    cancel: bool
+
+
+_suspension_options = grouped(
+    "wished",
+    SuspensionOptions,
+    click.argument("ref", shell_complete=complete_specs),
+    click.option("--all-versions", is_flag=True, help="Every version of the key."),
+    click.option("--with-instances", "--instances", "instances", is_flag=True, help="Instances on it as well."),
+    click.option("--at", type=DateParam(), help="Not now, but with the first tick from this date on (UTC)."),
+    click.option("--cancel", is_flag=True, help="Take back what --at has noted down."),
+)
 
 
 @click.command(epilog="Example: runner suspend order_product@2 --with-instances")
 @_suspension_options
 @format_option()
 @pass_invocation
-def suspend(invocation: Invocation, /, **options: Any) -> None:
+def suspend(invocation: Invocation, /, wished: SuspensionOptions, format: str) -> None:
     """Let the version REF start no more instances, and not be entered by calls.
 
     Its instances go on, unless they are suspended too (--with-instances); then nothing moves them until they are
     activated again.
     """
-    _change_suspension(invocation, "suspend", **options)
+    _change_suspension(invocation, "suspend", wished, format)
 
 
 @click.command(epilog="Example: runner activate order_product --all-versions --with-instances")
 @_suspension_options
 @format_option()
 @pass_invocation
-def activate(invocation: Invocation, /, **options: Any) -> None:
+def activate(invocation: Invocation, /, wished: SuspensionOptions, format: str) -> None:
     """Let the suspended version REF start instances again."""
-    _change_suspension(invocation, "activate", **options)
+    _change_suspension(invocation, "activate", wished, format)
 
 
-def _change_suspension(
-    invocation: Invocation,
-    action: Action,
-    *,
-    ref: str,
-    all_versions: bool,
-    instances: bool,
-    at: datetime | None,
-    cancel: bool,
-    format: str,
-) -> None:
-    if cancel and (at is not None or all_versions or instances):
+def _change_suspension(invocation: Invocation, action: Action, wished: SuspensionOptions, format: str) -> None:
+    if wished.cancel and (wished.at is not None or wished.all_versions or wished.instances):
         raise click.UsageError("--cancel goes with no other option.")
     with Runner(invocation.settings()) as runner:
-        if cancel:
-            _cancel(runner, action, ref, format)
-        elif at is not None:
-            _schedule(runner, action, ref, at, all_versions, instances, format)
+        if wished.cancel:
+            _cancel(runner, action, wished.ref, format)
+        elif wished.at is not None:
+            _schedule(runner, action, wished.ref, wished.at, wished.all_versions, wished.instances, format)
         else:
-            _change_now(runner, action, ref, all_versions, instances, format)
+            _change_now(runner, action, wished.ref, wished.all_versions, wished.instances, format)
 
 
 def _change_now(runner: Runner, action: Action, ref: str, all_versions: bool, instances: bool, format: str) -> None:

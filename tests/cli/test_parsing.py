@@ -9,8 +9,9 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
-from spiffcli.cli.params import ManyCommand, many_option
+from spiffcli.cli.params import ManyCommand, grouped, many_option
 
 
 @click.command(cls=ManyCommand)
@@ -136,3 +137,22 @@ def test_the_line_of_the_documents_is_understood_as_the_shell_hands_it_over(tuto
     given_tables = [str(tutorial / name) for name in tables]
     values = parse("-p", "order_product", "-b", *given_models, "-d", *given_tables)
     assert values == {"process": "order_product", "bpmn": tuple(given_models), "dmn": tuple(given_tables)}
+
+
+def test_options_of_a_group_arrive_as_one_value() -> None:
+    class Size(Struct, frozen=True):
+        width: int = 1
+        height: int | None = None
+
+    seen: list[object] = []
+
+    @click.command()
+    @click.option("--width", type=int, default=1)
+    @grouped("size", Size, click.option("--height", type=int))
+    @click.option("--name")
+    def draw(size: Size, name: str | None) -> None:
+        seen.append((size, name))
+
+    draw.main(["--height", "3", "--name", "x"], standalone_mode=False)
+    assert seen == [(Size(1, 3), "x")]
+    assert [param.name for param in draw.params] == ["width", "height", "name"]
