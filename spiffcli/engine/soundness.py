@@ -6,7 +6,8 @@ Works on the graph of the spec, so that it also sees what prediction has not rea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from heapq import heappop, heappush
 from typing import Any
 
 from msgspec import Struct
@@ -160,6 +161,42 @@ def _is_ancestor(ancestor: Task, task: Task) -> bool:
     return False
 
 
+class LostValue(Struct, frozen=True):
+    """A value that an instance holds and the new version has no place for, while something ahead reads an empty one.
+
+    Attributes:
+        name: The data object that holds it.
+        read: The empty data object.
+        reader: Id of the node that reads it.
+    """
+
+    name: str
+    read: str
+    reader: str
+
+
+def lost_values(running: Running) -> list[LostValue]:
+    """Values of data objects that nothing can read any more, where something is read in their place."""
+    found = []
+    for workflow in _own(running.workflow):
+        objects = workflow.data.get("data_objects", {})
+        lost = [name for name, value in objects.items() if value is not None and name not in workflow.spec.data_objects]
+        if lost and not workflow.completed:
+            empty = {name for name in workflow.spec.data_objects if objects.get(name) is None}
+            reads = [(read, bpmn_id(spec)) for spec in _work_ahead(running) for read in _reads(spec) if read in empty]
+            found += [LostValue(name, *reads[0]) for name in lost if reads]
+    return found
+
+
+def _work_ahead(running: Running) -> Iterator[Any]:
+    yield from (task.task_spec for each in _own(running.workflow) for task in live_tasks(each))
+    yield from (spec for _, spec in _ahead_everywhere(running))
+
+
+def _reads(spec: Any) -> Iterator[str]:
+    yield from (each.bpmn_id for each in getattr(spec, "data_input_associations", ()))
+
+
 Graph = Mapping[str, tuple[str, ...]]
 
 
@@ -188,17 +225,33 @@ def nodes_ahead(running: Running) -> frozenset[str]:
     )
 
 
-def skipped_nodes(running: Running, old_graphs: Mapping[str, Graph]) -> list[Misplaced]:
-    """Nodes that the new version has where the instance has already been, so that they will not run.
+def skipped_nodes(
+    before: Running, after: Running, old_graphs: Mapping[str, Graph], mapping: Mapping[str, str]
+) -> list[Misplaced]:
+    """Nodes that a fresh instance of the new version would have run by now, and that this one will not run.
+
+    What has run is held against what leads to the tokens in the new version, however their past is drawn. What the
+    old version left out in the same way is no reason.
 
     Args:
         old_graphs: Connections of the old version by spec key, under new names.
+        mapping: New ids of nodes by old ones.
     """
+    known = {mapping.get(bpmn_id(spec), bpmn_id(spec)) for each in _own(before.workflow) for spec in _undone(each)}
     found: dict[tuple[str, str], Misplaced] = {}
-    for workflow, graph in _moved(running, old_graphs):
-        for item in (*_skipped_on_paths(workflow), *_skipped_branches(workflow, graph)):
+    for workflow, graph in _moved(after, old_graphs):
+        undone = (spec for spec in _undone(workflow) if bpmn_id(spec) not in known)
+        for spec in (*undone, *_unstarted(workflow, graph)):
+            item = _misplaced(spec, next((bpmn_id(each) for each in spec.inputs if is_model_node(each)), ""), workflow)
             found.setdefault((item.process, item.node), item)
     return list(found.values())
+
+
+def unstarted_branches(running: Running, old_graphs: Mapping[str, Graph]) -> frozenset[str]:
+    """Ids of the nodes with which new branches begin, at forks that have gone on without them."""
+    return frozenset(
+        bpmn_id(spec) for workflow, graph in _moved(running, old_graphs) for spec in _unstarted(workflow, graph)
+    )
 
 
 def repeated_nodes(running: Running, old_graphs: Mapping[str, Graph]) -> list[Misplaced]:
@@ -232,6 +285,71 @@ def repeated_elsewhere(before: Running, after: Running, mapping: Mapping[str, st
         if _does_work(spec) and id not in then and ran.get(id, set()) - {scope}:
             found.setdefault(id, Misplaced(id, spec.bpmn_name, "", scope))
     return sorted(found.values(), key=lambda item: item.node)
+
+
+def repeated_once(before: Running, after: Running, mapping: Mapping[str, str]) -> list[Misplaced]:
+    """Nodes that have run and lie ahead, that a fresh instance of the new version would run only once.
+
+    What was so in the old version already is no reason.
+    """
+    known = {mapping.get(id, id) for id in _done_once_and_ahead(before)}
+    found = _done_once_and_ahead(after)
+    return sorted((item for id, item in found.items() if id not in known), key=lambda item: item.node)
+
+
+def _done_once_and_ahead(running: Running) -> dict[str, Misplaced]:
+    """Nodes by id that have run and lie ahead again, and are in no loop."""
+    ran = {id for _, id in _ran(running)}
+    loops = _Loops(running.workflow)
+    found: dict[str, Misplaced] = {}
+    for scope, spec in _ahead_everywhere(running):
+        id = bpmn_id(spec)
+        if id in ran and _is_work(spec) and not loops.holds(scope, spec):
+            found.setdefault(id, Misplaced(id, spec.bpmn_name, "", scope))
+    return found
+
+
+class _Loops:
+    """Which nodes can run more than once: in a cycle, in a repeated sub-process, in an event sub-process."""
+
+    def __init__(self, top: Any) -> None:
+        self._top = top
+        self._scopes: dict[str, bool] = {}
+
+    def holds(self, scope: str, spec: Any) -> bool:
+        """Whether a node of a process or sub-process can run more than once."""
+        return spec.name in reachable([spec]) or self._is_item(spec) or self._is_repeated(scope)
+
+    def _is_item(self, spec: Any) -> bool:
+        return isinstance(spec, LoopTask) or any(isinstance(each, LoopTask) for each in spec.inputs)
+
+    def _is_repeated(self, scope: str) -> bool:
+        if scope not in self._scopes:
+            self._scopes[scope] = False  # against a scope inside of itself
+            self._scopes[scope] = any(self._repeats(workflow, scope) for workflow in self._all())
+        return self._scopes[scope]
+
+    def _all(self) -> Iterator[Any]:
+        """Specs of the instance's own process and of all that is embedded in it."""
+        stack, seen = [self._top.spec], set()
+        while stack:
+            process = stack.pop()
+            if process.name in seen:
+                continue
+            seen.add(process.name)
+            yield process
+            stack += [_contents(self._top, spec) for spec in process.task_specs.values() if _is_embedded(spec)]
+
+    def _repeats(self, process: Any, scope: str) -> bool:
+        for spec in process.task_specs.values():
+            if _is_embedded(spec) and spec.spec == scope:
+                triggered = not spec.inputs or getattr(spec, "triggered_by_event", False)
+                item = any(
+                    isinstance(each, LoopTask) and each.task_spec == spec.name for each in process.task_specs.values()
+                )
+                if triggered or item or self.holds(process.name, spec):
+                    return True
+        return False
 
 
 def _ran(running: Running) -> Iterator[tuple[str, str]]:
@@ -294,31 +412,108 @@ def _misplaced(spec: Any, after: str, workflow: Any) -> Misplaced:
     return Misplaced(bpmn_id(spec), spec.bpmn_name, after, workflow.spec.name)
 
 
-def _skipped_on_paths(workflow: Any) -> Iterator[Misplaced]:
-    """Nodes between two that the token passed one after the other."""
-    done = None
-    for task in _reached(workflow):
-        before = _connected_ancestor(task)
-        if before is None or task.triggered or task.task_spec in before.task_spec.outputs:
+def _undone(workflow: Any) -> Iterator[Any]:
+    """Nodes that lead to the tokens of a process or sub-process, and have not been done for them."""
+    tokens = [task for task in live_tasks(workflow) if is_model_node(task.task_spec) and task.task_spec.inputs]
+    done = _Done(workflow) if tokens else None
+    for task in tokens:
+        assert done is not None
+        spec = task.task_spec
+        later = reachable([spec])
+        others = [other.task_spec for other in tokens if other.task_spec is not spec]
+        for each in _way_to(spec, lambda node, later=later, spec=spec: done.holds(node, spec, later)):  # type: ignore[misc]
+            back = reachable([each])
+            if not any(each.name in _from_token(other) for other in others if other.name not in back):
+                yield each
+
+
+def _from_token(spec: Any) -> set[str]:
+    return reachable([spec], include_start=True)
+
+
+def _way_to(end: Any, is_done: Callable[[Any], bool]) -> list[Any]:
+    """Undone nodes of the way from a start to `end` that has the fewest of them; at a join, of all its branches.
+
+    Knuth's generalisation of Dijkstra's algorithm: a node costs what it is itself and the cheapest of its inputs, a
+    parallel join all of them.
+    """
+    ahead = _leading_to(end)
+    own = {spec.name: int(spec is not end and _is_work(spec) and not is_done(spec)) for spec in ahead.values()}
+    costs: dict[str, int] = {}
+    chosen: dict[str, tuple[Any, ...]] = {}
+    missing: dict[str, set[str]] = {}
+    heap = [(own[spec.name], spec.name, ()) for spec in ahead.values() if not spec.inputs]
+    while heap:
+        cost, name, inputs = heappop(heap)
+        if name in costs:
             continue
-        done = done or _Done(workflow.top_workflow)
-        for spec in _path_of_undone(before.task_spec, task.task_spec, done.for_each(task.task_spec)):
-            if _does_work(spec):
-                yield _misplaced(spec, bpmn_id(before.task_spec), workflow)
+        costs[name], chosen[name] = cost, inputs
+        for following in ahead[name].outputs:
+            if following.name not in ahead or following.name in costs:
+                continue
+            if not isinstance(following, ParallelGatewayMixin) or len(following.inputs) < 2:
+                heappush(heap, (cost + own[following.name], following.name, (ahead[name],)))
+                continue
+            waits = missing.setdefault(following.name, _branches_into(following, ahead))
+            waits.discard(name)
+            if not waits:
+                arrived = tuple(each for each in following.inputs if each.name in costs)
+                total = sum(costs[each.name] for each in arrived)
+                heappush(heap, (total + own[following.name], following.name, arrived))
+    return _undone_among(end, chosen, own)
 
 
-def _skipped_branches(workflow: Any, graph: Graph) -> Iterator[Misplaced]:
-    """Branches that begin at a node which has gone on without them."""
+def _leading_to(end: Any) -> dict[str, Any]:
+    found = {end.name: end}
+    stack = [end]
+    while stack:
+        for before in stack.pop().inputs:
+            if before.name not in found:
+                found[before.name] = before
+                stack.append(before)
+    return found
+
+
+def _branches_into(join: Any, ahead: Mapping[str, Any]) -> set[str]:
+    """Names of the inputs of a join that can be reached without passing it: others lead back to it."""
+    starts = [spec for spec in ahead.values() if not spec.inputs]
+    before = reachable(starts, without=join.name, include_start=True)
+    return {each.name for each in join.inputs if each.name in before}
+
+
+def _undone_among(end: Any, chosen: Mapping[str, tuple[Any, ...]], own: Mapping[str, int]) -> list[Any]:
+    found: dict[str, Any] = {}
+    stack, seen = list(chosen.get(end.name, ())), {end.name}
+    while stack:
+        spec = stack.pop()
+        if spec.name not in seen:
+            seen.add(spec.name)
+            if own[spec.name]:
+                found[spec.name] = spec
+            stack.extend(chosen[spec.name])
+    return [found[name] for name in reversed(found)]
+
+
+def _is_work(spec: Any) -> bool:
+    """Whether it makes a difference that a node has not run; gateways only choose the way, and ends end it."""
+    plain_end = isinstance(spec, EndEvent) and isinstance(spec.event_definition, NoneEventDefinition)
+    return _does_work(spec) and not plain_end and not type(spec).__name__.endswith("Gateway")
+
+
+def _unstarted(workflow: Any, graph: Graph) -> Iterator[Any]:
+    """Nodes with which branches begin at a fork that has gone on without them."""
+    ahead = reachable(task.task_spec for task in live_tasks(workflow))
     for task in _reached(workflow):
         spec = task.task_spec
-        if task.state != TaskState.COMPLETED or isinstance(spec, MultiChoice | EventBasedGatewayMixin):
+        forks = len(spec.outputs) > 1 and not isinstance(spec, MultiChoice | EventBasedGatewayMixin)
+        if task.state != TaskState.COMPLETED or not forks:
             continue
         children = _connected_children(task)
         for output in spec.outputs:
-            is_new = output.name not in graph.get(spec.name, ())
+            is_new = output.name not in graph.get(spec.name, ()) and output.name not in ahead
             if is_new and output not in children and not _path_of_any(output, children):
                 if _does_work(output) or not children:
-                    yield _misplaced(output, bpmn_id(spec), workflow)
+                    yield output
 
 
 def _connected_children(task: Task) -> set[Any]:
@@ -343,40 +538,33 @@ def _reached(workflow: Any) -> Iterator[Task]:
     return (task for task in workflow.tasks.values() if not task.has_state(predicted))
 
 
-def _connected_ancestor(task: Task) -> Task | None:
-    """The nearest task before this one whose node is still connected; history without a node is passed over."""
-    if not task.task_spec.inputs:
-        return None
-    parent = task.parent
-    while parent is not None and not parent.task_spec.outputs:
-        parent = parent.parent
-    return parent
-
-
 class _Done:
-    """What has been done as often as another node was reached: an earlier pass of a loop does not count for this one.
+    """What has been done for a token of a process or sub-process.
 
-    Sub-processes count like the rest of the process; one that is drawn around nodes has been done when they have.
+    Of a loop that the token is in, an earlier turn does not count for this one. What was done in another process or
+    sub-process counts, too: one that is drawn around nodes has been done when they have.
     """
 
-    def __init__(self, top: Any) -> None:
-        self._top = top
-        tasks = [task for workflow in _own(top) for task in _reached(workflow)]
+    def __init__(self, workflow: Any) -> None:
+        self._top = workflow.top_workflow
+        others = [each for each in _own(self._top) if each is workflow or each.spec.name != workflow.spec.name]
+        tasks = [task for each in others for task in _reached(each)]
         self._reached = Counter(task.task_spec.name for task in tasks)
         self._done = Counter(task.task_spec.name for task in tasks if task.state == TaskState.COMPLETED)
 
-    def for_each(self, spec: Any) -> Callable[[Any], bool]:
-        """Tells of a node whether it has been done for each time that `spec` was reached."""
-        times = self._reached[spec.name]
-        return lambda node: self._holds(node, times)
+    def holds(self, spec: Any, token: Any, later: Collection[str]) -> bool:
+        """Whether a node that leads to a token has been done for it.
 
-    def _holds(self, spec: Any, times: int) -> bool:
+        Args:
+            later: Names of the nodes that the token can come to: a node among them is in a loop with it.
+        """
+        times = self._reached[token.name] if spec.name in later else 1
         if self._done[spec.name] >= times:
             return True
         if not _is_embedded(spec) or _enters_or_leaves(spec):
             return False
-        inside = [node for node in _contents(self._top, spec).task_specs.values() if _does_work(node)]
-        return all(isinstance(node, EndEvent) or self._holds(node, times) for node in inside)
+        inside = [node for node in _contents(self._top, spec).task_specs.values() if _is_work(node)]
+        return all(isinstance(node, EndEvent) or self.holds(node, token, later) for node in inside)
 
 
 def _own(top: Any) -> Iterator[Any]:
@@ -397,18 +585,3 @@ def _enters_or_leaves(spec: Any) -> bool:
 def _contents(top: Any, spec: Any) -> Any:
     """What an embedded sub-process of the instance's own definition runs."""
     return top.use_spec(f"{top.definition}#{spec.spec}")
-
-
-def _path_of_undone(start: Any, end: Any, is_done: Callable[[Any], bool]) -> list[Any]:
-    """Nodes of a path from `start` to `end` over nodes that have not run; empty if there is none."""
-    stack: list[tuple[Any, list[Any]]] = [(start, [])]
-    visited: set[str] = set()
-    while stack:
-        spec, path = stack.pop()
-        for following in spec.outputs:
-            if following is end:
-                return path
-            if following.name not in visited and not is_done(following):
-                visited.add(following.name)
-                stack.append((following, [*path, following]))
-    return []

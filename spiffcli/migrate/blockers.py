@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from spiffcli.diff.changes import Change, Diff
 from spiffcli.diff.rules import rule
 from spiffcli.engine.retarget import Policies, Retargeted
-from spiffcli.engine.soundness import dead_ends, repeated_elsewhere, repeated_nodes, skipped_nodes, stuck_joins
+from spiffcli.engine.soundness import (
+    dead_ends,
+    lost_values,
+    repeated_elsewhere,
+    repeated_nodes,
+    repeated_once,
+    skipped_nodes,
+    stuck_joins,
+)
 from spiffcli.engine.specdiff import spec_differences, spec_nodes
 from spiffcli.migrate.coverage import renamed_nodes, unexplained
 from spiffcli.migrate.values import Blocker
@@ -133,7 +141,7 @@ def unsound(before: Running, after: Running, found: Retargeted, policies: Polici
             f"From '{view.name or view.id}' no path leads to an end in the new version.",
             "Connect the node in the new version.",
         )
-    for node in skipped_nodes(after, found.old_graphs):
+    for node in skipped_nodes(before, after, found.old_graphs, policies.mapping):
         yield Blocker(
             "node-added-before-token",
             "",
@@ -145,8 +153,9 @@ def unsound(before: Running, after: Running, found: Retargeted, policies: Polici
             f"Accept that with --allow node-added-before-token:{node.node}, or let the instance finish.",
             waivable=True,
         )
-    again = repeated_elsewhere(before, after, policies.mapping)
-    for node in (*repeated_nodes(after, found.old_graphs), *again):
+    elsewhere = repeated_elsewhere(before, after, policies.mapping)
+    once = repeated_once(before, after, policies.mapping)
+    for node in (*repeated_nodes(after, found.old_graphs), *elsewhere, *once):
         yield Blocker(
             "node-repeated",
             "",
@@ -168,6 +177,18 @@ def unsound(before: Running, after: Running, found: Retargeted, policies: Polici
             f"'{view.name or element}' is {view.state}: what the new version does on the way into it (pre-script, data "
             "inputs) will not be done for this task.",
             f"Accept that with --allow entry-not-repeated:{element}, or complete the task first.",
+            waivable=True,
+        )
+    for value in lost_values(after):
+        yield Blocker(
+            "data-object-lost",
+            "",
+            value.name,
+            None,
+            "",
+            f"The data object '{value.name}' holds a value that the new version has no place for, and '{value.reader}' "
+            f"reads '{value.read}', which would be empty.",
+            f"Keep the id '{value.name}', or accept that with --allow data-object-lost:{value.name}.",
             waivable=True,
         )
     yield from _lost(before, after, found)

@@ -17,7 +17,7 @@ from spiffcli.deployments.rebinding import Rebound
 from spiffcli.diff.changes import Diff
 from spiffcli.diff.rules import rule
 from spiffcli.engine.retarget import Policies, Retargeted, retarget
-from spiffcli.engine.soundness import nodes_ahead
+from spiffcli.engine.soundness import nodes_ahead, unstarted_branches
 from spiffcli.migrate.blockers import (
     FINISHED,
     LIVE,
@@ -136,43 +136,42 @@ def _tried(
     engine: Engine, source: SpecSource, request: Request, before: Running
 ) -> tuple[Retargeted, list[Blocker], frozenset[str]]:
     """As of `_moved`, with the branches started that the waivers ask for."""
-    found, checks, ahead = _moved(engine, source, request, before, request.policies)
-    branches = _branches_to_start(request.waivers, checks)
+    found, checks, ahead, unstarted = _moved(engine, source, request, before, request.policies)
+    branches = unstarted if _all_joins_waived(request.waivers, checks) else frozenset()
     if not branches:
-        return found, _without_vain_hopes(checks), ahead
+        return found, _without_vain_hopes(checks, unstarted), ahead
     started = replace(request.policies, start=request.policies.start | branches)
-    found, after, ahead = _moved(engine, source, request, before, started)
+    found, after, ahead, _ = _moved(engine, source, request, before, started)
     # What was allowed is told, though it holds no longer; a join that still waits in vain comes first and counts.
     return found, [*after, *(check for check in checks if check.rule == "join-never-satisfied")], ahead
 
 
 def _moved(
     engine: Engine, source: SpecSource, request: Request, before: Running, policies: Policies
-) -> tuple[Retargeted, list[Blocker], frozenset[str]]:
-    """The instance after the move, what its check finds, and the nodes ahead of it."""
+) -> tuple[Retargeted, list[Blocker], frozenset[str], frozenset[str]]:
+    """The instance after the move, what its check finds, the nodes ahead of it, and branches that did not begin."""
     from spiffcli.engine.script_engine import ScriptFailure
 
     try:
         found = retarget(engine, source, request.state, request.new.id, policies, _cache(engine, source, request))
     except ScriptFailure as failure:
-        return Retargeted(), [script_blocker(failure, policies)], frozenset()
+        return Retargeted(), [script_blocker(failure, policies)], frozenset(), frozenset()
     if found.snapshot is None:
-        return found, [], frozenset()
+        return found, [], frozenset(), frozenset()
     after = engine.restore(found.snapshot.state, _cache(engine, source, request).over(_with(source, found)))
-    return found, list(unsound(before, after, found, policies)), nodes_ahead(after)
+    checks = list(unsound(before, after, found, policies))
+    return found, checks, nodes_ahead(after), unstarted_branches(after, found.old_graphs)
 
 
-def _branches_to_start(waivers: Waivers, checks: list[Blocker]) -> frozenset[str]:
-    """New branches at passed gateways that are started because the user allows it, so that their join can go on."""
+def _all_joins_waived(waivers: Waivers, checks: list[Blocker]) -> bool:
+    """Whether the user allows that branches are started, so that each join that waits in vain can go on."""
     joins = [blocker for blocker in checks if blocker.rule == "join-never-satisfied"]
-    if not joins or not all(waivers.cover(join) for join in joins):
-        return frozenset()
-    return frozenset(blocker.element for blocker in checks if blocker.rule == "node-added-before-token")
+    return bool(joins) and all(waivers.cover(join) for join in joins)
 
 
-def _without_vain_hopes(checks: list[Blocker]) -> list[Blocker]:
+def _without_vain_hopes(checks: list[Blocker], unstarted: frozenset[str]) -> list[Blocker]:
     """Joins that miss a branch can be waived only where there is a new node to start that branch with."""
-    if any(blocker.rule == "node-added-before-token" for blocker in checks):
+    if unstarted:
         return checks
     return [
         replace(blocker, fix="Let the instance pass the join first.", waivable=False)

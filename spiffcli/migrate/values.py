@@ -104,6 +104,7 @@ ALLOWABLE = (
     "node-added-before-token",
     "node-repeated",
     "entry-not-repeated",
+    "data-object-lost",
     "join-never-satisfied",
     "node-id-changed",
     "subprocess-id-changed",

@@ -45,6 +45,21 @@ RULES = (
         future="It runs when the instance comes there.",
     ),
     make(
+        "data-object-lost",
+        "The value of a data object has no place in the new version",
+        "info warn info info",
+        "behaviour",
+        "instances data",
+        (
+            "A data object that holds a value is gone, or has another id, and something ahead reads a data object of "
+            "the new version that would be empty."
+        ),
+        "`order` is called `purchase` in the new version; `Ship` reads it and would find nothing.",
+        active="The value would be lost, so that must be allowed.",
+        completed="It is done and reads nothing any more.",
+        future="It would find nothing.",
+    ),
+    make(
         "entry-not-repeated",
         "A task was entered another way than the new version enters it",
         "info warn info info",
