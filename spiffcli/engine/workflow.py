@@ -425,7 +425,7 @@ def _update(self: Any, my_task: Task) -> None:
     """Fault: an error while a task is being reached (pre-script, timer, loop) breaks off the update of its
     siblings and leaves a half-updated tree that cannot be continued. The failed task alone goes to ERROR.
     """
-    top = my_task.workflow.top_workflow
+    top = getattr(my_task.workflow, "top_workflow", None)  # workflows other than BPMN have none
     if not isinstance(top, RunnerWorkflow):
         _engine_update(self, my_task)
         return
