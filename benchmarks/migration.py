@@ -157,15 +157,13 @@ def _judge(store: str, folder: Path, count: int) -> None:
 
 
 def _migrate(store: str, folder: Path, count: int) -> None:
-    from spiffcli.engine.retarget import Policies
-    from spiffcli.migrate.batch import Order, migrate_with_processes
-    from spiffcli.migrate.worker import open_order
+    from spiffcli.migrate.batch import MigrationJob, migrate_with_processes
     from spiffcli.runner import Runner
 
     with Runner.open(cwd=folder, store=store) as runner:
         ids = [each.id for each in runner.catalog.standings()]
-        order = Order(runner.settings, runner.catalog.find("p@2").id, Policies())
-        moved = sum(result.outcome == "migrated" for result in migrate_with_processes(order, ids, JOBS, open_order))
+        job = MigrationJob.of(runner.workspace, runner.target("p@2"))
+        moved = sum(result.outcome == "migrated" for result in migrate_with_processes(job, ids, JOBS))
         assert moved == count
 
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from spiffcli.instances.session import StepHook
     from spiffcli.instances.start_events import TickResult
     from spiffcli.instances.view import InstanceView
-    from spiffcli.migrate.apply import Result, Target
-    from spiffcli.migrate.values import Plan
+    from spiffcli.migrate.target import Target
+    from spiffcli.migrate.values import MigrationResult, Plan
     from spiffcli.model import Problem
     from spiffcli.services import ProcessService
     from spiffcli.services.runtime import Services
@@ -521,11 +521,11 @@ class Runner:
             NotFoundError: There is no such instance.
             StateError: One has ended, or runs another process.
         """
-        from spiffcli.migrate.batches import plans_of
+        from spiffcli.migrate.fleet import judge_each
 
-        return plans_of(self.workspace, target, refs)
+        return [group.plan for group in judge_each(self.workspace, target, refs).groups]
 
-    def migrate(self, target: Target, ref: str, *, expected: str | None = None) -> Result:
+    def migrate(self, target: Target, ref: str, *, expected: str | None = None) -> MigrationResult:
         """Move one instance; its id stays, the state before is kept.
 
         Args:
@@ -540,7 +540,7 @@ class Runner:
 
         return migrate_one(self.workspace, self.catalog.instance(ref), target, expected=expected)
 
-    def rollback(self, ref: str) -> Result:
+    def rollback(self, ref: str) -> MigrationResult:
         """Take the last migration of an instance back.
 
         Raises:

@@ -24,21 +24,25 @@ from spiffcli.cli.rules import find_rule
 from spiffcli.engine.retarget.values import Policies
 from spiffcli.errors import InputError
 from spiffcli.instances.select import Selection, listed_ids, select, unmoved_ids
-from spiffcli.migrate.apply import Result, Target, check_open_for, planned
-from spiffcli.migrate.batches import (
-    fleet_document,
-    impact_document,
-    migration_document,
-    moved,
-    moved_as_planned,
-    taken_back,
-)
-from spiffcli.migrate.plan_file import plan_document, read_plan
-from spiffcli.migrate.values import ALLOWABLE, Plan
+from spiffcli.migrate.apply import planned, require_open_target
+from spiffcli.migrate.batch import migrate_all, migrate_as_planned, rollback_all
+from spiffcli.migrate.fleet import judge, judge_each
+from spiffcli.migrate.plan_file import read_plan
+from spiffcli.migrate.target import Target
+from spiffcli.migrate.values import ALLOWABLE, MigrationResult, Plan
 from spiffcli.repo.models import ref_at
-from spiffcli.report.impact import impact_lines
+from spiffcli.report.impact import fleet_document, impact_document, impact_lines
 from spiffcli.report.lines import line
-from spiffcli.report.migration import NOT_DONE, result_line, result_lines, totals_sentence, unfinished_sentence
+from spiffcli.report.migration import (
+    NOT_DONE,
+    migration_document,
+    plan_document,
+    result_json,
+    result_line,
+    result_lines,
+    totals_sentence,
+    unfinished_sentence,
+)
 from spiffcli.runner import Runner
 from spiffcli.specs.files import read_bytes, write_bytes
 
@@ -219,7 +223,10 @@ def diff_workflow(
     with Runner(invocation.settings(running=True)) as runner:
         target = wished.target(ctx, runner, wished.ref(ctx, runner))
         rows = select(runner.catalog, where, target.definition)
-        document = (fleet_document if where.is_fleet else impact_document)(runner.workspace, target, rows)
+        if where.is_fleet:
+            document = fleet_document(judge(runner.workspace, target, rows))
+        else:
+            document = impact_document(judge_each(runner.workspace, target, [row.id for row in rows]))
     if format == "json":
         emit_json(document)
     elif rows:
@@ -296,7 +303,8 @@ def migrate(
         if dry_run:
             code = _rehearse(runner, target, rows, save_plan, format)
         else:
-            code = _report(moved(runner.workspace, target, rows, jobs or 1), target.definition.label, len(rows), format)
+            results = migrate_all(runner.workspace, target, rows, jobs or 1)
+            code = _report(results, target.definition.label, len(rows), format)
     ctx.exit(code)
 
 
@@ -320,7 +328,7 @@ def rollback(ctx: click.Context, invocation: Invocation, /, workflows: tuple[str
     """
     with Runner(invocation.settings(running=True)) as runner:
         rows = list({row.id: Standing.of(row) for row in map(runner.catalog.instance, workflows)}.values())
-        ctx.exit(_report(taken_back(runner.workspace, rows), rows[0].label, len(rows), format))
+        ctx.exit(_report(rollback_all(runner.workspace, rows), rows[0].label, len(rows), format))
 
 
 # What is asked
@@ -373,7 +381,7 @@ def _as_planned(runner: Runner, plan: str, format: str) -> int:
         saved.target, policies=saved.policies, allow=sorted(waivers.allowed), force=waivers.everything
     )
     rows = [Standing.of(runner.catalog.instance(id)) for id in saved.hashes]
-    results = moved_as_planned(runner.workspace, target, rows, saved.hashes)
+    results = migrate_as_planned(runner.workspace, target, rows, saved.hashes)
     return _report(results, target.definition.label, len(rows), format)
 
 
@@ -390,7 +398,7 @@ def _nobody(chosen: Selection, target: Target) -> str:
 
 def _rehearse(runner: Runner, target: Target, rows: Sequence[Standing], save_plan: str | None, format: str) -> int:
     """Show what would happen, and keep it if that is wanted."""
-    check_open_for(target.definition)
+    require_open_target(target.definition)
     plans = runner.diff_workflow(target, [row.id for row in rows])
     code = _report(map(planned, plans), target.definition.label, len(rows), format, dry_run=True)
     if save_plan is not None:
@@ -406,9 +414,9 @@ def _keep(target: Target, plans: Sequence[Plan], file: str) -> None:
     talk(f"Do exactly this with: runner migrate --plan {file}")
 
 
-def _report(results: Iterable[Result], label: str, asked: int, format: str, *, dry_run: bool = False) -> int:
+def _report(results: Iterable[MigrationResult], label: str, asked: int, format: str, *, dry_run: bool = False) -> int:
     """Show one result after the other as it comes, then the totals, also where something stops it in between."""
-    done: list[Result] = []
+    done: list[MigrationResult] = []
     try:
         for result in with_progress(results, asked, "Looking" if dry_run else "Moving"):
             done.append(result)
@@ -423,14 +431,14 @@ def _report(results: Iterable[Result], label: str, asked: int, format: str, *, d
 _MANY = 20
 
 
-def _show(result: Result, *, many: bool) -> None:
+def _show(result: MigrationResult, *, many: bool) -> None:
     if not many:
-        emit_report(result_lines(result.to_json(), width()))
+        emit_report(result_lines(result_json(result), width()))
     elif result.outcome in NOT_DONE:
-        emit_report([result_line(result.to_json())])
+        emit_report([result_line(result_json(result))])
 
 
-def _end(done: Sequence[Result], label: str, asked: int, format: str, *, dry_run: bool) -> int:
+def _end(done: Sequence[MigrationResult], label: str, asked: int, format: str, *, dry_run: bool) -> int:
     totals: dict[str, int] = dict(Counter(str(result.outcome) for result in done))
     if format == "json":
         emit_json(migration_document(label, done, dry_run=dry_run))

@@ -20,7 +20,7 @@ from spiffcli.report.diff_json import diff_document
 from spiffcli.report.diff_summary import stat_lines
 from spiffcli.report.diff_text import diff_lines
 from spiffcli.report.findings import Findings, judge
-from spiffcli.report.impact import impact_lines
+from spiffcli.report.impact import fleet_document, impact_lines
 from spiffcli.report.lines import EMPTY, Line, fold, line
 from spiffcli.report.repository import promoted_json, promoted_sentences, published_json, published_sentences
 from spiffcli.runner import Runner
@@ -111,7 +111,8 @@ def promote(
 
 def _hits(seen: Sequence[Preview], fail_on: str | None) -> int:
     reached = _VERDICTS.get(fail_on or "", ())
-    return sum(document["totals"][verdict] for each in seen for document in each.impact for verdict in reached)
+    fleets = [fleet for each in seen for fleet in each.impact]
+    return sum(count for fleet in fleets for verdict, count in fleet.totals.items() if verdict in reached)
 
 
 def _show(
@@ -131,7 +132,7 @@ def _show(
                 "change": each.change,
                 "problem": each.problem,
                 "diff": diff_document(judged[each.model]) if each.model in judged else None,
-                "impact": list(each.impact),
+                "impact": list(map(fleet_document, each.impact)),
             }
             for each in seen
         ]
@@ -149,7 +150,7 @@ def _lines(preview: Preview, findings: Findings | None, *, stat: bool) -> Iterat
         yield from (stat_lines if stat else diff_lines)(findings, width())
     if preview.problem is not None:
         yield from fold(f"It could not be deployed: {preview.problem}", width())
-    for document in preview.impact:
+    for document in map(fleet_document, preview.impact):
         yield EMPTY
         yield from impact_lines(document, width())
     yield EMPTY

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from spiffcli.migrate.values import Blocker, Mapping, Plan, TaskImpact, Waivers
+from spiffcli.migrate.values import Blocker, Plan, Proposal, TaskImpact, Waivers
 
-__all__ = ["Blocker", "Mapping", "Plan", "TaskImpact", "Waivers"]
+__all__ = ["Blocker", "Plan", "Proposal", "TaskImpact", "Waivers"]

@@ -2,91 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from spiffcli.deployments.rebinding import Rebound
-from spiffcli.diff.changes import Diff
-from spiffcli.engine.retarget.values import Policies
+from spiffcli.engine.retarget import Overlay
 from spiffcli.errors import ConflictError, NotFoundError, StateError
 from spiffcli.instances import Session, dispatcher_of, specs_of
-from spiffcli.migrate.plan import Request, make_plan
-from spiffcli.migrate.values import Blocker, Plan, Waivers, policies_json
+from spiffcli.migrate.plan import make_plan
+from spiffcli.migrate.target import Target
+from spiffcli.migrate.values import MigrationOutcome, MigrationResult, Plan, blocker_json, policies_json
 from spiffcli.values import Definition, HistoryEntry, Instance, digest
 from spiffcli.workspace import Workspace
 
 if TYPE_CHECKING:
     from spiffcli.engine import SpecSource
 
-Outcome = Literal["migrated", "refused", "unchanged", "failed", "planned", "rolled-back"]
-
-
-class Result(Struct, frozen=True):
-    """What became of one instance.
-
-    Attributes:
-        reason: Why not, for `refused`, `unchanged` and `failed`.
-        fix: The way out, where there is a reason and a way.
-        plan: What was applied, or would be; None where none could be made.
-    """
-
-    instance: str
-    from_label: str
-    to_label: str
-    outcome: Outcome
-    revision: int
-    reason: str | None = None
-    fix: str | None = None
-    plan: Plan | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """An entry of `results` in a `runner/migration/1` document."""
-        plan: dict[str, Any] = {} if self.plan is None else self.plan.to_json()
-        return {
-            "id": self.instance,
-            "from": self.from_label,
-            "to": self.to_label,
-            "outcome": self.outcome,
-            "revision": self.revision,
-            "reason": self.reason,
-            "fix": self.fix,
-            **{name: plan.get(name, []) for name in _TOLD},
-            "plan": plan.get("plan"),
-        }
-
-
-#: What results and the history tell of a plan as lists of ids.
+#: What the history tells of a plan as lists of ids.
 _LISTED = ("skipped", "armed", "disarmed", "wrapped", "unwrapped", "started", "reset")
-
-#: What a result tells of its plan.
-_TOLD = ("blockers", "overridden", "mappings", "moves", *_LISTED, "subscriptions", "history", "rebound", "entered")
-
-
-class Target(Struct, frozen=True):
-    """Where instances are to go, and under which conditions.
-
-    Attributes:
-        diff_from: Gives the diff from another version to this one.
-        rebound_from: Gives the references that mean something else than in another version.
-        unserved: Tasks of this version that no service covers.
-    """
-
-    definition: Definition
-    diff_from: Any
-    policies: Policies
-    waivers: Waivers
-    rebound_from: Callable[[Definition], tuple[Rebound, ...]]
-    unserved: tuple[Blocker, ...] = ()
-
-    def request(self, instance: Instance, state: bytes, old: Definition) -> Request:
-        """What `make_plan` needs to know about one instance."""
-        diff: Diff = self.diff_from(old)
-        rebound = self.rebound_from(old)
-        return Request(instance, state, old, self.definition, diff, self.policies, self.waivers, rebound=rebound,
-                       unserved=self.unserved)  # fmt: skip
 
 
 def plan_one(workspace: Workspace, instance: Instance, target: Target) -> Plan:
@@ -96,12 +29,14 @@ def plan_one(workspace: Workspace, instance: Instance, target: Target) -> Plan:
         StateError: It has ended, or runs another process.
     """
     instance, state = workspace.catalog.load(instance.id)
-    check_movable(instance, target.definition)
+    require_movable(instance, target.definition)
     old = specs_of(workspace).definition(instance.definition)
     return make_plan(workspace.engine, specs_of(workspace), target.request(instance, state, old))
 
 
-def migrate_one(workspace: Workspace, instance: Instance, target: Target, *, expected: str | None = None) -> Result:
+def migrate_one(
+    workspace: Workspace, instance: Instance, target: Target, *, expected: str | None = None
+) -> MigrationResult:
     """Move one instance.
 
     Args:
@@ -123,12 +58,12 @@ def migrate_one(workspace: Workspace, instance: Instance, target: Target, *, exp
         result = planned(plan)
         if result.outcome != "planned":
             return result
-        check_open_for(target.definition)
+        require_open_target(target.definition)
         moved = _apply(workspace, session, plan, target.definition)
         return _result(plan, "migrated", moved.revision)
 
 
-def planned(plan: Plan) -> Result:
+def planned(plan: Plan) -> MigrationResult:
     """What would become of the instance, had the plan been applied now."""
     if plan.source == plan.target:
         told = replace(plan, blockers=(), overridden=(), proposals=(), subscriptions=(), reset=())
@@ -140,12 +75,14 @@ def planned(plan: Plan) -> Result:
     return _result(plan, "planned", plan.revision)
 
 
-def _result(plan: Plan, outcome: Outcome, revision: int, reason: str | None = None, fix: str | None = None) -> Result:
-    return Result(plan.instance, plan.from_label, plan.to_label, outcome, revision, reason, fix, plan)
+def _result(
+    plan: Plan, outcome: MigrationOutcome, revision: int, reason: str | None = None, fix: str | None = None
+) -> MigrationResult:
+    return MigrationResult(plan.instance, plan.from_label, plan.to_label, outcome, revision, reason, fix, plan)
 
 
-def check_open_for(target: Definition) -> None:
-    """Nothing, if instances may be moved to this definition.
+def require_open_target(target: Definition) -> None:
+    """Raise StateError unless instances may be moved to this definition.
 
     Raises:
         StateError: It is suspended.
@@ -158,8 +95,8 @@ def check_open_for(target: Definition) -> None:
         )
 
 
-def check_movable(instance: Instance, target: Definition) -> None:
-    """Nothing, if the instance could be moved to this definition.
+def require_movable(instance: Instance, target: Definition) -> None:
+    """Raise StateError unless the instance could be moved to this definition.
 
     Raises:
         StateError: It has ended, or runs another process.
@@ -203,7 +140,7 @@ def noted(plan: Plan, preimage: str) -> dict[str, Any]:
         "plan": plan.hash,
         "moves": [list(move) for move in plan.moves],
         **{name: list(getattr(plan, name)) for name in _LISTED},
-        "overridden": [blocker.to_json() for blocker in plan.overridden],
+        "overridden": [blocker_json(blocker) for blocker in plan.overridden],
         "rebound": [each.to_json() for each in plan.rebound],
         "policies": {name: value for name, value in policies.items() if value and value != "keep"},
         "preimage": preimage,
@@ -213,12 +150,10 @@ def noted(plan: Plan, preimage: str) -> dict[str, Any]:
 
 def plan_specs(workspace: Workspace, plan: Plan) -> SpecSource:
     """The catalog's specs, and those a plan brings with it."""
-    from spiffcli.engine.retarget import Overlay
-
     return Overlay(specs_of(workspace), {digest(content): content for content in plan.specs})
 
 
-def rollback(workspace: Workspace, instance: Instance) -> Result:
+def rollback(workspace: Workspace, instance: Instance) -> MigrationResult:
     """Take the last migration of an instance back: a new revision with the state before it.
 
     Raises:
@@ -250,7 +185,7 @@ def rollback(workspace: Workspace, instance: Instance) -> Result:
         session.move_to(running, old)
         session.note("rolled-back", **{"from": details["to"], "to": details["from"]})
         session.save()
-        return Result(instance.id, label, old.label, "rolled-back", session.instance.revision)
+        return MigrationResult(instance.id, label, old.label, "rolled-back", session.instance.revision)
 
 
 def _last_migration(workspace: Workspace, instance: Instance) -> HistoryEntry:

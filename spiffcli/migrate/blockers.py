@@ -19,20 +19,19 @@ from spiffcli.engine.soundness import (
 )
 from spiffcli.engine.specdiff import spec_differences, spec_nodes
 from spiffcli.migrate.coverage import renamed_nodes, unexplained
-from spiffcli.migrate.values import Blocker
+from spiffcli.migrate.values import Blocker, MigrationRequest
 from spiffcli.services.faults import Fault
 from spiffcli.values import TaskView
 
 if TYPE_CHECKING:
     from spiffcli.engine import Running, SpecSource
     from spiffcli.engine.script_engine import ScriptFailure
-    from spiffcli.migrate.plan import Request
 
 LIVE = frozenset({"READY", "WAITING", "STARTED", "ERROR"})
 FINISHED = frozenset({"COMPLETED", "CANCELLED"})
 
 
-def mapping_faults(source: SpecSource, request: Request) -> Iterator[Blocker]:
+def mapping_faults(source: SpecSource, request: MigrationRequest) -> Iterator[Blocker]:
     """Mappings that name what is not there, or make one node of two."""
     if not request.mapping:
         return
@@ -60,7 +59,7 @@ def fault_blockers(found: Retargeted) -> Iterator[Blocker]:
         yield Blocker(fault.rule, fault.task, fault.element, fault.name, fault.state, fault.message, fault.fix)
 
 
-def refusals(request: Request, before: Running, found: Retargeted) -> Iterator[Blocker]:
+def refusals(request: MigrationRequest, before: Running, found: Retargeted) -> Iterator[Blocker]:
     """Changes to nodes a token is on that it could not survive."""
     live = by_element((view for view in moving(request, before) if view.task not in found.dropped), LIVE)
     for change in own_changes(request.diff):
@@ -225,7 +224,7 @@ def _broken(view: TaskView, what: str) -> Blocker:
     )
 
 
-def rearmed(request: Request, found: Retargeted) -> Iterator[Blocker]:
+def rearmed(request: MigrationRequest, found: Retargeted) -> Iterator[Blocker]:
     """Boundary events that were renamed: without a mapping they begin again, with a new deadline or a new count."""
     for change in request.diff.all_changes:
         old, new = change.before.id, change.element.id
@@ -242,7 +241,7 @@ def rearmed(request: Request, found: Retargeted) -> Iterator[Blocker]:
             )
 
 
-def unexplained_changes(source: SpecSource, request: Request) -> Iterator[Blocker]:
+def unexplained_changes(source: SpecSource, request: MigrationRequest) -> Iterator[Blocker]:
     """Differences of the engine's specs that no change of the models explains: the same for every instance."""
     changes = request.diff.all_changes
     differences = spec_differences(source, request.old.id, request.new.id, renamed_nodes(changes))
@@ -293,7 +292,7 @@ def service_blocker(fault: Fault) -> Blocker:
     )
 
 
-def moving(request: Request, before: Running) -> Iterator[TaskView]:
+def moving(request: MigrationRequest, before: Running) -> Iterator[TaskView]:
     """The tasks that go to the new version: all but those of called processes, which keep what was entered."""
     return (view for view in before.tasks() if view.definition == request.old.id)
 

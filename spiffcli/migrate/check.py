@@ -18,9 +18,10 @@ from spiffcli.engine.registry import loads
 from spiffcli.engine.retarget.patch import Patch, Patched, numbered
 from spiffcli.instances import specs_of
 from spiffcli.instances.session import row_of
-from spiffcli.migrate.apply import Target, check_movable, plan_specs
+from spiffcli.migrate.apply import plan_specs, require_movable
 from spiffcli.migrate.blockers import unexplained_changes
 from spiffcli.migrate.plan import make_plan
+from spiffcli.migrate.target import Target
 from spiffcli.migrate.values import Blocker, Plan, TaskImpact
 from spiffcli.values import Instance, Subscription, digest
 from spiffcli.workspace import Workspace
@@ -123,7 +124,7 @@ class Prover:
         Raises:
             StateError: It has ended, or runs another process.
         """
-        check_movable(instance, self.target.definition)
+        require_movable(instance, self.target.definition)
         old = self.specs.definition(instance.definition)
         request = replace(self.target.request(instance, state, old), cache=self.specs.cache)
         if old.id not in self._escaped:
@@ -137,7 +138,7 @@ class Prover:
         Raises:
             StateError: It has ended, or runs another process.
         """
-        check_movable(instance, self.target.definition)
+        require_movable(instance, self.target.definition)
         proof = self.judge(instance, state) if instance.situation else None
         if proof is None:
             return self.plan(instance, state)
@@ -155,7 +156,7 @@ class Prover:
             label = self.target.definition.label
             ids = (instance.id, instance.revision, instance.definition, instance.definition)
             return Ready(Plan(*ids, label, label, "unchanged", basis=digest(state)))
-        check_movable(instance, self.target.definition)
+        require_movable(instance, self.target.definition)
         proof = self.judge(instance, state) if instance.situation else None
         if proof is None or proof.plan.instance == instance.id:
             plan = self.plan(instance, state) if proof is None else proof.plan

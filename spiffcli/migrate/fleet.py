@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from spiffcli.catalog.instances import Standing
 from spiffcli.errors import NotFoundError, StateError
-from spiffcli.migrate.apply import Target
 from spiffcli.migrate.check import Prover
+from spiffcli.migrate.target import Target
 from spiffcli.migrate.values import VERDICTS, Plan, Verdict
+from spiffcli.values import Definition, Instance
 from spiffcli.workspace import Workspace
 
 
@@ -20,10 +21,12 @@ class Group(Struct, frozen=True):
 
     Attributes:
         plan: That of the one instance that was looked at; ids of tasks in it are that instance's.
+        instance: That instance.
         members: All of them, that one included.
     """
 
     plan: Plan
+    instance: Instance
     members: tuple[Standing, ...]
 
     @property
@@ -41,12 +44,16 @@ class Fleet(Struct, frozen=True):
     """What moving many instances would mean.
 
     Attributes:
+        target: The version they would go to.
         groups: In the order in which their first instances were started.
+        order: Ids of all of them, in the order in which they were named.
         gone: Ids of instances that ended or were deleted while they were looked at.
         loaded: How many instances were loaded for it.
     """
 
+    target: Definition
     groups: tuple[Group, ...]
+    order: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     loaded: int = 0
 
@@ -58,14 +65,6 @@ class Fleet(Struct, frozen=True):
             counts[group.verdict] += len(group.members)
         return {verdict: counts[verdict] for verdict in VERDICTS}
 
-    @property
-    def by_task(self) -> Mapping[tuple[tuple[str, ...], Verdict], int]:
-        """How many instances wait at the same nodes and have the same verdict."""
-        counts: Counter[tuple[tuple[str, ...], Verdict]] = Counter()
-        for group in self.groups:
-            counts[group.waiting_at, group.verdict] += len(group.members)
-        return counts
-
 
 def judge(workspace: Workspace, target: Target, standings: Iterable[Standing], prover: Prover | None = None) -> Fleet:
     """What moving these instances would mean. Nothing is stored.
@@ -75,9 +74,26 @@ def judge(workspace: Workspace, target: Target, standings: Iterable[Standing], p
     """
     prover = prover or Prover(workspace, target)
     judging = _Judging(workspace, prover)
+    standings = list(standings)
     for members in _alike(standings):
         judging.together(members)
-    return Fleet(tuple(judging.groups), tuple(judging.gone), judging.loaded)
+    order = tuple(each.id for each in standings)
+    return Fleet(prover.target.definition, tuple(judging.groups), order, tuple(judging.gone), judging.loaded)
+
+
+def judge_each(workspace: Workspace, target: Target, refs: Iterable[str]) -> Fleet:
+    """As `judge`, each instance by itself, in the order in which they are named.
+
+    Raises:
+        NotFoundError: There is no such instance.
+        StateError: One has ended, or runs another process.
+    """
+    prover, catalog = Prover(workspace, target), workspace.catalog
+    groups = []
+    for ref in refs:
+        instance, state = catalog.load(catalog.instance(ref).id)
+        groups.append(Group(prover.told(instance, state), instance, (Standing.of(instance),)))
+    return Fleet(target.definition, tuple(groups), loaded=len(groups))
 
 
 def _alike(standings: Iterable[Standing]) -> list[list[Standing]]:
@@ -90,8 +106,8 @@ def _alike(standings: Iterable[Standing]) -> list[list[Standing]]:
 
 class _Judging:
     def __init__(self, workspace: Workspace, prover: Prover) -> None:
-        self.workspace = workspace
-        self.prover = prover
+        self._workspace = workspace
+        self._prover = prover
         self.groups: list[Group] = []
         self.gone: list[str] = []
         self.loaded = 0
@@ -99,31 +115,28 @@ class _Judging:
     def together(self, members: list[Standing]) -> None:
         """Judge instances that stand alike: by the first of them that still does, or each by itself."""
         for place, each in enumerate(members):
-            plan, alike = self._look(each)
-            if plan is None:
+            found = self._look(each)
+            if found is None:
+                self.gone.append(each.id)
                 continue
-            if alike and self._is_unmoved(plan, each):
-                self.groups.append(Group(plan, tuple(members[place:])))
+            instance, plan, alike = found
+            if alike and plan.revision == each.revision:
+                self.groups.append(Group(plan, instance, tuple(members[place:])))
                 return
-            self.groups.append(Group(plan, (each,)))
+            self.groups.append(Group(plan, instance, (each,)))
 
-    def _is_unmoved(self, plan: Plan, each: Standing) -> bool:
-        return plan.revision == each.revision
-
-    def _look(self, each: Standing) -> tuple[Plan | None, bool]:
-        """The plan of one instance, and whether it holds for all that stand there."""
+    def _look(self, each: Standing) -> tuple[Instance, Plan, bool] | None:
+        """One instance, its plan, and whether that holds for all that stand there; None if it is gone meanwhile."""
         try:
-            instance, state = self.workspace.catalog.load(each.id)
+            instance, state = self._workspace.catalog.load(each.id)
         except NotFoundError:
-            self.gone.append(each.id)
-            return None, False
+            return None
         self.loaded += 1
         try:
-            proof = self.prover.judge(instance, state) if instance.situation else None
-            plan = proof.plan if proof is not None else self.prover.plan(instance, state)
+            proof = self._prover.judge(instance, state) if instance.situation else None
+            plan = proof.plan if proof is not None else self._prover.plan(instance, state)
         except StateError:
             if instance.revision == each.revision:
                 raise
-            self.gone.append(each.id)  # it ended meanwhile
-            return None, False
-        return plan, proof is not None
+            return None  # it ended meanwhile
+        return instance, plan, proof is not None

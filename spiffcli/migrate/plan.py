@@ -6,17 +6,16 @@ A plan that fails its own check is blocked. Severities never decide; only the ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from collections.abc import Mapping as Map
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from spiffcli.deployments.rebinding import Rebound
 from spiffcli.diff.changes import Diff
 from spiffcli.diff.rules import rule
-from spiffcli.engine.retarget import Policies, Retargeted, retarget
+from spiffcli.engine.retarget import Overlay, Policies, Retargeted, retarget
+from spiffcli.engine.script_engine import ScriptFailure
 from spiffcli.engine.soundness import nodes_ahead, unstarted_branches
 from spiffcli.migrate.blockers import (
     FINISHED,
@@ -32,47 +31,15 @@ from spiffcli.migrate.blockers import (
     unexplained_changes,
     unsound,
 )
-from spiffcli.migrate.values import Blocker, Mapping, Plan, TaskImpact, Verdict, Waivers
-from spiffcli.values import Definition, Instance, digest
+from spiffcli.migrate.values import Blocker, MigrationRequest, Plan, Proposal, TaskImpact, Verdict, Waivers
+from spiffcli.values import digest
 
 if TYPE_CHECKING:
     from spiffcli.engine import Engine, Running, SpecSource
     from spiffcli.engine.workflow import SpecCache
 
 
-class Request(Struct, frozen=True):
-    """One instance, and where it is to go.
-
-    Attributes:
-        state: Its stored state.
-        old, new: Definitions.
-        diff: What changed between their models.
-        policies: How to move it: mappings, timers, events, data ...
-        cache: Specs that have been restored already.
-        escaped: What `unexplained_changes` says of the two versions, where that is known.
-        rebound: References that mean something else in the new version.
-        unserved: Tasks of the new version that no service covers.
-    """
-
-    instance: Instance
-    state: bytes
-    old: Definition
-    new: Definition
-    diff: Diff
-    policies: Policies = field(default_factory=Policies)
-    waivers: Waivers = field(default_factory=Waivers)
-    cache: SpecCache | None = None
-    escaped: tuple[Blocker, ...] | None = None
-    rebound: tuple[Rebound, ...] = ()
-    unserved: tuple[Blocker, ...] = ()
-
-    @property
-    def mapping(self) -> Map[str, str]:
-        """New node id by old one, as the user says."""
-        return self.policies.mapping
-
-
-def make_plan(engine: Engine, source: SpecSource, request: Request) -> Plan:
+def make_plan(engine: Engine, source: SpecSource, request: MigrationRequest) -> Plan:
     """What moving the instance would do. Pure: nothing is stored."""
     before = engine.restore(request.state, _cache(engine, source, request))
     invalid = list(mapping_faults(source, request))
@@ -128,12 +95,12 @@ def _stood_on(found: Retargeted) -> Iterator[str]:
         yield from (holder, start)
 
 
-def _cache(engine: Engine, source: SpecSource, request: Request) -> SpecCache:
+def _cache(engine: Engine, source: SpecSource, request: MigrationRequest) -> SpecCache:
     return request.cache or engine.cache(source)
 
 
 def _tried(
-    engine: Engine, source: SpecSource, request: Request, before: Running
+    engine: Engine, source: SpecSource, request: MigrationRequest, before: Running
 ) -> tuple[Retargeted, list[Blocker], frozenset[str]]:
     """As of `_moved`, with the branches started that the waivers ask for."""
     found, checks, ahead, unstarted = _moved(engine, source, request, before, request.policies)
@@ -147,11 +114,9 @@ def _tried(
 
 
 def _moved(
-    engine: Engine, source: SpecSource, request: Request, before: Running, policies: Policies
+    engine: Engine, source: SpecSource, request: MigrationRequest, before: Running, policies: Policies
 ) -> tuple[Retargeted, list[Blocker], frozenset[str], frozenset[str]]:
     """The instance after the move, what its check finds, the nodes ahead of it, and branches that did not begin."""
-    from spiffcli.engine.script_engine import ScriptFailure
-
     try:
         found = retarget(engine, source, request.state, request.new.id, policies, _cache(engine, source, request))
     except ScriptFailure as failure:
@@ -181,7 +146,9 @@ def _without_vain_hopes(checks: list[Blocker], unstarted: frozenset[str]) -> lis
     ]
 
 
-def _verdict(request: Request, before: Running, blockers: list[Blocker], proposals: tuple[Mapping, ...]) -> Verdict:
+def _verdict(
+    request: MigrationRequest, before: Running, blockers: list[Blocker], proposals: tuple[Proposal, ...]
+) -> Verdict:
     if not blockers:
         return "migratable" if request.diff.all_changes or request.rebound else "unchanged"
     mappable = {proposal.old for proposal in proposals}
@@ -192,8 +159,6 @@ def _verdict(request: Request, before: Running, blockers: list[Blocker], proposa
 
 
 def _with(source: SpecSource, found: Retargeted) -> SpecSource:
-    from spiffcli.engine.retarget import Overlay
-
     return Overlay(source, found.snapshot.specs if found.snapshot else {})
 
 
@@ -208,19 +173,21 @@ def _distinct(blockers: Iterable[Blocker]) -> list[Blocker]:
 _MAPPABLE = frozenset({"node-removed", "subprocess-removed", "node-id-changed"})
 
 
-def _proposals(request: Request, before: Running, found: Retargeted, blockers: list[Blocker]) -> Iterator[Mapping]:
+def _proposals(
+    request: MigrationRequest, before: Running, found: Retargeted, blockers: list[Blocker]
+) -> Iterator[Proposal]:
     for fault, where in found.asked:
-        yield Mapping(fault.element, fault.element, f"it lies in {where} from now on ({fault.rule})")
+        yield Proposal(fault.element, fault.element, f"it lies in {where} from now on ({fault.rule})")
     blocked = {blocker.element for blocker in blockers if blocker.rule in _MAPPABLE}
     parents = {view.process for view in before.tasks() if view.id in blocked}
     for change in request.diff.all_changes:
         if change.kind == "renamed" and change.before.id in blocked | parents:
             old, new = change.before.id, change.element.id
             if old not in request.mapping:
-                yield Mapping(old, new, f"same kind, neighbours and content ({change.rule})")
+                yield Proposal(old, new, f"same kind, neighbours and content ({change.rule})")
 
 
-def _impacts(request: Request, before: Running) -> Iterator[TaskImpact]:
+def _impacts(request: MigrationRequest, before: Running) -> Iterator[TaskImpact]:
     tasks = by_element(moving(request, before), LIVE | FINISHED)
     for change in own_changes(request.diff):
         if change.kind == "layout":
@@ -239,14 +206,14 @@ def _impacts(request: Request, before: Running) -> Iterator[TaskImpact]:
             )
 
 
-def _under_way(request: Request, before: Running) -> Iterator[Rebound]:
+def _under_way(request: MigrationRequest, before: Running) -> Iterator[Rebound]:
     """References that mean something else, of calls that have been entered."""
     entered = {view.id for view in moving(request, before) if view.state == "STARTED"}
     entered |= {request.mapping.get(id, id) for id in entered}
     yield from (each for each in request.rebound if each.kind == "process" and each.element in entered)
 
 
-def _still_followed(request: Request, before: Running, ahead: frozenset[str]) -> Iterator[Rebound]:
+def _still_followed(request: MigrationRequest, before: Running, ahead: frozenset[str]) -> Iterator[Rebound]:
     """References that mean something else, of elements the instance is at or may come to.
 
     What a call has started goes on as it is; only a call that is entered again follows the new version.
@@ -265,7 +232,7 @@ def _new_nodes(diff: Diff) -> Iterator[tuple[str, str | None]]:
             yield change.element.id, change.new.get("scope") if isinstance(change.new, dict) else None
 
 
-def _with_contents(ahead: frozenset[str], nodes: Map[str, str | None]) -> frozenset[str]:
+def _with_contents(ahead: frozenset[str], nodes: Mapping[str, str | None]) -> frozenset[str]:
     """The nodes ahead, and what is new in sub-processes among them."""
     found = set(ahead)
     pending = True

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
 
 from spiffcli.engine.retarget.values import Policies
 from spiffcli.errors import InputError
-from spiffcli.migrate.values import Plan, Waivers, policies_from, policies_json
-
-SCHEMA = "runner/plan/1"
+from spiffcli.migrate.values import Waivers, policies_from
 
 
 class SavedPlan(Struct, frozen=True):
@@ -29,30 +26,6 @@ class SavedPlan(Struct, frozen=True):
     policies: Policies
     waivers: Waivers
     hashes: dict[str, str]
-
-
-def plan_document(
-    target: str, label: str, policies: Policies, waivers: Waivers, plans: Iterable[Plan]
-) -> dict[str, Any]:
-    """A `runner/plan/1` document. It holds what the user gave as data, and nothing of the instances' own.
-
-    Args:
-        target: Id of the definition the instances go to.
-        label: The same as `key@version`.
-    """
-    return {
-        "schema": SCHEMA,
-        "spec": label,
-        "definition": target,
-        "policies": policies_json(policies),
-        "allow": sorted(waivers.allowed),
-        "force": waivers.everything,
-        "plans": [
-            {"id": plan.instance, "from": plan.from_label, "revision": plan.revision, "verdict": plan.verdict,
-             "plan": plan.hash}
-            for plan in plans
-        ],
-    }  # fmt: skip
 
 
 def read_plan(content: bytes, file: str) -> SavedPlan:

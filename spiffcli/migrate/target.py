@@ -5,15 +5,48 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cache
 
+from msgspec import Struct
+
 from spiffcli.deployments.rebinding import Rebound
 from spiffcli.deployments.versions import compare_versions
 from spiffcli.diff.changes import Diff
 from spiffcli.engine.retarget import Policies
 from spiffcli.instances import specs_of
-from spiffcli.migrate.apply import Target
 from spiffcli.migrate.blockers import service_blocker
-from spiffcli.migrate.values import Waivers
+from spiffcli.migrate.values import Blocker, MigrationRequest, Waivers
+from spiffcli.values import Definition, Instance
 from spiffcli.workspace import Workspace
+
+
+class Target(Struct, frozen=True):
+    """Where instances are to go, and under which conditions.
+
+    Attributes:
+        diff_from: Gives the diff from another version to this one.
+        rebound_from: Gives the references that mean something else than in another version.
+        unserved: Tasks of this version that no service covers.
+    """
+
+    definition: Definition
+    diff_from: Callable[[Definition], Diff]
+    policies: Policies
+    waivers: Waivers
+    rebound_from: Callable[[Definition], tuple[Rebound, ...]]
+    unserved: tuple[Blocker, ...] = ()
+
+    def request(self, instance: Instance, state: bytes, old: Definition) -> MigrationRequest:
+        """What `make_plan` needs to know about one instance."""
+        return MigrationRequest(
+            instance,
+            state,
+            old,
+            self.definition,
+            self.diff_from(old),
+            self.policies,
+            self.waivers,
+            rebound=self.rebound_from(old),
+            unserved=self.unserved,
+        )
 
 
 def target_of(

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from typing import Any, Literal, get_args
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from msgspec import Struct, field
 from msgspec.structs import asdict
 
 from spiffcli.deployments.rebinding import Rebound
+from spiffcli.diff.changes import Diff
 from spiffcli.engine.retarget.values import Policies, Subscribed
+from spiffcli.values import Definition, Instance
+
+if TYPE_CHECKING:
+    from spiffcli.engine.workflow import SpecCache
 
 Timers = Literal["keep", "restart"]
 Events = Literal["keep", "update"]
@@ -41,30 +46,13 @@ class Blocker(Struct, frozen=True):
     fix: str
     waivable: bool = False
 
-    def to_json(self) -> dict[str, Any]:
-        """An entry of `blockers`."""
-        return {
-            "rule": self.rule,
-            "task": self.task or None,
-            "element": self.element,
-            "name": self.name,
-            "state": self.state or None,
-            "reason": self.reason,
-            "fix": self.fix,
-            "waivable": self.waivable,
-        }
 
-
-class Mapping(Struct, frozen=True):
+class Proposal(Struct, frozen=True):
     """A proposed `--map OLD=NEW`, and why. Never applied by itself."""
 
     old: str
     new: str
     why: str
-
-    def to_json(self) -> dict[str, Any]:
-        """An entry of `mappings`."""
-        return {"old": self.old, "new": self.new, "why": self.why}
 
 
 class TaskImpact(Struct, frozen=True):
@@ -83,18 +71,6 @@ class TaskImpact(Struct, frozen=True):
     rule: str
     severity: str
     consequence: str
-
-    def to_json(self) -> dict[str, Any]:
-        """An entry of `tasks`."""
-        return {
-            "task": self.task,
-            "id": self.element,
-            "name": self.name,
-            "state": self.state,
-            "rule": self.rule,
-            "severity": self.severity,
-            "consequence": self.consequence,
-        }
 
 
 #: Rules that may be allowed: after a move against them the instance is whole, but has left something out, or does it
@@ -175,7 +151,7 @@ class Plan(Struct, frozen=True):
     tasks: tuple[TaskImpact, ...] = ()
     blockers: tuple[Blocker, ...] = ()
     overridden: tuple[Blocker, ...] = ()
-    proposals: tuple[Mapping, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
     policies: Policies = field(default_factory=Policies)
     moves: tuple[tuple[str, str, str], ...] = ()
     skipped: tuple[str, ...] = ()
@@ -219,33 +195,59 @@ class Plan(Struct, frozen=True):
         # Not with a library that has no integers beyond 64 bits.
         return hashlib.sha256(_canonical(content).encode()).hexdigest()[:16]
 
-    def to_json(self) -> dict[str, Any]:
-        """An entry of `instances` in a `runner/impact/1` document."""
-        return {
-            "id": self.instance,
-            "from": self.from_label,
-            "to": self.to_label,
-            "revision": self.revision,
-            "verdict": self.verdict,
-            "tasks": [task.to_json() for task in self.tasks],
-            "blockers": [blocker.to_json() for blocker in self.blockers],
-            "overridden": [blocker.to_json() for blocker in self.overridden],
-            "mappings": [proposal.to_json() for proposal in self.proposals],
-            "moves": [{"task": task, "old": old, "new": new} for task, old, new in self.moves],
-            "skipped": list(self.skipped),
-            "pending": list(self.pending),
-            "armed": list(self.armed),
-            "disarmed": list(self.disarmed),
-            "wrapped": list(self.wrapped),
-            "unwrapped": list(self.unwrapped),
-            "history": list(self.history),
-            "subscriptions": [asdict(each) for each in self.subscriptions],
-            "started": list(self.started),
-            "reset": list(self.reset),
-            "rebound": [each.to_json() for each in self.rebound],
-            "entered": [each.to_json() for each in self.entered],
-            "plan": self.hash,
-        }
+
+MigrationOutcome = Literal["migrated", "refused", "unchanged", "failed", "planned", "rolled-back"]
+
+
+class MigrationResult(Struct, frozen=True):
+    """What became of one instance.
+
+    Attributes:
+        reason: Why not, for `refused`, `unchanged` and `failed`.
+        fix: The way out, where there is a reason and a way.
+        plan: What was applied, or would be; None where none could be made.
+    """
+
+    instance: str
+    from_label: str
+    to_label: str
+    outcome: MigrationOutcome
+    revision: int
+    reason: str | None = None
+    fix: str | None = None
+    plan: Plan | None = None
+
+
+class MigrationRequest(Struct, frozen=True):
+    """One instance, and where it is to go.
+
+    Attributes:
+        state: Its stored state.
+        old, new: Definitions.
+        diff: What changed between their models.
+        policies: How to move it: mappings, timers, events, data ...
+        cache: Specs that have been restored already.
+        escaped: What `unexplained_changes` finds of the two versions, where that is known.
+        rebound: References that mean something else in the new version.
+        unserved: Tasks of the new version that no service covers.
+    """
+
+    instance: Instance
+    state: bytes
+    old: Definition
+    new: Definition
+    diff: Diff
+    policies: Policies = field(default_factory=Policies)
+    waivers: Waivers = field(default_factory=Waivers)
+    cache: SpecCache | None = None
+    escaped: tuple[Blocker, ...] | None = None
+    rebound: tuple[Rebound, ...] = ()
+    unserved: tuple[Blocker, ...] = ()
+
+    @property
+    def mapping(self) -> Mapping[str, str]:
+        """New node id by old one, as the user says."""
+        return self.policies.mapping
 
 
 _canonical = json.JSONEncoder(sort_keys=True).encode
@@ -282,3 +284,8 @@ def policies_from(found: Any) -> Policies:
     if policies.timers not in get_args(Timers) or policies.events not in get_args(Events):
         raise ValueError("no such policy")
     return policies
+
+
+def blocker_json(blocker: Blocker) -> dict[str, Any]:
+    """A blocker as histories keep it."""
+    return {**asdict(blocker), "task": blocker.task or None, "state": blocker.state or None}

@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from spiffcli.deployments.add import deploy
 from spiffcli.errors import ModelError, NoStoreError, NotFoundError, RunnerError
+from spiffcli.migrate.fleet import Fleet, judge
 from spiffcli.migrate.target import target_of
 from spiffcli.repo.contents import Contents
 from spiffcli.repo.models import Found, request_of, source_of
 from spiffcli.repo.promote import Merge
 from spiffcli.repo.repository import Repository
 from spiffcli.repo.snapshots import AtCommit
-from spiffcli.values import JsonObject
 
 if TYPE_CHECKING:
     from spiffcli.diff.changes import Diff
@@ -30,15 +30,14 @@ class Preview(Struct, frozen=True):
         change: `added`, `removed`, `changed`, or `unchanged` where nothing but the drawing or the description is.
         diff: What changes, or None where one side cannot be read.
         problem: Why it could not be looked at, or could not be deployed, or None.
-        impact: What it would mean for instances that run, as `runner/impact/1` documents, one for each process that
-            has any.
+        impact: What it would mean for instances that run, one for each process that has any.
     """
 
     model: str
     change: str
     diff: Diff | None
     problem: str | None
-    impact: tuple[JsonObject, ...]
+    impact: tuple[Fleet, ...]
 
 
 def previews(workspace: Workspace, repository: Repository, merge: Merge) -> Iterator[Preview]:
@@ -61,7 +60,7 @@ def _preview(before: Contents, after: Contents, model: str, rehearsal: _Rehearsa
     if gone:
         return Preview(model, "removed", diff, None, ())
     problem: str | None = None
-    impact: tuple[JsonObject, ...] = ()
+    impact: tuple[Fleet, ...] = ()
     try:
         impact = tuple(rehearsal.impact(model))
     except RunnerError as error:
@@ -101,14 +100,13 @@ class _Rehearsal:
         if self._copy is not None:
             self._copy.store.close()
 
-    def impact(self, model: str) -> Iterator[JsonObject]:
+    def impact(self, model: str) -> Iterator[Fleet]:
         """What the model as it would be means for the instances of its processes that run.
 
         Raises:
             ModelError: It cannot be deployed.
         """
         from spiffcli.instances.select import find_standings
-        from spiffcli.migrate.batches import fleet_document
 
         copy = self._rehearsing()
         if copy is None:
@@ -122,7 +120,7 @@ class _Rehearsal:
                 found = self._open(copy, planned.candidate.key, find_standings)
                 chosen = [each for each in found if each.definition != planned.id]
                 if chosen:
-                    yield fleet_document(copy, target_of(copy, planned.id), chosen)
+                    yield judge(copy, target_of(copy, planned.id), chosen)
 
     def _open(self, copy: Workspace, key: str, find: Any) -> list[Any]:
         try:

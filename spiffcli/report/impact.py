@@ -10,8 +10,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import asdict
+
+from spiffcli.migrate.fleet import Fleet
+from spiffcli.migrate.values import Plan, blocker_json
 from spiffcli.report.lines import EMPTY, WIDTH, Line, Span, Style, count, fold, indented, line, listed
 from spiffcli.text import one_line
+from spiffcli.values import Instance
 
 Document = Mapping[str, Any]
 
@@ -27,6 +32,86 @@ VERDICTS: Mapping[str, tuple[str, Style]] = {
 _PLURAL = {"needs a mapping": "need a mapping", "nothing changes": "nothing changes"}
 
 _STYLES: Mapping[str, Style] = {"error": "error", "warn": "warn", "none": "dim"}
+
+
+def impact_document(fleet: Fleet) -> dict[str, Any]:
+    """A `runner/impact/1` document that tells of each instance by itself."""
+    return _document(fleet, [_planned(group.plan, group.instance) for group in fleet.groups])
+
+
+def fleet_document(fleet: Fleet) -> dict[str, Any]:
+    """A `runner/impact/1` document that tells once of all instances that stand alike."""
+    members: list[dict[str, Any]] = [
+        {
+            "id": each.id,
+            "from": each.label,
+            "to": fleet.target.label,
+            "revision": each.revision,
+            "verdict": group.verdict,
+            "state": each.state,
+            "group": number,
+        }
+        for number, group in enumerate(fleet.groups)
+        for each in group.members
+    ]
+    places = {id: place for place, id in enumerate(fleet.order)}
+    members.sort(key=lambda each: places[each["id"]])
+    groups = [_planned(group.plan, group.instance) for group in fleet.groups]
+    return {**_document(fleet, members), "groups": groups}
+
+
+def _document(fleet: Fleet, instances: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "schema": "runner/impact/1",
+        "spec": fleet.target.label,
+        "instances": instances,
+        "totals": dict(fleet.totals),
+    }
+
+
+def _planned(plan: Plan, instance: Instance) -> dict[str, Any]:
+    waiting = [{"task": task.task, "id": task.id, "name": task.name, "state": task.state} for task in instance.active]
+    return {**plan_json(plan), "natural_id": instance.natural_id, "state": instance.state, "waits_at": waiting}
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """An entry of `instances` in a `runner/impact/1` document."""
+    return {
+        "id": plan.instance,
+        "from": plan.from_label,
+        "to": plan.to_label,
+        "revision": plan.revision,
+        "verdict": plan.verdict,
+        "tasks": [
+            {
+                "task": task.task,
+                "id": task.element,
+                "name": task.name,
+                "state": task.state,
+                "rule": task.rule,
+                "severity": task.severity,
+                "consequence": task.consequence,
+            }
+            for task in plan.tasks
+        ],
+        "blockers": [blocker_json(blocker) for blocker in plan.blockers],
+        "overridden": [blocker_json(blocker) for blocker in plan.overridden],
+        "mappings": [asdict(proposal) for proposal in plan.proposals],
+        "moves": [{"task": task, "old": old, "new": new} for task, old, new in plan.moves],
+        "skipped": list(plan.skipped),
+        "pending": list(plan.pending),
+        "armed": list(plan.armed),
+        "disarmed": list(plan.disarmed),
+        "wrapped": list(plan.wrapped),
+        "unwrapped": list(plan.unwrapped),
+        "history": list(plan.history),
+        "subscriptions": [asdict(each) for each in plan.subscriptions],
+        "started": list(plan.started),
+        "reset": list(plan.reset),
+        "rebound": [each.to_json() for each in plan.rebound],
+        "entered": [each.to_json() for each in plan.entered],
+        "plan": plan.hash,
+    }
 
 
 def impact_lines(document: Document, width: int = WIDTH) -> Iterator[Line]:

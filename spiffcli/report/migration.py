@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from spiffcli.engine.retarget import Policies
+from spiffcli.migrate.values import MigrationResult, Plan, Waivers, policies_json
 from spiffcli.report.impact import (
     arrow,
     blocker_lines,
     effect_lines,
     mapping_lines,
     overridden_lines,
+    plan_json,
 )
 from spiffcli.report.lines import WIDTH, Line, Span, Style, count, fold, indented
 from spiffcli.text import one_line
@@ -28,6 +32,68 @@ OUTCOMES: Mapping[str, tuple[str, Style]] = {
 
 #: Outcomes after which not everything is as the user asked.
 NOT_DONE = ("refused", "failed")
+
+
+#: What a result tells of its plan.
+_OF_PLAN = (
+    "blockers", "overridden", "mappings", "moves", "skipped", "armed", "disarmed", "wrapped", "unwrapped", "started",
+    "reset", "subscriptions", "history", "rebound", "entered",
+)  # fmt: skip
+
+
+def migration_document(label: str, results: Sequence[MigrationResult], *, dry_run: bool = False) -> dict[str, Any]:
+    """A `runner/migration/1` document.
+
+    Args:
+        label: Where the instances go, as `key@version`.
+    """
+    return {
+        "schema": "runner/migration/1",
+        "spec": label,
+        "dry_run": dry_run,
+        "results": [result_json(result) for result in results],
+        "totals": dict(Counter(result.outcome for result in results)),
+    }
+
+
+def result_json(result: MigrationResult) -> dict[str, Any]:
+    """An entry of `results` in a `runner/migration/1` document."""
+    plan: dict[str, Any] = {} if result.plan is None else plan_json(result.plan)
+    return {
+        "id": result.instance,
+        "from": result.from_label,
+        "to": result.to_label,
+        "outcome": result.outcome,
+        "revision": result.revision,
+        "reason": result.reason,
+        "fix": result.fix,
+        **{name: plan.get(name, []) for name in _OF_PLAN},
+        "plan": plan.get("plan"),
+    }
+
+
+def plan_document(
+    target: str, label: str, policies: Policies, waivers: Waivers, plans: Iterable[Plan]
+) -> dict[str, Any]:
+    """A `runner/plan/1` document. It holds what the user gave as data, and nothing of the instances' own.
+
+    Args:
+        target: Id of the definition the instances go to.
+        label: The same as `key@version`.
+    """
+    return {
+        "schema": "runner/plan/1",
+        "spec": label,
+        "definition": target,
+        "policies": policies_json(policies),
+        "allow": sorted(waivers.allowed),
+        "force": waivers.everything,
+        "plans": [
+            {"id": plan.instance, "from": plan.from_label, "revision": plan.revision, "verdict": plan.verdict,
+             "plan": plan.hash}
+            for plan in plans
+        ],
+    }  # fmt: skip
 
 
 def result_lines(result: Document, width: int = WIDTH) -> Iterator[Line]:

@@ -14,8 +14,7 @@ from spiffcli.config import load_settings
 from spiffcli.engine import EngineConfig
 from spiffcli.engine.clock import ManualClock
 from spiffcli.engine.retarget import Policies
-from spiffcli.migrate.apply import Result
-from spiffcli.migrate.values import Plan
+from spiffcli.migrate.values import MigrationResult, Plan
 from spiffcli.runner import Runner
 from spiffcli.store import open_store
 from spiffcli.values import Instance, Subscription, TaskView
@@ -156,7 +155,7 @@ class Bench:
         force: bool = False,
         map: Mapping[str, str] | None = None,
         **policies: Any,
-    ) -> Result:
+    ) -> MigrationResult:
         """Move an instance, whatever comes of it."""
         runner = self.runner()
         target = runner.target(to, policies=Policies(mapping=map or {}, **policies), allow=allow, force=force)

@@ -18,9 +18,8 @@ from spiffcli.catalog import Filter
 from spiffcli.config import load_settings
 from spiffcli.engine.retarget import Policies
 from spiffcli.errors import StateError
-from spiffcli.migrate.batch import Order, migrate_many, migrate_with_processes
+from spiffcli.migrate.batch import MigrationJob, migrate_many, migrate_with_processes
 from spiffcli.migrate.fleet import judge
-from spiffcli.migrate.worker import open_order
 from spiffcli.runner import Runner
 from spiffcli.store import DocumentStore
 
@@ -51,7 +50,8 @@ def test_a_fleet_is_judged_by_one_instance_of_each_situation(bench: Bench) -> No
     runner = bench.runner()
     fleet = judge(runner.workspace, runner.target("p@2"), runner.catalog.standings())
     assert fleet.loaded == 2
-    assert fleet.by_task == {(("u",), "migratable"): 6, (("v",), "migratable"): 4}
+    told = {(group.waiting_at, group.verdict): len(group.members) for group in fleet.groups}
+    assert told == {(("u",), "migratable"): 6, (("v",), "migratable"): 4}
     assert fleet.totals == {"unchanged": 0, "migratable": 10, "needs-mapping": 0, "blocked": 0}
 
 
@@ -273,8 +273,8 @@ def filled(url: str, folder: Path, count: int) -> list[str]:
 def test_processes_share_the_work(shared: str, tmp_path: Path) -> None:
     ids = filled(shared, tmp_path, 12)
     with on_disk(shared, tmp_path) as runner:
-        order = Order(runner.settings, runner.catalog.find("p@2").id, Policies())
-        results = list(migrate_with_processes(order, ids, 2, open_order, chunk=4))
+        job = MigrationJob.of(runner.workspace, runner.target("p@2"))
+        results = list(migrate_with_processes(job, ids, 2, chunk=4))
         assert Counter(result.outcome for result in results) == {"migrated": 12}
         assert {result.instance for result in results} == set(ids)
         assert {row.version for row in runner.instances()} == {2}
@@ -339,17 +339,16 @@ import sys
 from multiprocessing import active_children
 from pathlib import Path
 from spiffcli.runner import Runner
-from spiffcli.migrate.worker import open_order
 from spiffcli.config import load_settings
 from spiffcli.engine.retarget import Policies
-from spiffcli.migrate.batch import Order, migrate_with_processes
+from spiffcli.migrate.batch import MigrationJob, migrate_with_processes
 
 url, folder = sys.argv[1:]
 with Runner(load_settings({"store": url}, environ={}, cwd=Path(folder))) as runner:
     ids = [each.id for each in runner.catalog.standings()]
-    order = Order(runner.settings, runner.catalog.find("p@2").id, Policies())
+    job = MigrationJob.of(runner.workspace, runner.target("p@2"))
     runner.store.close()
-    results = migrate_with_processes(order, ids, 2, open_order, chunk=2)
+    results = migrate_with_processes(job, ids, 2, chunk=2)
     next(results), next(results)
     print(*(child.pid for child in active_children()), flush=True)
     sys.stdin.read()

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from spiffcli.diff.rules import rule
 from spiffcli.engine.retarget.values import Policies
 from spiffcli.errors import InputError
-from spiffcli.migrate.plan_file import plan_document, read_plan
+from spiffcli.migrate.plan_file import read_plan
 from spiffcli.migrate.values import Blocker, Plan, Waivers, policies_from, policies_json
+from spiffcli.report.migration import plan_document
 from spiffcli.report.schemas import violations
 
 PLAN = Plan("i", 3, "old-id", "new-id", "order@1", "order@2", "migratable", basis="b" * 64, state=b"{}")

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from spiffcli.engine.retarget import Policies
 from spiffcli.engine.retarget.patch import numbered
 from spiffcli.errors import IncidentError, ModelError, RunnerError
-from spiffcli.migrate.apply import Target, plan_one
+from spiffcli.migrate.apply import plan_one
 from spiffcli.migrate.check import Prover
 from spiffcli.migrate.fleet import judge
+from spiffcli.migrate.target import Target
 from spiffcli.migrate.values import Plan
+from spiffcli.report.impact import plan_json
 from spiffcli.values import Instance
 from spiffcli.workspace import Workspace
 
@@ -69,7 +71,7 @@ def step(bench: Bench, id: str) -> bool:
 
 def told(plan: Plan) -> dict[str, Any]:
     """What a plan says, without what is the instance's own."""
-    document = plan.to_json()
+    document = plan_json(plan)
     for name in ("id", "revision", "plan"):
         del document[name]
     for name in ("tasks", "blockers", "overridden", "moves", "subscriptions"):
@@ -148,7 +150,7 @@ def _check_moves(workspace: Workspace, target: Target, ids: list[str], single: d
     for id in ids:
         instance, state = workspace.catalog.load(id)
         ready = prover.ready(instance, state)
-        assert ready.plan.to_json() == prover.told(instance, state).to_json() == single[id].to_json()
+        assert plan_json(ready.plan) == plan_json(prover.told(instance, state)) == plan_json(single[id])
         assert ready.plan.applicable == prover.told(instance, state).applicable == single[id].applicable
         if not single[id].applicable:
             assert ready.row is None

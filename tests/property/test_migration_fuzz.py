@@ -23,8 +23,8 @@ from spiffcli.engine.patches import install
 from spiffcli.engine.retarget import Policies
 from spiffcli.engine.script_engine import make_script_engine
 from spiffcli.errors import IncidentError, ModelError
-from spiffcli.migrate.plan import Request, make_plan
-from spiffcli.migrate.values import Plan, Waivers
+from spiffcli.migrate.plan import make_plan
+from spiffcli.migrate.values import MigrationRequest, Plan, Waivers
 from spiffcli.sandbox import ScriptMode
 from spiffcli.values import Definition, Instance, Resource, Source, digest
 
@@ -325,7 +325,7 @@ class Bench:
         snapshot = running.snapshot()
         self._content.update(snapshot.specs)
         policies = Policies(mapping=mapping or {})
-        request = Request(
+        request = MigrationRequest(
             _instance(), snapshot.state, _definition("v1", 1), _definition("v2", 2), self.diff, policies, waivers
         )
         plan = make_plan(self.engine, self, request)

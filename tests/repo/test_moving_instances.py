@@ -9,8 +9,9 @@ import pytest
 
 from spiffcli.errors import StateError
 from spiffcli.migrate.apply import planned
-from spiffcli.migrate.batches import fleet_document
+from spiffcli.migrate.fleet import judge
 from spiffcli.repo.sync import sync
+from spiffcli.report.impact import fleet_document, plan_json
 from spiffcli.runner import Runner
 
 from .places import Desk
@@ -69,7 +70,7 @@ def test_n17_a_refusal_names_task_rule_and_way_out(asking: tuple[Desk, Runner]) 
     file.write_text(file.read_text().replace("userTask", "manualTask"))
     new_commit(desk, runner)
     (plan,) = runner.diff_workflow(runner.target("ask@2"), [instance])
-    told = plan.to_json()
+    told = plan_json(plan)
     assert told["verdict"] == "blocked"
     (reason,) = told["blockers"]
     assert (reason["element"], reason["state"], reason["rule"]) == ("ask_asks_ask", "READY", "node-type-changed")
@@ -90,7 +91,7 @@ def test_n18_many_are_judged_without_a_change(asking: tuple[Desk, Runner]) -> No
     new_commit(desk, runner)
     target = runner.target("ask@2")
     before = [row.revision for row in runner.instances()]
-    document = fleet_document(runner.workspace, target, runner.catalog.standings())
+    document = fleet_document(judge(runner.workspace, target, runner.catalog.standings()))
     assert {each["id"] for each in document["instances"]} == ids
     assert document["totals"]["migratable"] == 5
     assert {planned(plan).outcome for plan in runner.diff_workflow(target, sorted(ids))} == {"planned"}
