@@ -186,6 +186,71 @@ def test_a_parallel_gateway_does_not_wait_for_the_way_back_that_starts_behind_it
     assert ready(_started(_merging_into_parallel(back))) == ["z"]
 
 
+def _counting(ahead: str) -> bytes:
+    """A task `ahead` and a parallel gateway behind it that a loop leads back to, from a task `again`."""
+
+    def build(scope: Scope) -> Ends:
+        scope.node("parallelGateway", id="j")
+        start, _ = scope.script("x = 0")
+        step, _ = scope.script("x = x + 1")
+        before, _ = scope.user(ahead)
+        scope.flow(start, before)
+        scope.flow(before, "j")
+        scope.flow("j", step)
+        scope.flow(step, "g")
+        again, _ = scope.user("again")
+        out, _ = scope.user("z")
+        default = scope.flow("g", out)
+        scope.node("exclusiveGateway", id="g", attributes=f'default="{default}"')
+        scope.flow("g", again, "x &lt; 3")
+        scope.flow(again, "j")
+        return start, out
+
+    return model_of(build)
+
+
+def test_a_parallel_gateway_does_not_wait_again_for_whom_no_token_follows() -> None:
+    workflow = _started(_counting("first"))
+    complete(workflow, "first", "again")
+    assert ready(workflow) == ["again"]
+    workflow = reload(workflow)
+    complete(workflow, "again")
+    assert ready(workflow) == ["z"]
+    assert workflow.get_next_task(spec_name="z").data["x"] == 3
+
+
+def test_a_parallel_gateway_in_a_loop_waits_for_what_a_choice_has_left_out() -> None:
+    """Behind a choice it can never go on, in a later pass as little as in the first."""
+
+    def build(scope: Scope) -> Ends:
+        scope.node("parallelGateway", id="j")
+        fork = scope.node("parallelGateway")
+        choice, after = "c", "g"
+        start, _ = scope.script("x = 0")
+        scope.flow(start, choice)
+        default = scope.flow(choice, fork)
+        scope.node("exclusiveGateway", id=choice, attributes=f'default="{default}"')
+        for name in ("a", "b"):
+            scope.flow(fork, scope.user(name)[0])
+            scope.flow(name, name + "2")
+            scope.node("exclusiveGateway", id=name + "2")
+            scope.flow(name + "2", "j")
+        scope.flow(choice, "a2", "x &gt; 0")
+        step, _ = scope.script("x = x + 1")
+        scope.flow("j", step)
+        scope.flow(step, after)
+        out, _ = scope.user("z")
+        default = scope.flow(after, out)
+        scope.node("exclusiveGateway", id=after, attributes=f'default="{default}"')
+        scope.flow(after, choice, "x &lt; 2")
+        return start, out
+
+    workflow = _started(model_of(build))
+    complete(workflow, "a", "b")
+    assert ready(workflow) == []
+    assert not workflow.is_completed()
+
+
 def test_a_parallel_gateway_waits_for_a_branch_that_shares_its_entry_with_the_way_back() -> None:
     def build(scope: Scope) -> Ends:
         first = scope.node("parallelGateway")

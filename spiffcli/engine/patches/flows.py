@@ -40,6 +40,7 @@ class Flows(Struct):
     outputs: dict[str, list[str]]
     certain: dict[str, list[str]]
     _approaches: dict[str, Approach] = field(default_factory=dict)
+    _following: dict[str, set[str]] = field(default_factory=dict)
     _dominators: tuple[dict[str, int], dict[str, str]] | None = None
 
     def approach(self, gateway: Any) -> Approach:
@@ -50,6 +51,15 @@ class Flows(Struct):
                 _sources(gateway, self.outputs), _sources(gateway, self.certain)
             )
         return known
+
+    def leads_to(self, gateway: Any, node: str) -> bool:
+        """Whether a token can come from `gateway` to `node`."""
+        following = self._following.get(gateway.name)
+        if following is None:
+            following = self._following[gateway.name] = set().union(
+                *(_reaching(name, None, lambda node: self.outputs.get(node, ())) for name in self.outputs[gateway.name])
+            )
+        return node in following
 
     def only_after(self, gateway: Any, node: str) -> bool:
         """Whether a token can come to `node` only by passing `gateway`: in graph terms, the gateway dominates it."""
@@ -98,7 +108,7 @@ def _sources(gateway: Any, outputs: dict[str, list[str]]) -> Sources:
     return {name: _reaching(name, gateway.name, lambda node: inputs.get(node, ())) for name in set(gateway._inputs)}
 
 
-def _reaching(node: str, without: str, before: Callable[[str], Iterable[str]]) -> set[str]:
+def _reaching(node: str, without: str | None, before: Callable[[str], Iterable[str]]) -> set[str]:
     seen = {node}
     pending = [node]
     while pending:

@@ -36,10 +36,26 @@ def _check_threshold_unstructured(self: Any, my_task: Any) -> bool:
     """Fault: arrivals of earlier passes of a loop, and of a process that calls itself, were counted.
 
     An input that only a token can take that has passed this gateway already (the way back of a loop) is not waited
-    for. The engine decides that by predicted tasks, and drops inputs that other tokens can take too.
+    for. The engine decides that by predicted tasks, and drops inputs that other tokens can take too. Nor is, once the
+    gateway has gone on, an input that it does not lead to itself, when no token is left that can.
     """
     missing = set(self._inputs) - _arrived(self, my_task)
-    return all(flows(self._wf_spec).only_after(self, name) for name in missing)
+    known = flows(self._wf_spec)
+    missing = {name for name in missing if not known.only_after(self, name)}
+    if not missing or live.pass_of(my_task) is None or any(known.leads_to(self, name) for name in missing):
+        return not missing
+    possible = known.approach(self).possible
+    names = {_stand(self, token) for token in tokens(my_task.workflow)}
+    return all(names.isdisjoint(possible[name]) for name in missing)
+
+
+def _stand(gateway: Any, token: Any) -> str | None:
+    """The node at which a token stands; None where it has come to the gateway."""
+    if token.task_spec is not gateway:
+        name: str = token.task_spec.name
+        return name
+    # The task before it failed, and may be tried again.
+    return token.parent.task_spec.name if token.parent._state == TaskState.ERROR else None
 
 
 def _inclusive_check(self: Any, my_task: Any) -> bool:
