@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from spiffcli.store.protocol import Reader, Transaction
 
-_HOLDERS = ("deployment", "definition", "instance")
+_HOLDERS = ("deployment", "definition", "retired", "instance")
 
 
 def references(reader: Reader) -> Iterator[tuple[str, str, str]]:

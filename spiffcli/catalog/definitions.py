@@ -79,8 +79,11 @@ def definition(reader: Reader, scope: Scope, id: str) -> Definition:
 
 
 def get_definition(reader: Reader, id: str) -> Definition | None:
-    """The definition with this id, of whatever tenant, or None."""
-    document = reader.get("definition", id)
+    """The definition with this id, of whatever tenant, or None.
+
+    One that was deleted is there as long as an ended instance has it.
+    """
+    document = reader.get("definition", id) or reader.get("retired", id)
     return None if document is None else definition_from(document)
 
 

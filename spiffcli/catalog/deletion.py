@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from spiffcli.catalog.documents import (
     deployment_from,
     instance_from,
 )
-from spiffcli.catalog.instances import OPEN_STATES, delete_rows
+from spiffcli.catalog.instances import OPEN_STATES, delete_rows, used_definitions
 from spiffcli.catalog.keys import key_records, read_key, write_key
 from spiffcli.catalog.scope import Scope
 from spiffcli.catalog.start_events import with_starts
@@ -71,7 +71,8 @@ def plan_deployment_deletion(reader: Reader, deployment: Deployment) -> Deletion
 def delete(tx: Transaction, tenant: str, deletion: Deletion, *, cascade: bool = False) -> Deletion:
     """Delete what `deletion` names, looked at again now; returns what went.
 
-    Version numbers are not given again. The events that start the key go to its newest version that remains.
+    Version numbers are not given again. The events that start the key go to its newest version that remains. What
+    instances have run that have ended and stay is kept for them, out of every list.
 
     Args:
         cascade: Delete all instances of the tenant too.
@@ -87,8 +88,10 @@ def delete(tx: Transaction, tenant: str, deletion: Deletion, *, cascade: bool = 
         rows = [tx.get("instance", instance.id, body=False) for instance in gone]
         delete_rows(tx, (row for row in rows if row is not None))
     forget_timers(tx, ids)
-    blobs = _delete_definitions(tx, deletion.definitions)
-    blobs |= _delete_deployments(tx, tenant, ids, deletion.deployments)
+    kept = ids.intersection(used_definitions(tx))
+    blobs = _delete_definitions(tx, deletion.definitions, kept)
+    holders = {each.deployment for each in deletion.definitions if each.id in kept}
+    blobs |= _delete_deployments(tx, tenant, ids, [each for each in deletion.deployments if each not in holders])
     _mend_keys(tx, tenant, set(deletion.deployments))
     delete_unreferenced(tx, blobs)
     return deletion
@@ -100,15 +103,15 @@ def _plan(reader: Reader, tenant: str, chosen: Sequence[Definition], deployments
     own = [instance_from(row) for row in rows if row.fields["tenant"] == tenant]
     open_now = [each for each in own if each.state in OPEN_STATES]
     others = [r for r in rows if r.fields["tenant"] != tenant and r.fields["state"] in OPEN_STATES]
-    callers = _callers(reader, ids)
-    targets = {id for row in callers for id in row.fields.get("targets", ())}
+    callers = [definition_from(row) for row in _callers(reader, chosen)]
+    targets = {each.id for each in chosen if any(_is_bound(caller, each) for caller in callers)}
     return Deletion(
         definitions=tuple(chosen),
         deployments=tuple(sorted({*deployments, *_emptied(reader, tenant, ids)})),
         running=tuple(open_now),
         ended=tuple(each for each in own if each.state not in OPEN_STATES and each.definition in ids),
         others=len(others),
-        callers=tuple(map(definition_from, callers)),
+        callers=tuple(callers),
         called=tuple(each for each in chosen if each.id in targets),
     )
 
@@ -122,9 +125,20 @@ def _emptied(reader: Reader, tenant: str, ids: frozenset[str]) -> list[str]:
     return [row.id for row in rows if ids.issuperset(row.fields.get("definitions", ()))]
 
 
-def _callers(reader: Reader, ids: frozenset[str]) -> list[Document]:
-    rows = reader.find("definition") if ids else ()
-    return [row for row in rows if row.id not in ids and not ids.isdisjoint(row.fields.get("targets", ()))]
+def _callers(reader: Reader, chosen: Sequence[Definition]) -> list[Document]:
+    """Definitions that stay and are bound to one of these, by its id, its version, or a tag that only it has."""
+    ids = {each.id for each in chosen}
+    rows = (reader.get("definition", row.id) for row in list(reader.find("definition")) if row.id not in ids)
+    found = [row for row in rows if row is not None] if ids else []
+    return [row for row in found if any(_is_bound(definition_from(row), each) for each in chosen)]
+
+
+def _is_bound(caller: Definition, target: Definition) -> bool:
+    named = {f"version:{target.version}", *(f"tag:{tag}" for tag in target.tags)}
+    return any(
+        each.target == target.id or ((each.kind, each.key) == (target.kind, target.key) and each.binding in named)
+        for each in caller.references
+    )
 
 
 def _refuse(deletion: Deletion, cascade: bool) -> None:
@@ -155,12 +169,14 @@ def _refuse(deletion: Deletion, cascade: bool) -> None:
         )
 
 
-def _delete_definitions(tx: Transaction, gone: Iterable[Definition]) -> set[str]:
+def _delete_definitions(tx: Transaction, gone: Iterable[Definition], kept: Collection[str]) -> set[str]:
     blobs: set[str] = set()
     for definition in gone:
-        row = tx.get("definition", definition.id, body=False)
+        row = tx.get("definition", definition.id)
         if row is None:
             continue
+        if row.id in kept:
+            tx.put("retired", row.id, row.fields, row.body, expected=tx.revision("retired", row.id))
         blobs.update(row.fields.get("blobs", ()))
         tx.delete("definition", row.id, expected=row.revision)
         record = read_key(tx, definition.tenant, definition.kind, definition.key)

@@ -6,7 +6,7 @@ The row holds all of `values.Instance`: lists and searches read no states.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple, NoReturn
 
@@ -332,7 +332,41 @@ def delete_rows(tx: Transaction, rows: Iterable[Document]) -> None:
         if natural_id is not None:
             _delete_document(tx, "natural", natural_key(tenant, key, natural_id))
         blobs.update(row.fields.get("blobs", ()))
-    delete_unreferenced(tx, blobs)
+    delete_unreferenced(tx, blobs | _forget_retired(tx))
+
+
+def _forget_retired(tx: Transaction) -> set[str]:
+    """Delete the definitions that were kept for instances, and for which there are none any more."""
+    blobs: set[str] = set()
+    retired = list(tx.find("retired"))
+    used = set(used_definitions(tx)) if retired else set()
+    for row in retired:
+        if row.id not in used:
+            blobs.update(row.fields.get("blobs", ()))
+            tx.delete("retired", row.id, expected=row.revision)
+            blobs |= _forget_deployment(tx, str(row.fields["deployment"]), {each.id for each in retired} & used)
+    return blobs
+
+
+def _forget_deployment(tx: Transaction, id: str, retired: set[str]) -> set[str]:
+    """Delete a deployment of which nothing is left."""
+    row = tx.get("deployment", id, body=False)
+    kept = (
+        row is None
+        or row.fields.get("definitions")
+        or any(each.fields["deployment"] == id for each in tx.find("retired") if each.id in retired)
+    )
+    if row is None or kept:
+        return set()
+    tx.delete("deployment", id, expected=row.revision)
+    return set(row.fields.get("blobs", ()))
+
+
+def used_definitions(reader: Reader) -> Iterator[str]:
+    """Ids of all definitions that instances of any tenant run or have called."""
+    for row in reader.find("instance"):
+        yield str(row.fields["definition"])
+        yield from row.fields.get("calls", ())
 
 
 def natural_key(tenant: str, key: str, natural_id: str) -> str:

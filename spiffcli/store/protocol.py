@@ -48,6 +48,7 @@ INDEXES: Mapping[str, tuple[str, ...]] = {
     "aggregate": ("instance",),
     "situation": ("definition",),
     "meta": (),
+    "retired": ("definition",),  # definitions that were deleted, kept for instances that have ended
 }
 
 

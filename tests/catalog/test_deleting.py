@@ -62,6 +62,28 @@ def test_instances_that_have_ended_outlive_their_definition(bench: Bench) -> Non
     bench.assert_sound()
 
 
+def test_what_an_ended_instance_ran_can_still_be_read_but_not_found(bench: Bench) -> None:
+    bench.add(bpmn("o.bpmn", process("order")))
+    ended = bench.start("order", state="completed")
+    bench.catalog.delete(bench.catalog.plan_deletion("order"))
+    kept = bench.catalog.definition(ended.definition)
+    assert (kept.key, [each.name for each in bench.catalog.resources(kept)]) == ("order", ["o.bpmn"])
+    assert bench.catalog.definitions("order") == []
+    with pytest.raises(NotFoundError):
+        bench.catalog.find("order")
+    bench.catalog.delete_instance(ended.id)
+    assert list(bench.store.find("retired")) == []
+    bench.assert_sound()
+
+
+@pytest.mark.parametrize("binding", ["version:1", "tag:stable"])
+def test_a_version_that_a_caller_names_is_not_deleted(bench: Bench, binding: str) -> None:
+    bench.add(bpmn("k.bpmn", process("kid")), tag="stable")
+    bench.add(bpmn("c.bpmn", process("caller", calls=("kid",), binding=binding)))
+    with pytest.raises(StateError, match=r"kid@1 cannot be deleted: caller@1 is bound to it"):
+        bench.catalog.delete(bench.catalog.plan_deletion("kid@1"))
+
+
 def test_what_another_deployment_still_needs_is_kept(bench: Bench) -> None:
     first = bench.add(bpmn("o.bpmn", process("order")), bpmn("t.bpmn", process("tax")))
     bench.add(bpmn("o.bpmn", process("order", script="y = 1")), bpmn("t.bpmn", process("tax")))
