@@ -251,7 +251,7 @@ class JsonParam(click.ParamType):  # type: ignore[type-arg]  # generic in newer 
 
 
 def _read_json(value: str, what: str) -> Any:
-    read_json = load("spiffcli.forms.json_text:read_json")
+    read_json = load("spiffcli.forms.schema:read_json")
     if value.startswith("@"):
         return read_json(_read_source(value[1:]), file=value[1:], what=f"file of {what}", error=InputError)
     content = value.encode("utf-8", "surrogateescape")

@@ -36,7 +36,7 @@ def read_bindings(path: str | Path) -> Bindings:
     Raises:
         InputError: It cannot be read, or says something that is no binding.
     """
-    from spiffcli.forms.json_text import read_json
+    from spiffcli.forms.schema import read_json
     from spiffcli.specs.files import read_bytes
 
     document = read_json(read_bytes(path), file=str(path), what="file of bindings", error=InputError)

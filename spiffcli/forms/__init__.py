@@ -1,7 +1,6 @@
 """JSON-schema forms of human tasks: what to ask, what an answer means, whether the answers will do.
 
-Pure functions on a schema, a ui-schema and answers; no prompt, no engine, no store. `jsonschema` and `jinja2`
-are imported when the first form is validated or the first instruction rendered.
+Pure functions on a schema, a ui-schema and answers; no prompt, no engine, no store.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from spiffcli.errors import AnswerError
-from spiffcli.forms.json_text import read_json
+from spiffcli.forms.schema import read_json
 from spiffcli.text import quoted
 
 

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from spiffcli.errors import AnswerError, ModelError
 from spiffcli.forms import rules
-from spiffcli.forms.levels import LevelReader
 from spiffcli.forms.questions import MOST_ENTRIES, field_type, overlay, questions
+from spiffcli.forms.rules import LevelReader
 from spiffcli.forms.schema import NOTHING, Choice, Count, FieldPath, Form, Nothing, Question, check_form
 from spiffcli.forms.wording import faults_of
 from spiffcli.text import one_line, quoted, strip_controls

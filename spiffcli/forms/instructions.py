@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from spiffcli.sandbox.templates import InstructionEnvironment
 from spiffcli.text import one_line, shorten, strip_controls
 
 #: Characters of a template; instructions are a page, not a book.
@@ -31,8 +32,6 @@ def render(template: str, data: Mapping[str, Any]) -> str:
 
 
 def _rendered(template: str, data: Mapping[str, Any]) -> str:
-    from spiffcli.forms.sandbox import InstructionEnvironment
-
     environment = InstructionEnvironment(lambda value: strip_controls(str(value)))
     text = ""
     for piece in environment.from_string(template).generate({str(key): value for key, value in data.items()}):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from spiffcli.errors import ModelError
 from spiffcli.forms import rules
-from spiffcli.forms.levels import Level, LevelReader
+from spiffcli.forms.rules import Level, LevelReader
 from spiffcli.forms.schema import (
     NOTHING,
     Choice,

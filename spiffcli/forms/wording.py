@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from msgspec import Struct
@@ -85,9 +88,6 @@ def _missing_beside(path: tuple[str | int, ...], rule: str, error: Violation) ->
 
 
 def _unknown(path: tuple[str | int, ...], error: Violation) -> Iterator[Fault]:
-    import re
-    from difflib import get_close_matches
-
     known = list(error.schema.get("properties", {}))
     patterns = list(error.schema.get("patternProperties", {}))
     for name in error.value:
@@ -238,6 +238,4 @@ def show_one(question: Question, value: Any) -> str:
             return one_line(choice.title)
     if isinstance(value, str):
         return shorten(one_line(value), 200) or '""'
-    import json
-
     return shorten(one_line(json.dumps(value, ensure_ascii=False, default=str)), 200)

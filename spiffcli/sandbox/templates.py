@@ -12,14 +12,17 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import Any, NoReturn
 
-from jinja2 import ChainableUndefined, TemplateSyntaxError, Undefined, nodes
+from jinja2 import ChainableUndefined, Environment, TemplateSyntaxError, Undefined, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from jinja2.visitor import NodeTransformer
 
@@ -229,10 +232,6 @@ class InstructionEnvironment(ImmutableSandboxedEnvironment):
 
 
 def _is_value(arg: Any) -> bool:
-    from jinja2 import Environment
-    from jinja2.nodes import EvalContext
-    from jinja2.runtime import Context
-
     return not isinstance(arg, Environment | EvalContext | Context)
 
 
@@ -368,8 +367,6 @@ def _tojson(value: Any, indent: int | None = None) -> str:
 
 
 def _wordwrap(text: Any, width: int = 79) -> str:
-    import textwrap
-
     wrapped = (textwrap.wrap(line, max(int(width), 1), break_on_hyphens=False) for line in str(text).split("\n"))
     return "\n".join("\n".join(lines) for lines in wrapped)
 
