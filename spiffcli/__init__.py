@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spiffcli.runner import Runner
+
 __version__ = "0.1.0"
 
 __all__ = ["Runner", "__version__"]

@@ -75,7 +75,8 @@ def files_to_add(names: Sequence[str]) -> tuple[tuple[Resource, ...], Source]:
     """The files to deploy, with the forms beside them, and where they come from.
 
     Raises:
-        InputError: One cannot be read, or they come from several revisions.
+        InputError: There is none, one cannot be read or is neither a model nor a form, or they come from several
+            revisions.
         NotFoundError: There is no such revision, or no such file in it.
     """
     from spiffcli.repo.models import files_at
@@ -83,9 +84,25 @@ def files_to_add(names: Sequence[str]) -> tuple[tuple[Resource, ...], Source]:
     from spiffcli.specs import files
 
     if any(map(at_revision, names)):
-        return files_at(names)
-    resources = files.with_forms(files.read_resources(names))
-    return resources, source_of([resource.name for resource in resources])
+        resources, source = files_at(names)
+    else:
+        resources = files.with_forms(files.read_resources(names))
+        source = source_of([resource.name for resource in resources])
+    _require_models(resources)
+    return resources, source
+
+
+def _require_models(resources: Sequence[Resource]) -> None:
+    """Raise InputError unless there are files, and each is a model or a form."""
+    if not resources:
+        raise InputError("There is nothing to add.", hint="Name the files of the model: -b FILE")
+    for resource in resources:
+        if resource.kind == "other":
+            raise InputError(
+                f"{resource.name} is neither a model nor a form.",
+                hint="Files of BPMN end in .bpmn, of DMN in .dmn (both also in .xml), forms in .json or .form.",
+                file=resource.name,
+            )
 
 
 def at_revision(ref: str) -> bool:
