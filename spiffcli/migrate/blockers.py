@@ -62,12 +62,15 @@ def fault_blockers(found: Retargeted) -> Iterator[Blocker]:
 def refusals(request: MigrationRequest, before: Running, found: Retargeted) -> Iterator[Blocker]:
     """Changes to nodes a token is on that it could not survive."""
     live = by_element((view for view in moving(request, before) if view.task not in found.dropped), LIVE)
+    not_entered = {each.task for each in before.incidents() if each.phase == "reach"}
     for change in own_changes(request.diff):
         if rule(change.rule).class_ != "refuse" and change.rule not in _REFUSED_IN_PROGRESS:
             continue
         if change.before.id in request.mapping and change.kind == "renamed":
             continue
         for view in live.get(change.before.id, ()):
+            if view.task in not_entered and change.kind == "changed":
+                continue
             if (view.task in found.crossed and change.rule in _CROSSED) or view.type in _GOVERNED.get(change.rule, ()):
                 continue
             yield Blocker(

@@ -115,7 +115,7 @@ class Rewriting(Crossing):
         if not node.get("bpmn_id"):
             return
         self.result.moves.append(Move(task_id, name, names.new(name), TaskState.get_name(task["state"])))
-        if names.entered_differently(name):
+        if names.entered_differently(name) and not _failed_on_the_way_in(task):
             self.result.entries_changed.append((task_id, node["bpmn_id"]))
         if task["state"] == TaskState.WAITING:
             self._subscribe(task_id, node["bpmn_id"], name, names)
@@ -250,3 +250,9 @@ def _relink(names: Names, scope: Scope) -> None:
             nodes[name]["inputs"].append("Start")
             nodes[name]["outputs"].append(end["name"])
             end["inputs"].append(name)
+
+
+def _failed_on_the_way_in(task: Spec) -> bool:
+    """Whether what is done on the way into a node failed: a retry does it anew, as the new version says."""
+    incident = task.get("internal", {}).get("incident") or {}
+    return bool(task["state"] == TaskState.ERROR and incident.get("phase") == "reach")
