@@ -224,6 +224,7 @@ class Instance(Struct, frozen=True):
         situation: Hash of definition, tree of nodes and states, progress and armed events.
         revision: Grows with every save.
         incident: Message of the error that stopped it, or None.
+        stuck: Why nothing that may still happen moves it on, though it is running; or None.
         suspended: Whether it rests because its definition was suspended together with its instances.
         calls: Ids of the other definitions it has entered (called processes), in the order of entering.
     """
@@ -248,6 +249,7 @@ class Instance(Struct, frozen=True):
     suspended: bool = False
     calls: tuple[str, ...] = ()
     revision: int = 0
+    stuck: str | None = None
 
 
 class AggregateRecord(Struct, frozen=True):

@@ -29,6 +29,7 @@ from spiffcli.engine.ports import Business, BusinessError, Outcome
 from spiffcli.engine.registry import loads
 from spiffcli.engine.start_events import StartTimer
 from spiffcli.engine.state import Snapshot
+from spiffcli.engine.tokens import stuck
 from spiffcli.engine.workflow import Failure, Followed, RunnerWorkflow, SpecCache, SpecSource, copy_data
 from spiffcli.errors import IncidentError, NotFoundError, StateError
 from spiffcli.values import InstanceState, Resource, Subscription, TaskView
@@ -163,6 +164,10 @@ class Running(Cased):
         """Why tasks failed, of every task in ERROR."""
         failed = (task for task in views.tasks(self.workflow) if task.state == TaskState.ERROR)
         return [incident_of(task) for task in failed]
+
+    def stuck(self) -> str | None:
+        """Why nothing that may still happen moves the instance on, in words; None while something can."""
+        return stuck(self.workflow) if self.state == "running" and not self.has_work() else None
 
     def tasks(self) -> Iterator[TaskView]:
         """Every task, parents first."""

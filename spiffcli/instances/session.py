@@ -435,6 +435,7 @@ def row_of(instance: Instance, running: Running, now: str) -> tuple[Instance, Si
         due=0.0 if running.has_work() else due,
         situation=digest(body) if body else "",
         incident=running.incidents()[0].message if state == "error" else None,
+        stuck=running.stuck(),
         calls=running.definitions,
     )
     return row, Situation(row.situation, row.definition, body) if body else None

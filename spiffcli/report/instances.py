@@ -45,6 +45,7 @@ def instance_json(row: Instance) -> JsonObject:
         "user": row.user,
         "revision": row.revision,
         "incident": row.incident,
+        "stuck": row.stuck,
         "due": row.due,
         "source": {
             "commit": row.source.commit,
@@ -95,8 +96,8 @@ def label(row: Instance) -> str:
 
 
 def state_in_words(row: Instance) -> str:
-    """The state of an instance, and whether it is suspended."""
-    return f"{row.state}, suspended" if row.suspended and row.ended is None else row.state
+    """The state of an instance, and whether it is suspended, or stuck."""
+    return ", ".join([row.state, *["stuck"] * bool(row.stuck), *["suspended"] * (row.suspended and row.ended is None)])
 
 
 def _waiting_at(row: Instance) -> str:

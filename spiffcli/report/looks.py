@@ -119,6 +119,8 @@ def look_lines(look: InstanceView, secrets: Collection[str], *, everything: bool
     yield from list(section("", _facts(look.instance)))[2:]
     for incident in look.incidents:
         yield from _incident(incident)
+    if look.instance.stuck:
+        yield from fold(look.instance.stuck, _WIDTH, "  ")
     yield from section("Tasks", _task_rows(shown_tasks(look.tasks, everything=everything), with_ids=everything))
     yield from section("Waits for", _event_rows(look))
     for each in look.aggregates:

@@ -43,6 +43,7 @@ def run_json(outcome: RunResult) -> JsonObject:
         "version": outcome.instance.version,
         "state": outcome.instance.state,
         "incident": outcome.instance.incident,
+        "stuck": outcome.instance.stuck,
         "data": dict(outcome.data),
         "tasks": [task_json(view) for view in outcome.waiting],
     }
@@ -69,8 +70,8 @@ def run_lines(outcome: RunResult, secrets: Collection[str]) -> Iterator[Line]:
     """
     instance = outcome.instance
     yield line(f"Instance {instance.id} of {label(instance)} {_ENDINGS[instance.state]}.", _look(instance.state))
-    if instance.incident is not None:
-        yield from fold(instance.incident, 100, "  ")
+    for reason in filter(None, (instance.incident, instance.stuck)):
+        yield from fold(reason, 100, "  ")
     yield from section("Ran", ([name] for name in _names(outcome.ran)))
     yield from section("Data", data_rows(outcome.data, secrets))
     yield from section("Waits for", waiting_rows(outcome.waiting, instance.subscriptions))

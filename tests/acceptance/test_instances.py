@@ -278,3 +278,28 @@ def test_values_keep_their_types_and_read_well(cli: Cli) -> None:
     refused = cli.fails(2, "show", "-w", left["instance"])
     assert "ProductInfo" in refused.stderr
     assert "-e" in refused.stderr
+
+
+def test_an_instance_that_waits_for_ever_is_told_to_be_stuck(cli: Cli) -> None:
+    head = '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" id="d" targetNamespace="urn:test">'
+    ways = ["s x", "x b", "a j", "b j", "j e"]
+    parts = [
+        '<startEvent id="s"/><exclusiveGateway id="x" default="x_b"/><manualTask id="a"/><manualTask id="b"/>',
+        '<parallelGateway id="j" name="Both"/><endEvent id="e"/>',
+        '<sequenceFlow id="x_a" sourceRef="x" targetRef="a"><conditionExpression>False</conditionExpression>',
+        "</sequenceFlow>",
+        *(
+            f'<sequenceFlow id="{source}_{target}" sourceRef="{source}" targetRef="{target}"/>'
+            for source, target in map(str.split, ways)
+        ),
+    ]
+    cli.write("m.bpmn", f'{head}<process id="p" isExecutable="true">{"".join(parts)}</process></definitions>')
+    cli.ok("add", "-p", "p", "-b", "m.bpmn")
+    id = start(cli, ref="p")
+    assert cli.document("list_instances")["instances"][0]["stuck"] is None
+    reason = "The join 'Both' waits for ever: no token can come from 'a' any more."
+    assert reason in cli.ok("complete", "-w", id, "-t", "b").stdout
+    assert "running, stuck" in cli.ok("list_instances").stdout
+    assert cli.document("list_instances")["instances"][0]["stuck"] == reason
+    assert cli.document("show", "-w", id)["instance"]["stuck"] == reason
+    assert reason in cli.ok("show", "-w", id).stdout
