@@ -5,6 +5,7 @@ This module alone reads the environment of the process.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 ScriptMode = Literal["sandbox", "trusted", "off"]
 
 SCRIPT_MODES: tuple[ScriptMode, ...] = get_args(ScriptMode)
+
+_log = logging.getLogger(__name__)
 
 Severity = Literal["none", "info", "warn", "error"]
 
@@ -240,7 +243,8 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _script_mode(value: Any) -> str:
-    if value == "restricted":  # the name it had before; deprecated
+    if value == "restricted":
+        _log.warning("The script mode 'restricted' is called 'sandbox' now; the old name will go.")
         return "sandbox"
     if value not in SCRIPT_MODES:
         raise TypeError(" or ".join(SCRIPT_MODES))

@@ -221,3 +221,11 @@ def test_the_cache_is_where_the_user_keeps_caches() -> None:
     assert cache(HOME="/home/ada", RUNNER_CACHE="/tmp/here") == Path("/tmp/here")
     assert cache(HOME="/home/ada", RUNNER_CACHE="off") is None
     assert cache() is None
+
+
+def test_the_old_name_of_the_sandbox_is_taken_with_a_note(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    found = settings(tmp_path, scripts="restricted")
+    assert found.scripts == "sandbox"
+    assert [each.getMessage() for each in caplog.records] == [
+        "The script mode 'restricted' is called 'sandbox' now; the old name will go."
+    ]

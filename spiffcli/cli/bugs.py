@@ -16,7 +16,7 @@ from spiffcli.config import load_surroundings
 from spiffcli.errors import RunnerError
 from spiffcli.text import one_line, shorten
 
-_PACKAGES = ("SpiffWorkflow", "click", "lxml", "tinydb", "orjson", "jinja2", "jsonschema", "RestrictedPython")
+_PACKAGES = ("SpiffWorkflow", "click", "lxml", "tinydb", "orjson", "msgspec", "jinja2", "jsonschema", "pydantic-monty")
 
 
 class BugError(RunnerError):

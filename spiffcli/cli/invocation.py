@@ -34,11 +34,11 @@ class Invocation:
         Raises:
             ConfigError: A setting cannot be used.
         """
-        settings = self._settings or load("spiffcli.config:load_settings")(self.flags)
-        self._settings = settings
         if running:
             load("spiffcli.prints:to_stderr").set(True)
             load("spiffcli.cli.output:tell_warnings")()
+        settings = self._settings or load("spiffcli.config:load_settings")(self.flags)
+        self._settings = settings
         return settings.for_running() if running else settings
 
 

@@ -73,7 +73,7 @@ def test_listing_imports_no_engine(shop: Cli) -> None:
     start(shop)
     code = (
         "import sys; from spiffcli.cli.main import run; run(['list_instances']); "
-        "heavy = {'SpiffWorkflow', 'lxml', 'jinja2', 'jsonschema', 'RestrictedPython', 'git'}; "
+        "heavy = {'SpiffWorkflow', 'lxml', 'jinja2', 'jsonschema', 'pydantic_monty', 'git'}; "
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
     done = subprocess.run(
