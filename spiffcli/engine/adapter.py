@@ -16,6 +16,7 @@ from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine import events, situations, start_events, state, views, wired
 from spiffcli.engine.cases import Cased
+from spiffcli.engine.catching import UncaughtError
 from spiffcli.engine.clock import Clock, ManualClock, SystemClock, use_clock
 from spiffcli.engine.config import EngineConfig
 from spiffcli.engine.data_stores import DataStoreUnit, refresh
@@ -386,7 +387,7 @@ class Running(Cased):
             raise _not_open(task)
         try:
             wired.raise_error(task, Outcome(error))
-        except wired.UncaughtError as uncaught:
+        except UncaughtError as uncaught:
             label = task.task_spec.bpmn_name or views.bpmn_id(task.task_spec)
             raise StateError(
                 f"Nothing in the model catches the error '{error.code}' at '{label}'.", hint=uncaught.hint, task=task_id

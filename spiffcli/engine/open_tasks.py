@@ -8,9 +8,10 @@ from msgspec import Struct
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine import views
+from spiffcli.engine.catching import take
 from spiffcli.engine.places import place_of
 from spiffcli.engine.ports import OPEN, Place
-from spiffcli.engine.wired import is_alive, is_open, take_error_path
+from spiffcli.engine.wired import is_alive, is_open
 from spiffcli.engine.workflow import RunnerWorkflow
 
 
@@ -42,7 +43,7 @@ class OpenTasks:
         """Take the error paths of what raised errors, and tell the methods of tasks that are gone."""
         raised, self._workflow.raised = self._workflow.raised, []
         for each in raised:
-            take_error_path(each)
+            take(self._workflow, each)
         if self._known is None:
             return
         opened, self._workflow.opened = self._workflow.opened, {}

@@ -94,6 +94,7 @@ class Parser:
     def _parsed(self, key: str, get: Callable[[Any], Any], is_late: Callable[[str], bool]) -> ParsedProcess:
         trees = _Trees(self._resources)
         parser = self._config.parser()
+        parser.errors_start_event_sub_processes = True
         parser.DATA_STORE_CLASSES = {**DATA_STORE_CLASSES, **parser.DATA_STORE_CLASSES}
         if self._is_served is not None:
             for _, tree in trees.bpmn:

@@ -8,20 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
-from SpiffWorkflow.bpmn.specs.control import BoundaryEventSplit
 from SpiffWorkflow.bpmn.specs.event_definitions.conditional import ConditionalEventDefinition
 from SpiffWorkflow.bpmn.specs.event_definitions.item_aware_event import ErrorEventDefinition
 from SpiffWorkflow.bpmn.specs.mixins import ManualTaskMixin, SendTaskMixin, ServiceTaskMixin, UserTaskMixin
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
-from SpiffWorkflow.bpmn.specs.mixins.events.intermediate_event import BoundaryEvent
 from SpiffWorkflow.bpmn.specs.mixins.events.start_event import StartEvent
 from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import (
     MultiInstanceTask,
     ParallelMultiInstanceTask,
     SequentialMultiInstanceTask,
 )
-from SpiffWorkflow.bpmn.util import BpmnEvent
 from SpiffWorkflow.dmn.specs.business_rule_task_mixin import BusinessRuleTaskMixin
 from SpiffWorkflow.specs.base import TaskSpec
 from SpiffWorkflow.task import Task
@@ -29,25 +25,10 @@ from SpiffWorkflow.util.deep_merge import DeepMerge
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine import views
-from spiffcli.engine.places import around, is_served, place_of, repeated_by
+from spiffcli.engine.catching import Raised, UncaughtError, catcher_of
+from spiffcli.engine.places import around, is_served, place_of
 from spiffcli.engine.ports import CASE, OPEN, BusinessError, Outcome, Unit
 from spiffcli.errors import InputError
-
-
-class Raised(Struct, frozen=True):
-    """A business error on its way.
-
-    Attributes:
-        task: The task that raised it.
-        catcher: The boundary event that catches it.
-    """
-
-    task: Task
-    catcher: Task
-
-
-class UncaughtError(InputError):
-    """A business error that nothing in the model catches."""
 
 
 def is_open(task: Task) -> bool:
@@ -128,53 +109,13 @@ def raise_error(task: Task, outcome: Outcome) -> None:
         UncaughtError: The model has none. Nothing is kept.
     """
     assert outcome.error is not None
-    catcher = _catcher(task, outcome.error.code)
+    catcher = catcher_of(task, ErrorEventDefinition, outcome.error.code)
     if catcher is None:
         raise _uncaught(task, outcome.error)
     outcome.keep()
     task.internal_data.pop(OPEN, None)
     task.workflow.top_workflow.opened.pop(task.id, None)
     task.workflow.top_workflow.raised.append(Raised(task, catcher))
-
-
-def take_error_path(raised: Raised) -> None:
-    """Let the one event that catches an error have it. The engine would give it to everybody who waits for its code."""
-    catcher = raised.catcher
-    catcher.task_spec.catch(catcher, BpmnEvent(catcher.task_spec.event_definition, {}))
-    catcher.task_spec._update(catcher)
-    # At once: what is inside would otherwise run on until the event is.
-    for sibling in catcher.parent.children:
-        if not isinstance(sibling.task_spec, BoundaryEvent):
-            _give_up(sibling)
-
-
-def _give_up(task: Task) -> None:
-    """Cancel an activity. Fault: the engine takes the instances of one away, and lets what runs inside them go on."""
-    for child in list(task.children):
-        if repeated_by(child) is task:
-            _give_up(child)
-    task.cancel()
-
-
-def _catcher(task: Task, code: str) -> Task | None:
-    """The nearest boundary event around a task that catches a code; one that names it goes before one for all."""
-    for node in around(task):
-        split = node.parent
-        if split is not None and isinstance(split.task_spec, BoundaryEventSplit):
-            waiting = [each for each in split.children if _is_armed(each)]
-            for wanted in (code, None):
-                for each in waiting:
-                    if any(_catches(found, wanted) for found in views.definitions(each.task_spec.event_definition)):
-                        return each
-    return None
-
-
-def _is_armed(task: Task) -> bool:
-    return isinstance(task.task_spec, BoundaryEvent) and task.state == TaskState.WAITING
-
-
-def _catches(definition: Any, code: str | None) -> bool:
-    return isinstance(definition, ErrorEventDefinition) and (definition.code or None) == code
 
 
 def _uncaught(task: Task, error: BusinessError) -> UncaughtError:
@@ -211,8 +152,8 @@ def begin_call(task: Task, subprocess: Any) -> bool:
 
 def _is_given_up(task: Task) -> bool:
     """Whether an error path that is still to be taken ends what a task belongs to: an instance before it failed."""
-    ended = [each.catcher.parent for each in task.workflow.top_workflow.raised]
-    return any(node.parent in ended for node in around(task)) if ended else False
+    ended = [each.catcher.ends for each in task.workflow.top_workflow.raised]
+    return any(split is None or node.parent is split for node in around(task) for split in ended)
 
 
 # Repetitions

@@ -192,7 +192,8 @@ class RunnerWorkflow(BpmnWorkflow):
         followed: References that were followed since the caller last looked.
         business: Business code, or None where there is none.
         given: What the form of the task that runs next gave; for processes that business code serves.
-        raised: Business errors whose error paths are still to be taken.
+        raised: Events that are still to be given to who catches them.
+        throwing: The task that throws events right now.
         opened: Tasks that were left open since the caller last looked, and where they are.
         data_stores: What it read from data stores and wrote to them since it was saved.
     """
@@ -214,6 +215,7 @@ class RunnerWorkflow(BpmnWorkflow):
         self.followed: list[Followed] = []
         self.given: Mapping[str, Any] | None = None
         self.raised: list[Any] = []
+        self.throwing: Task | None = None
         self.opened: dict[UUID, Place] = {}
         self._unit: Unit | None = None
         self.data_stores = self._no_data_read()
@@ -329,6 +331,15 @@ class _InstanceEvents(EventManager):
                     subprocess = self._waiting_at(start.name) or self._begin(name)
                     subprocess.correlations.update(event.correlations)
                     self._interrupt(name, subprocess.parent_task_id)
+
+    def begin(self, name: str, event: Any) -> None:
+        """Let the event sub-process `name` have an event that was found to be its own."""
+        subprocess = self._begin(name)
+        for task in list(self.tasks.values()):
+            if task.workflow is subprocess and task.task_spec.catches(task, event):
+                task.task_spec.catch(task, event)
+                task.task_spec._update(task)
+        self._interrupt(name, subprocess.parent_task_id)
 
     def _waiting_at(self, start_event: str) -> Any:
         for subprocess in self.workflow.subprocesses.values():

@@ -235,19 +235,25 @@ def test_two_instances_that_answer_each_other_without_end_are_stopped(
     assert bench.problems() == []
 
 
+def ending_with(kind: str) -> str:
+    """A process that ends by throwing an error or escalation."""
+    end = f'<endEvent id="bad_end"><{kind}EventDefinition {kind}Ref="broke"/></endEvent>'
+    return process("shop", '<startEvent id="start"/>' + end, flows=("start bad_end",))
+
+
 def test_what_nobody_catches_is_noted(bench: Bench) -> None:
-    bench.add(
-        "shop",
-        '<error id="broke" name="broke" errorCode="B1"/>',
-        process(
-            "shop",
-            '<endEvent id="bad_end"><errorEventDefinition errorRef="broke"/></endEvent>',
-            flows=("start bad_end",),
-        ).replace('<endEvent id="bad_end">', '<startEvent id="start"/><endEvent id="bad_end">'),
-    )
+    bench.add("shop", '<escalation id="broke" name="broke" escalationCode="B1"/>', ending_with("escalation"))
     id = bench.start("shop")
     (entry,) = [entry for entry in bench.history(id) if entry.what == "not-caught"]
-    assert entry.details == {"event": "error", "name": "broke"}
+    assert entry.details == {"event": "escalation", "name": "broke"}
+
+
+def test_an_error_that_nobody_catches_stops_the_instance(bench: Bench) -> None:
+    bench.add("shop", '<error id="broke" name="broke" errorCode="B1"/>', ending_with("error"))
+    with pytest.raises(IncidentError, match="nothing in the model catches the error 'B1'"):
+        bench.start("shop")
+    assert bench.last().state == "error"
+    assert "catches the error 'B1'" in (bench.last().incident or "")
 
 
 def suspend(runner: Runner, ref: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeAlias
 
+from SpiffWorkflow.bpmn.parser.event_parsers import ERROR_EVENT_XPATH, ESCALATION_EVENT_XPATH, StartEventParser
 from SpiffWorkflow.bpmn.parser.ProcessParser import ProcessParser
 from SpiffWorkflow.bpmn.parser.TaskParser import TaskParser
 from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
@@ -46,6 +47,17 @@ def parse_node(self: Any) -> Any:
             else:
                 running.append(_steps(parser))
                 answer = None
+
+
+_engine_definition = StartEventParser.get_event_definition
+
+
+@FIXES.method(StartEventParser)
+def get_event_definition(self: Any, xpaths: list[str]) -> Any:
+    """Fault: the error or escalation with which an event sub-process begins is not read, so that it always runs."""
+    if getattr(self.process_parser.parser, "errors_start_event_sub_processes", False):
+        xpaths = [*xpaths, ERROR_EVENT_XPATH, ESCALATION_EVENT_XPATH]
+    return _engine_definition(self, xpaths)
 
 
 def _parser_of(process: Any, node: Any) -> Any:
