@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from spiffcli.catalog import Catalog
 from spiffcli.deployments.request import Deploy, DeploymentPlan, Name, Note, SpecBytes
+from spiffcli.deployments.validation import Executor, remarks, require_executable
 from spiffcli.engine.script_engine import check_script
 from spiffcli.model import Model, Node, Process
 from spiffcli.sandbox import ScriptMode
@@ -83,7 +84,8 @@ def add(
     wiring = _wiring_notes(faults(plan)) if faults is not None else ()
     specs = engine_specs(catalog, engine, plan)
     scripts = list(model_scripts(plan.model))
-    found = (*_problems(plan.model), *wiring, *_script_notes(scripts, mode, engine.config.functions))
+    told = remarks(plan.model, _new_processes(plan), _executor(engine))
+    found = (*_problems(plan.model), *wiring, *told, *_script_notes(scripts, mode, engine.config.functions))
     deployment = None
     if into is not None:
         deployment, plan = _store(into(), engine, plan, specs)
@@ -120,9 +122,11 @@ def engine_specs(catalog: Catalog, engine: Engine, plan: DeploymentPlan, known: 
         known: Those that have been made already.
 
     Raises:
-        ModelError: The engine cannot execute one of them.
+        ModelError: One of them cannot be executed as it says.
     """
     known = known or {}
+    processes = _new_processes(plan, known)
+    require_executable(plan.model, processes, plan.contents.request.resources, _executor(engine))
     parser = engine.parser([*_tables_from_elsewhere(catalog, plan), *plan.contents.request.resources])
     specs: dict[Name, Mapping[str, bytes]] = {}
     for planned in plan.new:
@@ -134,6 +138,22 @@ def engine_specs(catalog: Catalog, engine: Engine, plan: DeploymentPlan, known: 
         elif planned.candidate.kind == "collaboration":
             specs[planned.name] = parser.collaboration(planned.candidate.key).specs
     return specs
+
+
+def _new_processes(plan: DeploymentPlan, known: Collection[Name] = ()) -> list[Process]:
+    processes = plan.model.processes
+    return [
+        processes[key] for kind, key in (each.name for each in plan.new if each.name not in known) if kind == "process"
+    ]
+
+
+def _executor(engine: Engine) -> Executor:
+    config, business = engine.config, engine.business
+    return Executor(
+        (lambda _process: False) if business is None else business.is_served,
+        own_parser=not config.parser.__module__.startswith("SpiffWorkflow."),
+        calls_services=config.service is not None,
+    )
 
 
 def _tables_from_elsewhere(catalog: Catalog, plan: DeploymentPlan) -> Iterator[Resource]:

@@ -21,7 +21,7 @@ from SpiffWorkflow.dmn.specs.model import DecisionTable, HitPolicy
 
 from spiffcli.engine.config import EngineConfig
 from spiffcli.engine.data_stores import DATA_STORE_CLASSES
-from spiffcli.engine.preparing import leave_to_methods
+from spiffcli.engine.preparing import leave_to_methods, write_called_elements
 from spiffcli.engine.registry import Registry
 from spiffcli.engine.workflow import INTERRUPTING
 from spiffcli.errors import ModelError
@@ -262,6 +262,7 @@ def _prepared(resource: Resource) -> Any:
     for diagram in root.findall(f"{{{_DI}}}BPMNDiagram"):
         root.remove(diagram)
     _refuse_reserved_ids(root, resource.name)
+    write_called_elements(root)
     return root
 
 

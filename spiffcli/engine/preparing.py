@@ -1,4 +1,4 @@
-"""Models of processes that business code serves, written so that the engine accepts them."""
+"""Models written so that the engine accepts them: what other engines write elsewhere, and tasks that methods do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from spiffcli.model.draft import PREFIXES
 from spiffcli.text import unwrapped
 
 _BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
+_ZEEBE = "http://camunda.org/schema/zeebe/1.0"
 _SPIFF = "http://spiffworkflow.org/bpmn/schema/1.0/core"
 
 
@@ -33,6 +34,14 @@ def leave_to_methods(tree: Any, is_served: Callable[[str], bool]) -> None:
                 operator.set("id", "")  # the engine would take it for the node of this id
         for loop in process.iter(f"{{{_BPMN}}}multiInstanceLoopCharacteristics"):
             _write_collection(loop)
+
+
+def write_called_elements(tree: Any) -> None:
+    """Write what call activities call where BPMN has it, wherever the engine that a model is from writes it."""
+    for node in tree.iter(f"{{{_BPMN}}}callActivity"):
+        called = node.find(f"{{{_BPMN}}}extensionElements/{{{_ZEEBE}}}calledElement")
+        if called is not None and called.get("processId") and not node.get("calledElement"):
+            node.set("calledElement", called.get("processId"))
 
 
 def _decides(node: Any) -> bool:
