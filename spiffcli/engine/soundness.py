@@ -15,6 +15,7 @@ from SpiffWorkflow.bpmn.specs.event_definitions import NoneEventDefinition
 from SpiffWorkflow.bpmn.specs.mixins import (
     CallActivityMixin,
     EventBasedGatewayMixin,
+    InclusiveGatewayMixin,
     ParallelGatewayMixin,
 )
 from SpiffWorkflow.bpmn.specs.mixins.events.end_event import EndEvent
@@ -306,51 +307,103 @@ def _undone(workflow: Any) -> Iterator[Any]:
     """Nodes that lead to the tokens of a process or sub-process, and have not been done for them."""
     tokens = [task for task in live_tasks(workflow) if is_model_node(task.task_spec) and task.task_spec.inputs]
     done = _Done(workflow) if tokens else None
+    ahead = {name for task in tokens for name in _from_token(task.task_spec)}
     for task in tokens:
         assert done is not None
         spec = task.task_spec
         later = reachable([spec])
         others = [other.task_spec for other in tokens if other.task_spec is not spec]
-        for each in _way_to(spec, lambda node, later=later, spec=spec: done.holds(node, spec, later)):  # type: ignore[misc]
+        way = _Way(spec, lambda node, later=later, spec=spec: done.holds(node, spec, later))  # type: ignore[misc]
+        for each in way.undone():
             back = reachable([each])
             if not any(each.name in _from_token(other) for other in others if other.name not in back):
                 yield each
+        yield from (each for each in way.undone_beside() if each.name not in ahead)
 
 
 def _from_token(spec: Any) -> set[str]:
     return reachable([spec], include_start=True)
 
 
-def _way_to(end: Any, is_done: Callable[[Any], bool]) -> list[Any]:
-    """Undone nodes of the way from a start to `end` that has the fewest of them; at a join, of all its branches.
+class _Way:
+    """The way from a start to a node on which the fewest nodes are undone; at a join, all of its branches.
 
     Knuth's generalisation of Dijkstra's algorithm: a node costs what it is itself and the cheapest of its inputs, a
     parallel join all of them.
     """
-    ahead = _leading_to(end)
-    own = {spec.name: int(spec is not end and _is_work(spec) and not is_done(spec)) for spec in ahead.values()}
-    costs: dict[str, int] = {}
-    chosen: dict[str, tuple[Any, ...]] = {}
-    missing: dict[str, set[str]] = {}
-    heap = [(own[spec.name], spec.name, ()) for spec in ahead.values() if not spec.inputs]
-    while heap:
-        cost, name, inputs = heappop(heap)
-        if name in costs:
+
+    def __init__(self, end: Any, is_done: Callable[[Any], bool]) -> None:
+        self._end = end
+        self._is_done = is_done
+        self._ahead = _leading_to(end)
+        self._own = {name: int(self._counts(spec)) for name, spec in self._ahead.items()}
+        self._chosen = self._cheapest()
+
+    def _counts(self, spec: Any) -> bool:
+        return spec is not self._end and _is_work(spec) and not self._is_done(spec)
+
+    def _cheapest(self) -> dict[str, tuple[Any, ...]]:
+        """The inputs over which each node is come to."""
+        costs: dict[str, int] = {}
+        chosen: dict[str, tuple[Any, ...]] = {}
+        missing: dict[str, set[str]] = {}
+        heap = [(self._own[spec.name], spec.name, ()) for spec in self._ahead.values() if not spec.inputs]
+        while heap:
+            cost, name, inputs = heappop(heap)
+            if name in costs:
+                continue
+            costs[name], chosen[name] = cost, inputs
+            for following in self._ahead[name].outputs:
+                if following.name not in self._ahead or following.name in costs:
+                    continue
+                if not isinstance(following, ParallelGatewayMixin) or len(following.inputs) < 2:
+                    heappush(heap, (cost + self._own[following.name], following.name, (self._ahead[name],)))
+                    continue
+                waits = missing.setdefault(following.name, _branches_into(following, self._ahead))
+                waits.discard(name)
+                if not waits:
+                    arrived = tuple(each for each in following.inputs if each.name in costs)
+                    total = sum(costs[each.name] for each in arrived)
+                    heappush(heap, (total + self._own[following.name], following.name, arrived))
+        return chosen
+
+    def _nodes(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        stack = list(self._chosen.get(self._end.name, ()))
+        while stack:
+            spec = stack.pop()
+            if spec.name not in found and spec is not self._end:
+                found[spec.name] = spec
+                stack.extend(self._chosen[spec.name])
+        return dict(reversed(found.items()))
+
+    def undone(self) -> list[Any]:
+        """Nodes of the way that have not been done."""
+        return [spec for name, spec in self._nodes().items() if self._own[name]]
+
+    def undone_beside(self) -> Iterator[Any]:
+        """Nodes with which branches begin that leave the way at a fork and do not come back to it, not done either."""
+        nodes = self._nodes()
+        for fork in nodes.values():
+            # What the engine puts before an activity with boundary events is no fork: those begin by their events.
+            forks = is_model_node(fork) and not isinstance(fork, MultiChoice | EventBasedGatewayMixin)
+            for output in fork.outputs if forks and len(fork.outputs) > 1 else ():
+                if output is not self._end and output.name not in nodes:
+                    yield from (each for each in _first_work(output) if self._counts(each))
+
+
+def _first_work(start: Any) -> Iterator[Any]:
+    """The nodes that do something with which a branch begins."""
+    stack, seen = [start], set()
+    while stack:
+        spec = stack.pop()
+        if spec.name in seen:
             continue
-        costs[name], chosen[name] = cost, inputs
-        for following in ahead[name].outputs:
-            if following.name not in ahead or following.name in costs:
-                continue
-            if not isinstance(following, ParallelGatewayMixin) or len(following.inputs) < 2:
-                heappush(heap, (cost + own[following.name], following.name, (ahead[name],)))
-                continue
-            waits = missing.setdefault(following.name, _branches_into(following, ahead))
-            waits.discard(name)
-            if not waits:
-                arrived = tuple(each for each in following.inputs if each.name in costs)
-                total = sum(costs[each.name] for each in arrived)
-                heappush(heap, (total + own[following.name], following.name, arrived))
-    return _undone_among(end, chosen, own)
+        seen.add(spec.name)
+        if _is_work(spec):
+            yield spec
+        elif not (isinstance(spec, ParallelGatewayMixin | InclusiveGatewayMixin) and len(spec.inputs) > 1):
+            stack.extend(spec.outputs)
 
 
 def _leading_to(end: Any) -> dict[str, Any]:
@@ -369,19 +422,6 @@ def _branches_into(join: Any, ahead: Mapping[str, Any]) -> set[str]:
     starts = [spec for spec in ahead.values() if not spec.inputs]
     before = reachable(starts, without=join.name, include_start=True)
     return {each.name for each in join.inputs if each.name in before}
-
-
-def _undone_among(end: Any, chosen: Mapping[str, tuple[Any, ...]], own: Mapping[str, int]) -> list[Any]:
-    found: dict[str, Any] = {}
-    stack, seen = list(chosen.get(end.name, ())), {end.name}
-    while stack:
-        spec = stack.pop()
-        if spec.name not in seen:
-            seen.add(spec.name)
-            if own[spec.name]:
-                found[spec.name] = spec
-            stack.extend(chosen[spec.name])
-    return [found[name] for name in reversed(found)]
 
 
 def _is_work(spec: Any) -> bool:
