@@ -31,6 +31,14 @@ LIVE = frozenset({"READY", "WAITING", "STARTED", "ERROR"})
 FINISHED = frozenset({"COMPLETED", "CANCELLED"})
 
 
+def _of_task(rule: str, view: TaskView, reason: str, fix: str) -> Blocker:
+    return Blocker(rule, view.task, view.id, view.name, view.state, reason, fix)
+
+
+def _of_node(rule: str, element: str, name: str | None, reason: str, fix: str, *, waivable: bool = False) -> Blocker:
+    return Blocker(rule, "", element, name, "", reason, fix, waivable)
+
+
 def mapping_faults(source: SpecSource, request: MigrationRequest) -> Iterator[Blocker]:
     """Mappings that name what is not there, or make one node of two."""
     if not request.mapping:
@@ -50,7 +58,7 @@ def mapping_faults(source: SpecSource, request: MigrationRequest) -> Iterator[Bl
 
 
 def _map_fault(element: str, reason: str) -> Blocker:
-    return Blocker("mapping-invalid", "", element, None, "", reason, "Mend the --map option.")
+    return _of_node("mapping-invalid", element, None, reason, "Mend the --map option.")
 
 
 def fault_blockers(found: Retargeted) -> Iterator[Blocker]:
@@ -73,12 +81,9 @@ def refusals(request: MigrationRequest, before: Running, found: Retargeted) -> I
                 continue
             if (view.task in found.crossed and change.rule in _CROSSED) or view.type in _GOVERNED.get(change.rule, ()):
                 continue
-            yield Blocker(
+            yield _of_task(
                 change.rule,
-                view.task,
-                view.id,
-                view.name,
-                view.state,
+                view,
                 f"Task '{view.name or view.id}' is {view.state}, and {_difference(change)}.",
                 "Complete the task first, then migrate.",
             )
@@ -134,22 +139,17 @@ def unsound(before: Running, after: Running, found: Retargeted, policies: Polici
         )
     for task in dead_ends(after):
         view = after.task(task)
-        yield Blocker(
+        yield _of_task(
             "no-way-to-an-end",
-            task,
-            view.id,
-            view.name,
-            view.state,
+            view,
             f"From '{view.name or view.id}' no path leads to an end in the new version.",
             "Connect the node in the new version.",
         )
     for node in skipped_nodes(before, after, found.old_graphs, policies.mapping):
-        yield Blocker(
+        yield _of_node(
             "node-added-before-token",
-            "",
             node.node,
             node.name,
-            "",
             f"'{node.name or node.node}' stands behind the tokens of this instance, after '{node.after}': "
             "it will not run.",
             f"Accept that with --allow node-added-before-token:{node.node}, or let the instance finish.",
@@ -158,12 +158,10 @@ def unsound(before: Running, after: Running, found: Retargeted, policies: Polici
     elsewhere = repeated_elsewhere(before, after, policies.mapping)
     once = repeated_once(before, after, policies.mapping)
     for node in (*repeated_nodes(after, found.old_graphs), *elsewhere, *once):
-        yield Blocker(
+        yield _of_node(
             "node-repeated",
-            "",
             node.node,
             node.name,
-            "",
             f"'{node.name or node.node}' has run, and lies ahead again in the new version: it will run twice.",
             f"Accept that with --allow node-repeated:{node.node}, or let the instance finish.",
             waivable=True,
@@ -182,12 +180,10 @@ def unsound(before: Running, after: Running, found: Retargeted, policies: Polici
             waivable=True,
         )
     for value in lost_values(after):
-        yield Blocker(
+        yield _of_node(
             "data-object-lost",
-            "",
             value.name,
             None,
-            "",
             f"The data object '{value.name}' holds a value that the new version has no place for, and '{value.reader}' "
             f"reads '{value.read}', which would be empty.",
             f"Keep the id '{value.name}', or accept that with --allow data-object-lost:{value.name}.",
@@ -216,12 +212,9 @@ def _is_lost(view: TaskView, moved: TaskView | None) -> bool:
 
 
 def _broken(view: TaskView, what: str) -> Blocker:
-    return Blocker(
+    return _of_task(
         "check-failed",
-        view.task,
-        view.id,
-        view.name,
-        view.state,
+        view,
         f"Moving '{view.name or view.id}' failed its own check: {what}.",
         "Let the instance finish on its version, and report this.",
     )
@@ -232,12 +225,10 @@ def rearmed(request: MigrationRequest, found: Retargeted) -> Iterator[Blocker]:
     for change in request.diff.all_changes:
         old, new = change.before.id, change.element.id
         if change.kind == "renamed" and new in found.armed and old not in request.mapping:
-            yield Blocker(
+            yield _of_node(
                 change.rule,
-                "",
                 old,
                 change.before.name,
-                "",
                 f"The event '{old}' is called '{new}' in the new version; as another event it would begin again.",
                 f"Map it with --map {old}={new}, or let it begin again with --allow {change.rule}:{old}.",
                 waivable=True,
@@ -252,12 +243,10 @@ def unexplained_changes(source: SpecSource, request: MigrationRequest) -> Iterat
     for difference in unexplained(differences, changes):
         found.setdefault(difference.element or request.new.key, []).append(difference.key)
     for element, keys in found.items():
-        yield Blocker(
+        yield _of_node(
             "unexplained-engine-change",
-            "",
             element,
             None,
-            "",
             f"The engine sees a difference at '{element}' ({', '.join(sorted(keys))}) that the comparison of "
             "the models does not explain.",
             "Do not migrate before this is understood; please report it with both models.",
@@ -283,12 +272,10 @@ def script_blocker(failure: ScriptFailure, policies: Policies) -> Blocker:
 
 def service_blocker(fault: Fault) -> Blocker:
     """Why no instance should be moved to a version: a task of it that no service covers."""
-    return Blocker(
+    return _of_node(
         "service-missing",
-        "",
         fault.element or fault.process,
         None,
-        "",
         f"{fault.place} has no service: {fault.message}.",
         fault.fix,
         waivable=True,

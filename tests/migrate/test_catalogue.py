@@ -4,7 +4,7 @@ Each case ends one of three ways: migrated, and then driven to its end; refused,
 a mapping. Further cases: events (B, C) in `test_catalogue_events`, event sub-processes (V) in
 `test_catalogue_event_subprocesses`, gateways and scopes (G, S) in `test_catalogue_scopes` and `test_catalogue_wrapping`,
 repetition, calls and the like (M, A, T) in `test_catalogue_repetition`; data, incidents and records (D, X, H) in
-`test_catalogue_data`; many at once (L, X6) in `test_bulk`.
+`test_catalogue_data`; many at once (L, X6) in `test_batch`.
 
 Cases that are not here, and why:
 
