@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from SpiffWorkflow.bpmn.specs.control import BoundaryEventSplit
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
@@ -25,6 +26,7 @@ from spiffcli.engine.failures import IncidentDetails, endless, explain, incident
 from spiffcli.engine.open_tasks import OpenTasks
 from spiffcli.engine.parsing import ParsedProcess, Parser
 from spiffcli.engine.patches import install_fixes
+from spiffcli.engine.patches.joins import end_failed_events
 from spiffcli.engine.places import is_served, place_of
 from spiffcli.engine.ports import Business, BusinessError, Outcome
 from spiffcli.engine.registry import loads
@@ -163,8 +165,10 @@ class Running(Cased):
 
     def incidents(self) -> list[IncidentDetails]:
         """Why tasks failed, of every task in ERROR."""
-        failed = (task for task in views.tasks(self.workflow) if task.state == TaskState.ERROR)
-        return [incident_of(task) for task in failed]
+        return [incident_of(task) for task in self._failed_tasks()]
+
+    def _failed_tasks(self) -> list[Task]:
+        return [task for task in views.tasks(self.workflow) if task.state == TaskState.ERROR]
 
     def stuck(self) -> str | None:
         """Why nothing that may still happen moves the instance on, in words; None while something can."""
@@ -486,9 +490,13 @@ class Running(Cased):
             StateError: No task is in ERROR.
             InputError: The aggregate has no such fields.
         """
-        failed = [task for task in views.tasks(self.workflow) if task.state == TaskState.ERROR]
+        failed = self._failed_tasks()
         if not failed:
             raise StateError("No task of the instance has failed; there is nothing to retry.")
+        for task in failed:
+            if task.parent is not None and isinstance(task.parent.task_spec, BoundaryEventSplit):
+                end_failed_events(task.parent)
+        failed = self._failed_tasks()
         self._open.before_step()
         for task in failed:
             self._rearm(task, data or {})

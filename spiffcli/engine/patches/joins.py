@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from SpiffWorkflow.bpmn.specs.control import BoundaryEventJoin, _EndJoin
+from SpiffWorkflow.bpmn.specs.mixins.events.intermediate_event import BoundaryEvent
 from SpiffWorkflow.bpmn.specs.mixins.inclusive_gateway import InclusiveGateway
 from SpiffWorkflow.bpmn.specs.mixins.parallel_gateway import ParallelGateway
 from SpiffWorkflow.bpmn.specs.mixins.unstructured_join import UnstructuredJoin
@@ -133,9 +134,12 @@ _engine_boundary_check = BoundaryEventJoin._check_threshold_structured
 
 def _boundary_check(self: Any, my_task: Any) -> tuple[bool, list[Any]]:
     """Fault: what a cycle timer has set off hangs below the timer, which waits for its next time; when the activity
-    ended, the timer was cancelled, and the open tasks that it had set off went with it.
+    ended, the timer was cancelled, and the open tasks that it had set off went with it. And an event that could not
+    be armed stayed, to be armed when the activity was done.
     """
     finished, cancel = _engine_boundary_check(self, my_task)
+    if finished:
+        end_failed_events(my_task.find_ancestor(self.split_task))
     set_off = [task for task in cancel if task.state == TaskState.WAITING and any(_set_off(self, task))]
     for task in set_off:
         task.workflow.top_workflow.event_manager.remove_task(task)
@@ -143,6 +147,21 @@ def _boundary_check(self: Any, my_task: Any) -> tuple[bool, list[Any]]:
         for child in [each for each in task.children if each.has_state(_PREDICTED)]:
             task.workflow._remove_task(child.id)
     return finished, [task for task in cancel if task not in set_off]
+
+
+def end_failed_events(split: Any) -> None:
+    """Give up the boundary events that could not be armed, once the activity they belong to is done."""
+    if not any(task.state == TaskState.COMPLETED and not _is_event(task) for task in split.children):
+        return
+    for task in split.children:
+        if _is_event(task) and task.state == TaskState.ERROR:
+            task.internal_data.pop("incident", None)
+            task._drop_children(force=True)
+            task._set_state(TaskState.CANCELLED)
+
+
+def _is_event(task: Any) -> bool:
+    return isinstance(task.task_spec, BoundaryEvent)
 
 
 def _set_off(join: Any, event: Any) -> Iterator[Any]:
