@@ -15,8 +15,11 @@ from SpiffWorkflow.bpmn.specs.control import BoundaryEventSplit
 from SpiffWorkflow.bpmn.specs.event_definitions.item_aware_event import (
     ErrorEventDefinition,
     EscalationEventDefinition,
+    SignalEventDefinition,
 )
+from SpiffWorkflow.bpmn.specs.event_definitions.message import MessageEventDefinition
 from SpiffWorkflow.bpmn.specs.event_definitions.simple import CancelEventDefinition
+from SpiffWorkflow.bpmn.specs.event_definitions.timer import CycleTimerEventDefinition
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import ThrowingEvent
 from SpiffWorkflow.bpmn.specs.mixins.events.intermediate_event import BoundaryEvent
 from SpiffWorkflow.bpmn.util import BpmnEvent
@@ -30,6 +33,12 @@ from spiffcli.errors import InputError
 
 #: What is caught by scopes. Messages and signals are everybody's.
 _SCOPED = (ErrorEventDefinition, EscalationEventDefinition, CancelEventDefinition)
+
+
+#: What others send, any number of times.
+_SENT = (MessageEventDefinition, SignalEventDefinition, EscalationEventDefinition)
+
+_DONE = TaskState.COMPLETED | TaskState.CANCELLED
 
 
 class Catcher(Struct, frozen=True):
@@ -137,6 +146,41 @@ def give_up(task: Task) -> None:
     task.cancel()
 
 
+def _on_ready(self: Any, my_task: Task) -> None:
+    """Fault: what does not interrupt an activity was caught once, however long the activity went on."""
+    _engine_ready(self, my_task)
+    if not isinstance(my_task.workflow.top_workflow, RunnerWorkflow):
+        return
+    if self.cancel_activity:
+        _predict_cycle(self, my_task)
+    elif all(isinstance(each, _SENT) for each in views.definitions(self.event_definition)):
+        split = my_task.parent
+        if any(not (task.has_state(_DONE) or isinstance(task.task_spec, BoundaryEvent)) for task in split.children):
+            again = split._add_child(self, TaskState.FUTURE)
+            self._predict(again, mask=TaskState.NOT_FINISHED_MASK)
+            self._update(again)
+
+
+def _predict_cycle(spec: Any, task: Task) -> None:
+    """Fault: nothing is predicted behind a repeating timer, which adds what follows itself, once for each time."""
+    if isinstance(spec.event_definition, CycleTimerEventDefinition) and not task.children:
+        task._sync_children(spec.outputs, TaskState.FUTURE)
+        for child in task.children:
+            child.task_spec._predict(child, mask=TaskState.NOT_FINISHED_MASK)
+
+
+def _cycle_has_fired(self: Any, my_task: Task) -> bool:
+    """Fault: a repeating timer did not interrupt its activity; one that does has only one time."""
+    spec = my_task.task_spec
+    ours = isinstance(my_task.workflow.top_workflow, RunnerWorkflow)
+    if ours and isinstance(spec, BoundaryEvent) and spec.cancel_activity and not _engine_fired(self, my_task):
+        if self.cycle_complete(my_task):
+            my_task._set_internal_data(event_fired=True)
+    return bool(_engine_fired(self, my_task))
+
+
+_engine_ready = BoundaryEvent._on_ready_hook
+_engine_fired = CycleTimerEventDefinition.has_fired
 _engine_throw = ThrowingEvent._run_hook
 _engine_catch = RunnerWorkflow.catch
 
@@ -177,6 +221,8 @@ def install() -> None:
     """Put the overrides in place; once is enough, twice is fine."""
     ThrowingEvent._run_hook = _throw
     RunnerWorkflow.catch = _catch
+    BoundaryEvent._on_ready_hook = _on_ready
+    CycleTimerEventDefinition.has_fired = _cycle_has_fired
 
 
 install()

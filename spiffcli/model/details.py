@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -280,3 +281,13 @@ class Loop(Element, frozen=True):
     output_item: str | None = None
     options: Mapping[str, str] = {}
     line: Line = 0
+
+
+_DURATION = r"P(?=[\dT])(\d+([.,]\d+)?[YMWD])*(T(?=\d)(\d+([.,]\d+)?[HMS])+)?"
+_MOMENT = r"\d{4}-(\d\d-\d\d|W\d\d-\d)([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?"
+_TIME = re.compile(rf"({_DURATION}|{_MOMENT}|R\d*/({_DURATION}|{_MOMENT})(/({_DURATION}|{_MOMENT}))?)", re.ASCII)
+
+
+def is_time(text: str) -> bool:
+    """Whether text is a duration, moment or repetition as ISO 8601 writes them, and so no expression."""
+    return _TIME.fullmatch(text.strip()) is not None

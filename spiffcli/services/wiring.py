@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from spiffcli.model.details import Loop
+from spiffcli.model.details import Loop, is_time
 from spiffcli.model.elements import Node, Process
 from spiffcli.model.tables import Decision
 from spiffcli.services.aggregates import AggregateType
@@ -273,7 +273,7 @@ def expressions(subject: Subject) -> Iterator[Expression]:
 
 def _of_node(node: Node) -> Iterator[tuple[str, str]]:
     for event in node.events:
-        if event.kind in ("timer", "conditional") and event.expression:
+        if event.kind in ("timer", "conditional") and event.expression and not is_time(event.expression):
             yield event.expression, "time" if event.kind == "timer" else "condition"
         if event.payload:
             yield event.payload, "payload"

@@ -10,7 +10,7 @@ from spiffcli.engine import Running
 from spiffcli.errors import IncidentError, StateError
 
 from .conftest import World
-from .small_models import flows, model, nodes, open_nodes
+from .small_models import flows, model, nodes, open_nodes, started
 
 _TASK = nodes("startEvent", "s") + nodes("manualTask", "t", "after", "late") + nodes("endEvent", "e", "le")
 _TASK += flows("s t after e", "b late le")
@@ -53,5 +53,70 @@ def test_an_event_that_could_not_be_armed_can_be_while_its_activity_is_open(worl
     running = world.reload(_failed(world, tmp_path))
     running.retry({"patience": "PT1S"})
     world.advance(running)
+    world.clock.advance(2)
+    assert open_nodes(world.advance(running)) == ["late"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "event"),
+    [
+        ("signal", '<signalEventDefinition signalRef="sig"/>'),
+        ("message", '<messageEventDefinition messageRef="msg"/>'),
+    ],
+)
+def test_an_event_that_does_not_interrupt_is_caught_each_time(
+    world: World, tmp_path: Path, kind: str, event: str
+) -> None:
+    running = started(world, tmp_path, _with(event, cancel="false"))
+    for times in (1, 2, 3):
+        running = world.reload(world.send(running, kind, {"signal": "sig", "message": "msg"}[kind]))
+        assert open_nodes(running) == ["late"] * times + ["t"]
+    running = world.complete(running, "late")
+    running = world.migrated(running, "v1")
+    running = world.reload(world.complete(running, "t"))
+    assert open_nodes(running) == ["after", "late", "late"]
+    assert running.subscriptions() == []
+    for node in ("late", "after", "late"):
+        running = world.complete(running, node)
+    assert running.state == "completed"
+
+
+def test_a_cycle_that_interrupts_does_so_the_first_time(world: World, tmp_path: Path) -> None:
+    running = started(world, tmp_path, _with(_timer("timeCycle", '"R2/PT1H"')))
+    world.clock.advance(3601)
+    running = world.reload(world.advance(running))
+    assert open_nodes(running) == ["late"]
+    world.clock.advance(36000)
+    assert open_nodes(world.advance(running)) == ["late"]
+    assert world.complete(running, "late").state == "completed"
+
+
+def test_a_cycle_that_does_not_interrupt_fires_its_times(world: World, tmp_path: Path) -> None:
+    running = started(world, tmp_path, _with(_timer("timeCycle", "R2/PT1H"), cancel="false"))
+    for times in (1, 2, 2):
+        world.clock.advance(3601)
+        running = world.reload(world.advance(running))
+        assert open_nodes(running) == ["late"] * times + ["t"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("timeDuration", "PT1H"),
+        ("timeDuration", " P0DT1H "),
+        ("timeDuration", "patience"),
+        ("timeDate", "2027-01-15T09:00:00Z"),
+        ("timeDate", "2027-01-15T10:00:00+01:00"),
+        ("timeCycle", "R3/PT1H"),
+        ("timeCycle", "R1/2027-01-15T09:00:00Z/PT1H"),
+    ],
+)
+def test_times_are_written_as_they_are(world: World, tmp_path: Path, kind: str, text: str) -> None:
+    """The world begins at 2027-01-15T08:00:00Z."""
+    file = tmp_path / "v1.bpmn"
+    file.write_bytes(_with(_timer(kind, text)))
+    running = world.start(world.deploy("v1", file), {"patience": "PT1H"})
+    world.clock.advance(3599)
+    assert open_nodes(world.advance(running)) == ["t"]
     world.clock.advance(2)
     assert open_nodes(world.advance(running)) == ["late"]

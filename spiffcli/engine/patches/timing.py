@@ -15,6 +15,7 @@ from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine.clock import now
 from spiffcli.engine.patches.overrides import Overrides
+from spiffcli.model.details import is_time
 
 FIXES = Overrides()
 
@@ -71,10 +72,16 @@ def _log(task: Any, level: int, what: str, state: int, extras: dict[str, Any] | 
 
 
 def _event_value(definition: Any, my_task: Any, start: Any) -> Any:
-    """The value a timer was armed with; armed now, by `start(expression)`, where it was not."""
+    """The value a timer was armed with; armed now, by `start(expression)`, where it was not.
+
+    Fault: a time without quotes, as every modeler writes it, was evaluated.
+    """
     value = my_task._get_internal_data("event_value")
     if value is None:
-        value = start(my_task.workflow.script_engine.evaluate(my_task, definition.expression))
+        text = (definition.expression or "").strip()
+        value = start(
+            text if is_time(text) else my_task.workflow.script_engine.evaluate(my_task, definition.expression)
+        )
         my_task._set_internal_data(event_value=value)
     return value
 
