@@ -19,16 +19,17 @@ from SpiffWorkflow.bpmn.specs.event_definitions.item_aware_event import (
 )
 from SpiffWorkflow.bpmn.specs.event_definitions.message import MessageEventDefinition
 from SpiffWorkflow.bpmn.specs.event_definitions.simple import CancelEventDefinition
-from SpiffWorkflow.bpmn.specs.event_definitions.timer import CycleTimerEventDefinition
+from SpiffWorkflow.bpmn.specs.event_definitions.timer import CycleTimerEventDefinition, TimerEventDefinition
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import ThrowingEvent
 from SpiffWorkflow.bpmn.specs.mixins.events.intermediate_event import BoundaryEvent
+from SpiffWorkflow.bpmn.specs.mixins.events.start_event import StartEvent
 from SpiffWorkflow.bpmn.util import BpmnEvent
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
 from spiffcli.engine import views
 from spiffcli.engine.places import around, repeated_by
-from spiffcli.engine.workflow import RunnerWorkflow
+from spiffcli.engine.workflow import RunnerWorkflow, begins_by_event, cancel_others, interrupts
 from spiffcli.errors import InputError
 
 #: What is caught by scopes. Messages and signals are everybody's.
@@ -161,6 +162,24 @@ def _on_ready(self: Any, my_task: Task) -> None:
             self._update(again)
 
 
+def _on_start_ready(self: Any, my_task: Task) -> None:
+    """Fault: an event sub-process that a timer begins ran beside the process that it interrupts."""
+    _engine_start_ready(self, my_task)
+    workflow = my_task.workflow
+    if isinstance(workflow.top_workflow, RunnerWorkflow) and _ends_around(my_task):
+        _predict_cycle(self, my_task)
+        cancel_others(workflow.parent_workflow, workflow.parent_task_id)
+
+
+def _ends_around(task: Task) -> bool:
+    """Whether a timer is what begins an event sub-process that interrupts the process around it."""
+    workflow = task.workflow
+    if workflow.parent_task_id is None or not isinstance(task.task_spec.event_definition, TimerEventDefinition):
+        return False
+    spec = workflow.top_workflow.task(workflow.parent_task_id).task_spec
+    return begins_by_event(spec) and interrupts(spec)
+
+
 def _predict_cycle(spec: Any, task: Task) -> None:
     """Fault: nothing is predicted behind a repeating timer, which adds what follows itself, once for each time."""
     if isinstance(spec.event_definition, CycleTimerEventDefinition) and not task.children:
@@ -172,13 +191,14 @@ def _predict_cycle(spec: Any, task: Task) -> None:
 def _cycle_has_fired(self: Any, my_task: Task) -> bool:
     """Fault: a repeating timer did not interrupt its activity; one that does has only one time."""
     spec = my_task.task_spec
-    ours = isinstance(my_task.workflow.top_workflow, RunnerWorkflow)
-    if ours and isinstance(spec, BoundaryEvent) and spec.cancel_activity and not _engine_fired(self, my_task):
-        if self.cycle_complete(my_task):
+    if isinstance(my_task.workflow.top_workflow, RunnerWorkflow) and not _engine_fired(self, my_task):
+        ends = spec.cancel_activity if isinstance(spec, BoundaryEvent) else _ends_around(my_task)
+        if ends and self.cycle_complete(my_task):
             my_task._set_internal_data(event_fired=True)
     return bool(_engine_fired(self, my_task))
 
 
+_engine_start_ready = StartEvent._on_ready_hook
 _engine_ready = BoundaryEvent._on_ready_hook
 _engine_fired = CycleTimerEventDefinition.has_fired
 _engine_throw = ThrowingEvent._run_hook
@@ -222,6 +242,7 @@ def install() -> None:
     ThrowingEvent._run_hook = _throw
     RunnerWorkflow.catch = _catch
     BoundaryEvent._on_ready_hook = _on_ready
+    StartEvent._on_ready_hook = _on_start_ready
     CycleTimerEventDefinition.has_fired = _cycle_has_fired
 
 

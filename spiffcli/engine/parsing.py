@@ -23,7 +23,7 @@ from spiffcli.engine.config import EngineConfig
 from spiffcli.engine.data_stores import DATA_STORE_CLASSES
 from spiffcli.engine.preparing import leave_to_methods, write_called_elements
 from spiffcli.engine.registry import Registry
-from spiffcli.engine.workflow import INTERRUPTING
+from spiffcli.engine.workflow import INTERRUPTING, begins_by_event
 from spiffcli.errors import ModelError
 from spiffcli.model.groups import Groups, complete, leave_out_drawn_stores
 from spiffcli.model.xml import read_xml
@@ -109,7 +109,8 @@ class Parser:
                 _leave_out_late_tables(parser, is_late)
             main = get(parser)
             specs = {key: main, **dict(_embedded(parser, main))}
-            _mark_interrupting(main, trees)
+            for spec in specs.values():
+                _mark_interrupting(spec, trees)
             content = {name: self._serialized(spec) for name, spec in specs.items()}
         return ParsedProcess(key, content, dict(_called(specs.values())))
 
@@ -154,10 +155,11 @@ def _embedded(parser: Any, main: Any) -> Iterator[tuple[str, Any]]:
                 pending.append(spec)
 
 
-def _mark_interrupting(main: Any, trees: _Trees) -> None:
+def _mark_interrupting(spec: Any, trees: _Trees) -> None:
     """Fault: the engine does not read `isInterrupting`, and never interrupts. `InstanceEvents` does, by this mark."""
-    for name in main.start.trigger_specs:
-        task_spec = main.task_specs[name]
+    timed = [each.name for each in spec.start.outputs if begins_by_event(each)]
+    for name in (*spec.start.trigger_specs, *timed):
+        task_spec = spec.task_specs[name]
         if not isinstance(task_spec, CallActivityMixin) and trees.is_interrupting(name):
             task_spec.extensions = {**(getattr(task_spec, "extensions", None) or {}), INTERRUPTING: True}
 

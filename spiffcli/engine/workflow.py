@@ -358,15 +358,30 @@ class _InstanceEvents(EventManager):
     def _interrupt(self, name: str, started: UUID) -> None:
         """Cancel everything in the process but what the interrupting event sub-process `name` has started."""
         top = self.workflow
-        extensions = getattr(top.spec.task_specs[name], "extensions", None) or {}
-        if not extensions.get(INTERRUPTING):
-            return
-        for task in list(top.task_tree.children):
-            if task.id != started and task.id in top.tasks:
-                _cancel_unfinished(task)
+        if interrupts(top.spec.task_specs[name]):
+            cancel_others(top, started)
 
 
-def _cancel_unfinished(task: Task) -> None:
+def begins_by_event(task_spec: Any) -> bool:
+    """Whether a node is an event sub-process that the engine enters at the start, to wait inside for its timer."""
+    embedded = isinstance(task_spec, SubWorkflowTask) and not isinstance(task_spec, CallActivityMixin)
+    return embedded and task_spec._wf_spec.start in task_spec.inputs
+
+
+def interrupts(task_spec: Any) -> bool:
+    """Whether an event sub-process ends the process around it when it begins."""
+    return bool((getattr(task_spec, "extensions", None) or {}).get(INTERRUPTING))
+
+
+def cancel_others(workflow: Any, started: UUID) -> None:
+    """Cancel everything in a process but one branch that begins at its start."""
+    for task in list(workflow.task_tree.children):
+        if task.id != started and task.id in workflow.tasks:
+            cancel_unfinished(task)
+
+
+def cancel_unfinished(task: Task) -> None:
+    """Cancel a task, or what followed it where it is over."""
     stack = [task]
     while stack:
         current = stack.pop()

@@ -120,3 +120,41 @@ def test_times_are_written_as_they_are(world: World, tmp_path: Path, kind: str, 
     assert open_nodes(world.advance(running)) == ["t"]
     world.clock.advance(2)
     assert open_nodes(world.advance(running)) == ["late"]
+
+
+def _handled(interrupting: str, time: str) -> bytes:
+    """Tasks `t` and `after`, and an event sub-process that begins after an hour."""
+    start = f'<startEvent id="hs" isInterrupting="{interrupting}">{_timer(*time.split())}</startEvent>'
+    inside = start + nodes("manualTask", "handle") + nodes("endEvent", "he") + flows("hs handle he")
+    main = nodes("startEvent", "s") + nodes("manualTask", "t", "after") + nodes("endEvent", "e") + flows("s t after e")
+    return model(f'{main}<subProcess id="h" triggeredByEvent="true">{inside}</subProcess>')
+
+
+_TIMES = pytest.mark.parametrize("time", ["timeDuration PT1H", "timeCycle R1/PT1H"])
+
+
+@_TIMES
+@pytest.mark.parametrize(("interrupting", "then"), [("true", ["handle"]), ("false", ["handle", "t"])])
+def test_a_timer_begins_an_event_sub_process(
+    world: World, tmp_path: Path, time: str, interrupting: str, then: list[str]
+) -> None:
+    running = started(world, tmp_path, _handled(interrupting, time))
+    world.clock.advance(3599)
+    assert open_nodes(world.advance(running)) == ["t"]
+    world.clock.advance(2)
+    running = world.advance(world.reload(running))
+    assert open_nodes(running) == then
+    for node in ("handle", *(["t", "after"] if len(then) > 1 else [])):
+        running = world.complete(world.reload(running), node)
+    assert running.state == "completed"
+
+
+@_TIMES
+@pytest.mark.parametrize("interrupting", ["true", "false"])
+def test_a_process_does_not_wait_for_an_event_sub_process(
+    world: World, tmp_path: Path, time: str, interrupting: str
+) -> None:
+    running = started(world, tmp_path, _handled(interrupting, time))
+    running = world.complete(world.complete(world.reload(running), "t"), "after")
+    assert running.state == "completed"
+    assert running.subscriptions() == []

@@ -16,6 +16,7 @@ from typing import Any
 
 from SpiffWorkflow.bpmn.specs.control import BoundaryEventJoin, _EndJoin
 from SpiffWorkflow.bpmn.specs.mixins.events.intermediate_event import BoundaryEvent
+from SpiffWorkflow.bpmn.specs.mixins.events.start_event import StartEvent
 from SpiffWorkflow.bpmn.specs.mixins.inclusive_gateway import InclusiveGateway
 from SpiffWorkflow.bpmn.specs.mixins.parallel_gateway import ParallelGateway
 from SpiffWorkflow.bpmn.specs.mixins.unstructured_join import UnstructuredJoin
@@ -25,6 +26,7 @@ from SpiffWorkflow.util.task import TaskState
 from spiffcli.engine.patches import live
 from spiffcli.engine.patches.flows import Approach, flows
 from spiffcli.engine.patches.overrides import Overrides
+from spiffcli.engine.workflow import RunnerWorkflow, begins_by_event
 
 FIXES = Overrides()
 
@@ -90,8 +92,41 @@ FIXES.set(InclusiveGateway, "_check_threshold_unstructured", _inclusive_check)
 
 
 def _end_check(self: Any, my_task: Any) -> bool:
-    """Not a fault but slow: the whole tree was walked to see whether anything is left to do."""
-    return all(task is my_task or _is_below(task, self) for task in live.unfinished(my_task.workflow))
+    """Fault: a process did not end before the timers of its event sub-processes. And slow: the whole tree was walked
+    to see whether anything is left to do.
+    """
+    return all(
+        task is my_task or _is_below(task, self) or _has_not_begun(task) or _has_not_begun(task.parent)
+        for task in live.unfinished(my_task.workflow)
+    )
+
+
+_engine_end = _EndJoin._run_hook
+
+
+def _end(self: Any, my_task: Any) -> Any:
+    """Give up the event sub-processes that have not begun."""
+    for task in [each for each in live.unfinished(my_task.workflow) if _has_not_begun(each)]:
+        task.cancel()
+    return _engine_end(self, my_task)
+
+
+def _has_not_begun(task: Any) -> bool:
+    """Whether a task is an event sub-process that waits for the event that begins it."""
+    if task is None or task._state != TaskState.STARTED or not begins_by_event(task.task_spec):
+        return False
+    top = task.workflow.top_workflow
+    sub = top.subprocesses.get(task.id) if isinstance(top, RunnerWorkflow) else None
+    events = [each for each in sub.tasks.values() if isinstance(each.task_spec, StartEvent)] if sub is not None else []
+    return bool(events) and not any(each.state != TaskState.WAITING or _has_gone_on(each) for each in events)
+
+
+def _has_gone_on(event: Any) -> bool:
+    """Whether a repeating timer has set something off."""
+    return any(not child.has_state(_PREDICTED) for child in event.children)
+
+
+FIXES.set(_EndJoin, "_run_hook", _end)
 
 
 FIXES.set(_EndJoin, "_check_threshold_unstructured", _end_check)
