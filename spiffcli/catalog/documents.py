@@ -287,9 +287,10 @@ def _flat_subscription(subscription: Subscription) -> tuple[str | float | None, 
 
 
 def _subscription(
-    kind: Any, name: str, task: str, element: str, correlation: str | None, due: float | None
+    kind: Any, name: str | None, task: str, element: str, correlation: str | None, due: float | None
 ) -> Subscription:
-    return Subscription(kind, name, task, element, json.loads(correlation) if correlation else {}, due)
+    # Rows of events that name nothing were written with None once.
+    return Subscription(kind, name or "", task, element, json.loads(correlation) if correlation else {}, due)
 
 
 # History

@@ -155,10 +155,14 @@ def _subscription(task: Task, definition: Any, registry: Registry) -> Iterator[S
     element = bpmn_id(task.task_spec)
     if isinstance(definition, MessageEventDefinition):
         yield Subscription(
-            "message", definition.name, str(task.id), element, flat_correlations(task.workflow.correlations, registry)
+            "message",
+            definition.name or "",
+            str(task.id),
+            element,
+            flat_correlations(task.workflow.correlations, registry),
         )
     elif isinstance(definition, SignalEventDefinition):
-        yield Subscription("signal", definition.name, str(task.id), element)
+        yield Subscription("signal", definition.name or "", str(task.id), element)
     elif isinstance(definition, TimerEventDefinition):
         yield Subscription("timer", "", str(task.id), element, due=deadline(task, definition))
 
@@ -189,4 +193,4 @@ def _triggers(workflow: RunnerWorkflow) -> Iterator[Subscription]:
             for definition in definitions(start.event_definition):
                 for kind, cls in (("message", MessageEventDefinition), ("signal", SignalEventDefinition)):
                     if isinstance(definition, cls):
-                        yield Subscription(kind, definition.name, "", start.name)  # type: ignore[arg-type]
+                        yield Subscription(kind, definition.name or "", "", start.name)  # type: ignore[arg-type]
