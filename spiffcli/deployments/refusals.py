@@ -252,15 +252,6 @@ def _inner_event_sub_processes(scene: Scene) -> Iterator[Spot]:
             yield at(node, around=node.scope)
 
 
-def _triggers(scene: Scene) -> Iterator[Spot]:
-    for node in scene.nodes("startEvent"):
-        if scene.is_event_sub_process(node.scope):
-            if _has(node, "error", "escalation"):
-                yield at(node, kind=next(each.kind for each in node.events if each.kind in ("error", "escalation")))
-            elif _has(node, "timer") and node.interrupting is not False:
-                yield at(node, kind="interrupting timer")
-
-
 def _behind_event_gateways(scene: Scene) -> Iterator[Spot]:
     for gateway in scene.nodes("eventBasedGateway"):
         for flow in gateway.outgoing:
@@ -293,12 +284,6 @@ def _nameless_messages(scene: Scene) -> Iterator[Spot]:
         for event in node.events:
             if event.kind in ("message", "signal") and not (event.name or event.reference):
                 yield at(node, event.line, kind=event.kind)
-
-
-def _repeating_boundaries(scene: Scene) -> Iterator[Spot]:
-    for node in scene.nodes("boundaryEvent"):
-        if node.interrupting and any(event.time == "cycle" for event in node.events):
-            yield at(node)
 
 
 # Languages and expressions
@@ -425,7 +410,8 @@ RULES: tuple[Rule, ...] = (
     Rule("cancel-outside", "cancels a transaction, and belongs to none",
          "Make the sub-process a transaction, or use an error event.", _cancelling, valid=False),
     Rule("event-sub-process-start", "needs one start event with a trigger",
-         "Give it one start event with a message, signal or timer.", _event_sub_process_starts, valid=False),
+         "Give it one start event with a message, signal, timer, error or escalation.",
+         _event_sub_process_starts, valid=False),
     Rule("link", "is a link event, and what lies behind links would not run",
          "Connect both ends with a sequence flow.", _links),
     Rule("compensation", "is for compensation, which is not supported",
@@ -438,8 +424,6 @@ RULES: tuple[Rule, ...] = (
          "Start with one of them, and wait for the others behind it.", _parallel_starts),
     Rule("event-sub-process-inside", "is an event sub-process inside of '{around}', and would never begin",
          "Move it to the process, or put a boundary event on '{around}'.", _inner_event_sub_processes),
-    Rule("event-sub-process-trigger", "starts an event sub-process with the trigger {kind}, which would go wrong",
-         "Put the part it belongs to into a sub-process, and a boundary event on that.", _triggers),
     Rule("conditional-behind-event-gateway", "is behind the event-based gateway '{gateway}', where nobody would look "
          "at its condition", "Wait for a message or signal there.", _behind_event_gateways),
     Rule("event-gateway-without-event", "leads to '{to}', which waits for no event",
@@ -448,8 +432,6 @@ RULES: tuple[Rule, ...] = (
          "Use a parallel gateway in front of the events.", _parallel_event_gateways),
     Rule("message-missing", "names no {kind}", "Set {kind}Ref to a {kind} that the file defines.",
          _nameless_messages),
-    Rule("repeated-interrupting", "repeats (timeCycle) and interrupts its activity, which can happen once only",
-         'Use timeDuration, or set cancelActivity="false".', _repeating_boundaries),
     Rule("script-language", "is written in '{language}', and scripts run as Python",
          'Write it in Python, and set scriptFormat="python".', _script_languages),
     Rule("condition-language", "has a condition in '{language}', and conditions are evaluated as Python",
@@ -462,7 +444,7 @@ RULES: tuple[Rule, ...] = (
     Rule("called-by-expression", "calls '{text}': which process that is must be known when the model is added",
          "Set calledElement to the id of a process, and choose between several with a gateway.",
          _called_by_expression),
-    Rule("timer", "has the {what} {text}, which is none", "Write {wanted}, in quotation marks.", _times),
+    Rule("timer", "has the {what} {text}, which is none", "Write {wanted}.", _times),
     Rule("quantity", "says {setting}, which would be ignored", "Use a multi-instance activity, or several tasks.",
          _quantities),
     Rule("multi-instance-behaviour", 'says behavior="{setting}", which would be ignored',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal
 
 from spiffcli.model.fields import Element, Line, Reference
@@ -284,10 +285,23 @@ class Loop(Element, frozen=True):
 
 
 _DURATION = r"P(?=[\dT])(\d+([.,]\d+)?[YMWD])*(T(?=\d)(\d+([.,]\d+)?[HMS])+)?"
-_MOMENT = r"\d{4}-(\d\d-\d\d|W\d\d-\d)([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?"
-_TIME = re.compile(rf"({_DURATION}|{_MOMENT}|R\d*/({_DURATION}|{_MOMENT})(/({_DURATION}|{_MOMENT}))?)", re.ASCII)
+_WEEK = r"\d{4}-?W\d\d-?\d(T.+)?"
+_TIME = re.compile(rf"{_DURATION}|{_WEEK}", re.ASCII | re.IGNORECASE)
 
 
 def is_time(text: str) -> bool:
     """Whether text is a duration, moment or repetition as ISO 8601 writes them, and so no expression."""
-    return _TIME.fullmatch(text.strip()) is not None
+    first, *rest = text.strip().split("/")
+    if rest and len(rest) < 3 and re.fullmatch(r"R(-?\d+)?", first, re.IGNORECASE | re.ASCII):
+        return all(map(_is_once, rest))
+    return not rest and _is_once(first)
+
+
+def _is_once(text: str) -> bool:
+    if _TIME.fullmatch(text):
+        return True
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -163,9 +163,6 @@ REFUSED: list[tuple[str, str, str, str]] = [
      "parallel-multiple-start", "s", "any one"),
     (START + SUB + handler(MESSAGE) + "</subProcess>" + END + chain("s", "sub", "e"),
      "event-sub-process-inside", "h", "inside of 'sub'"),
-    (beside(handler(HOUR)), "event-sub-process-trigger", "hs", "interrupting timer"),
-    (beside(handler(ERROR)), "event-sub-process-trigger", "hs", "trigger error"),
-    (beside(handler(ESCALATION, ' isInterrupting="false"')), "event-sub-process-trigger", "hs", "trigger escalation"),
     (START + '<eventBasedGateway id="g"/>' + event(CATCH, "c", TRUE) + event(CATCH, "k", MESSAGE) + END
      + chain("s", "g", "c", "e") + chain("g", "k", "e"), "conditional-behind-event-gateway", "c", "gateway 'g'"),
     (START + '<eventBasedGateway id="g"/>' + task("a") + event(CATCH, "k", MESSAGE) + END
@@ -178,7 +175,6 @@ REFUSED: list[tuple[str, str, str, str]] = [
     (between(event(CATCH, "n", "<messageEventDefinition/>")), "message-missing", "n", "names no message"),
     (between(event(THROW, "n", "<signalEventDefinition/>")), "message-missing", "n", "names no signal"),
     (beside(boundary("<messageEventDefinition/>")), "message-missing", "b", "names no message"),
-    (beside(boundary(timer("timeCycle", '"R2/PT1H"'))), "repeated-interrupting", "b", "once only"),
     (between(task("n", attributes=' scriptFormat="groovy"')), "script-language", "n", "'groovy'"),
     (between(task("n", attributes=' scriptFormat="javascript"')), "script-language", "n", "'javascript'"),
     (chosen("x == 1", ' language="javascript"'), "condition-language", "g_a", "'javascript'"),
@@ -225,6 +221,10 @@ ACCEPTED: list[str] = [
     beside(handler(MESSAGE)),
     beside(handler(SIGNAL, ' isInterrupting="false"')),
     beside(handler(HOUR, ' isInterrupting="false"')),
+    beside(handler(HOUR)),
+    beside(handler(ERROR)),
+    beside(handler(ESCALATION, ' isInterrupting="false"')),
+    beside(boundary(timer("timeCycle", '"R2/PT1H"'))),
     between(event(CATCH, "n", "<messageEventDefinition/>", ' name="go"')),
     between(event(CATCH, "n", MESSAGE + SIGNAL, ' parallelMultiple="true"')),
     event("startEvent", "s", MESSAGE + SIGNAL) + END + flow("s", "e"),
