@@ -147,7 +147,9 @@ def _unstarted(scene: Scene) -> Iterator[Spot]:
     if any(flow.target not in scene.process.nodes for flow in scene.process.flows.values()):
         return  # the engine names the flow, which may well be the one that is missing here
     for node in scene.process.nodes.values():
-        begins = node.type in ("startEvent", "boundaryEvent") or node.triggered_by_event or _is_handler(node)
+        begins = (
+            node.type in ("startEvent", "boundaryEvent", "endEvent") or node.triggered_by_event or _is_handler(node)
+        )
         free = scene.type_of(node.scope) == "adHocSubProcess"
         if not (node.incoming or begins or free or _has(node, "link")):
             if any(other.type == "startEvent" for other in scene.inside[node.scope]):  # else the engine says so

@@ -69,7 +69,8 @@ class Note(Struct, frozen=True):
 
     Attributes:
         rule: Stable name: `not-executable`, `order-of-flows`, `form-missing`, `pinned`, `resolved-later`,
-            `layout-only`, `same-as`, `unchanged`, `file-removed`, `suspended`, `script-refused`, `model-problem`.
+            `layout-only`, `same-as`, `unchanged`, `file-removed`, `suspended`, `script-refused`, `model-problem`,
+            `listener`, `mapping`, `implementation`, `service-missing`.
         warning: Whether it may be a mistake.
         file: Name of the resource, or None.
         element: Id of the element, or None.
