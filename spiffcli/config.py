@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from spiffcli.errors import ConfigError
+from spiffcli.trust import TrustFile, is_trusted, trust_file
 
 if TYPE_CHECKING:
     from spiffcli.git_config import GitSettings
@@ -37,9 +38,20 @@ STORE_FOLDER = ".runner"
 CONFIG_FILE = "runner.toml"
 _PROJECT_FILE = "pyproject.toml"
 
-#: Settings that lead to code being imported or decide what scripts may do. From a file, which may have come
-#: with somebody else's models, they count only for commands that add or run.
+#: Settings that lead to code being imported or decide what scripts may do. From a file they count only for commands
+#: that add or run, and only where a person trusts the file: it may have come with somebody else's models.
 CODE_SETTINGS = frozenset({"engine", "services", "scripts"})
+
+#: Settings of a file that count for all commands, and only where a person trusts it.
+GUARDED_SETTINGS = frozenset({"fallback_default_tenant", "default_tenant", "default_tenants"})
+
+#: Settings of the table `[git]` that count only where a person trusts the file: secrets, and where they are sent.
+GUARDED_GIT_SETTINGS = frozenset(
+    {
+        *("accept_new_hosts", "forge", "known_hosts", "publish_clone_url", "remote", "ssh_private_key"),
+        *("ssh_private_key_path", "token", "token_user", "webhook_secret"),
+    }
+)
 
 
 class Settings(Struct, frozen=True):
@@ -65,6 +77,7 @@ class Settings(Struct, frozen=True):
         file: The configuration file, or None.
         origins: Where each setting that is not a default came from, in words.
         file_code: Settings of the file that name code and are not in force; see `for_running`.
+        untrusted: Settings of the file that do not count, since nobody trusts it as it is.
     """
 
     store: str
@@ -85,9 +98,16 @@ class Settings(Struct, frozen=True):
     file: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     file_code: Mapping[str, Any] = field(default_factory=dict)
+    untrusted: tuple[str, ...] = ()
 
     def for_running(self) -> Settings:
         """The settings for a command that adds or runs: what the file says about code is in force too."""
+        if self.untrusted and self.file is not None:
+            told = " and ".join(", ".join(self.untrusted).rsplit(", ", 1))
+            _log.warning(
+                f"{self.file} is not trusted: what it says of {told} does not count. "
+                f"If you know what it names, run: runner trust {self.file.parent}"
+            )
         origins = {**self.origins, **dict.fromkeys(self.file_code, str(self.file))}
         return replace(self, **self.file_code, origins=origins, file_code={})
 
@@ -143,6 +163,7 @@ def load_settings(
     environ = os.environ if environ is None else environ
     cwd = _current_folder() if cwd is None else cwd.absolute()
     file, in_file = _read_file(cwd)
+    in_file, untrusted = _trusted_part(file, in_file, environ)
     safe_in_file = {name: value for name, value in in_file.items() if name not in CODE_SETTINGS}
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -158,7 +179,49 @@ def load_settings(
     values.setdefault("store", _default_store(cwd))
     values.setdefault("user", _system_user(environ))
     file_code = {name: in_file[name] for name in CODE_SETTINGS & in_file.keys() - values.keys()}
-    return Settings(folder=file.parent if file else cwd, file=file, origins=origins, file_code=file_code, **values)
+    return Settings(
+        folder=file.parent if file else cwd,
+        file=file,
+        origins=origins,
+        file_code=file_code,
+        untrusted=untrusted,
+        **values,
+    )
+
+
+def _trusted_part(
+    file: Path | None, in_file: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The settings of a file that count, and the names of those that do not, since nobody trusts the file."""
+    git = in_file.get("git", {})
+    guarded = sorted((CODE_SETTINGS | GUARDED_SETTINGS) & in_file.keys())
+    guarded += [f"git.{name}" for name in sorted(GUARDED_GIT_SETTINGS & git.keys())]
+    if file is None or not guarded or is_trusted(file, modules_of(in_file), environ):
+        return dict(in_file), ()
+    safe = {name: value for name, value in in_file.items() if name not in guarded}
+    if git:
+        safe["git"] = {name: value for name, value in git.items() if f"git.{name}" not in guarded}
+    return safe, tuple(guarded)
+
+
+def modules_of(in_file: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the modules that the settings of a file name."""
+    return tuple(name for name in (in_file.get("engine"), *in_file.get("services", ())) if name)
+
+
+def read_settings_file(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The settings file in a folder, or the nearest above it, with what it says.
+
+    Raises:
+        ConfigError: There is none, or it is broken.
+    """
+    file, in_file = _read_file(folder.absolute())
+    if file is None:
+        raise ConfigError(
+            f"There is no {CONFIG_FILE} in {folder} or above it, and no pyproject.toml with [tool.runner].",
+            hint="Name the folder of the file: runner trust DIR",
+        )
+    return file, in_file
 
 
 def load_git_settings(
@@ -176,6 +239,11 @@ def load_git_settings(
     from spiffcli.git_config import read_git_settings
 
     return read_git_settings(flags or {}, os.environ if environ is None else environ, settings.git, settings.file)
+
+
+def user_trust() -> TrustFile:
+    """Where it is kept which settings files the user trusts."""
+    return trust_file(os.environ)
 
 
 def child_environment(

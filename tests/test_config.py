@@ -13,7 +13,7 @@ from spiffcli.errors import ConfigError
 
 
 def settings(folder: Path, environ: dict[str, str] | None = None, **flags: Any) -> Settings:
-    return load_settings(flags, {"USER": "ada", **(environ or {})}, folder)
+    return load_settings(flags, {"USER": "ada", "RUNNER_TRUST": "all", **(environ or {})}, folder)
 
 
 def test_without_anything_set_the_defaults_hold(tmp_path: Path) -> None:
@@ -121,6 +121,15 @@ def test_what_a_file_says_about_code_counts_only_for_running(tmp_path: Path) -> 
     assert (running.engine, running.services, running.scripts) == ("evil", ("worse",), "trusted")
     assert running.origins["engine"] == str(tmp_path / "runner.toml")
     assert running.for_running() == running
+
+
+def test_a_file_that_nobody_trusts_names_no_code_no_tenant_and_no_secret(tmp_path: Path) -> None:
+    git = '[git]\nremote = "evil"\nwebhook_secret = "known"\nsubdir = "models"'
+    (tmp_path / "runner.toml").write_text(f'{CODE}\ndefault_tenant = "theirs"\n{git}')
+    running = settings(tmp_path, {"RUNNER_TRUST": "/elsewhere", "HOME": str(tmp_path)}).for_running()
+    assert (running.engine, running.services, running.scripts) == (DEFAULT_ENGINE, (), "sandbox")
+    assert (running.default_tenant, running.tenant, running.git) == ("", "t", {"subdir": "models"})
+    assert running.untrusted == ("default_tenant", "engine", "scripts", "services", "git.remote", "git.webhook_secret")
 
 
 def test_code_named_on_the_command_line_or_in_the_environment_always_counts(tmp_path: Path) -> None:

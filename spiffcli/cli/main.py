@@ -75,6 +75,8 @@ SECTIONS: Sections = {
     "Store and tool": {
         "init": Entry("spiffcli.cli.store:init", "Create a store in the current folder."),
         "store": Entry("spiffcli.cli.store:store", "Check, repair, copy and measure the store."),
+        "trust": Entry("spiffcli.cli.trust:trust", "Let a settings file name code and secrets."),
+        "untrust": Entry("spiffcli.cli.trust:untrust", "Trust a settings file no longer."),
         "schema": Entry("spiffcli.cli.schema:schema", "Print the JSON Schema of an output."),
         "completion": Entry("spiffcli.cli.completion:completion", "Print the completion script for a shell."),
     },

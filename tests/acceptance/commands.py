@@ -146,6 +146,7 @@ class Cli:
         """The environment of the commands."""
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         own = {"PYTHONPATH": str(ROOT), "HOME": str(self.folder), "USER": "ada", "RUNNER_LOG_DIR": str(self.folder)}
+        own |= {"RUNNER_TRUST": "all"}  # the settings files of the tests are ours
         return kept | own | {"LANG": "C.UTF-8", "PYTHONWARNINGS": "error"} | dict(more or {})
 
     def write(self, name: str, content: str | bytes) -> Path:
