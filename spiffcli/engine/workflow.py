@@ -407,6 +407,7 @@ def copy_data(value: Any) -> Any:
 
 _engine_start_workflow = SubWorkflowTask.start_workflow
 _engine_update = TaskSpec._update
+_engine_inherit = Task._inherit_data
 _engine_decide = BusinessRuleTaskMixin._run_hook
 
 
@@ -466,7 +467,10 @@ def _inherit_data(self: Task) -> None:
     """Fault: a child shares nested lists and dicts with its parent and siblings, so that a script in one branch
     changes the other branch, and history, until the instance is saved and loaded. Copying makes both the same.
     """
-    self.data = DeepMerge.merge(self.data, copy_data(self.parent.data))
+    if isinstance(getattr(self.workflow, "top_workflow", None), RunnerWorkflow):
+        self.data = DeepMerge.merge(self.data, copy_data(self.parent.data))
+    else:
+        _engine_inherit(self)
 
 
 def install() -> None:
