@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spiffcli.catalog import Catalog
     from spiffcli.engine import Engine, EngineConfig
     from spiffcli.engine.clock import Clock
-    from spiffcli.instances import Dispatcher
+    from spiffcli.instances.dispatcher import Dispatcher
     from spiffcli.services import ProcessService
     from spiffcli.services.runtime import Services
     from spiffcli.store import DocumentStore
@@ -185,7 +185,7 @@ class Runner:
     @property
     def dispatcher(self) -> Dispatcher:
         """What opens sessions, and delivers what their instances send."""
-        from spiffcli.instances import dispatcher_of
+        from spiffcli.instances.dispatcher import dispatcher_of
 
         return dispatcher_of(self.workspace)
 

@@ -251,6 +251,12 @@ class Instance(Struct, frozen=True):
     revision: int = 0
     stuck: str | None = None
 
+    @property
+    def ending(self) -> str:
+        """How and when it ended, in words that follow its name: `was completed at 2026-05-01 09:00:00Z`."""
+        at = self.ended or self.updated
+        return f"was {self.state} at {at[:10]} {at[11:19]}Z"
+
 
 class AggregateRecord(Struct, frozen=True):
     """A stored aggregate: the domain object that carries the state of a workflow.

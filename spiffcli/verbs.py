@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from spiffcli.diff.changes import Diff
     from spiffcli.engine.retarget import Policies
     from spiffcli.forms import AnswerSource, Form
-    from spiffcli.instances import Session
     from spiffcli.instances.dispatcher import SendResult
-    from spiffcli.instances.session import StepHook
+    from spiffcli.instances.session import Session, StepHook
     from spiffcli.instances.start_events import TickResult
     from spiffcli.instances.view import InstanceView
     from spiffcli.migrate.target import Target
@@ -269,7 +268,7 @@ class InstanceVerbs(_Verbs):
                 session.advance()
             ```
         """
-        from spiffcli.instances import dispatcher_of
+        from spiffcli.instances.dispatcher import dispatcher_of
 
         definition = self._workspace.catalog.startable(SpecVerbs(self._workspace).resolve_or_add(ref).ref)
         self._workspace.require_wired()
@@ -288,7 +287,7 @@ class InstanceVerbs(_Verbs):
             AmbiguousError: There are several.
             BusyError: Another command holds it.
         """
-        from spiffcli.instances import dispatcher_of
+        from spiffcli.instances.dispatcher import dispatcher_of
 
         instance = self._workspace.catalog.instance(ref)
         if doing != "cancel":  # whatever is wrong, an instance can be ended
@@ -344,7 +343,7 @@ class InstanceVerbs(_Verbs):
             NotFoundError: There is no such instance.
             BusyError: Another command holds it.
         """
-        from spiffcli.instances import dispatcher_of
+        from spiffcli.instances.dispatcher import dispatcher_of
 
         return dispatcher_of(self._workspace).delete(self._workspace.catalog.instance(ref).id)
 
@@ -360,7 +359,7 @@ class InstanceVerbs(_Verbs):
             NotFoundError: Nobody waits for it.
             AmbiguousError: Several instances wait for the message.
         """
-        from spiffcli.instances import dispatcher_of
+        from spiffcli.instances.dispatcher import dispatcher_of
 
         self._workspace.require_wired()
         target = None if instance is None else self._workspace.catalog.instance(instance)

@@ -91,7 +91,6 @@ class Workspace:
         self._given_store = store
         self._given_engine = engine
         self._clock = clock
-        self._wiring = None if parts.wiring is None else parts.wiring(self)
         self._wired = False
         self._opened: DocumentStore | None = None
         self._shared: dict[object, Any] = {}
@@ -135,6 +134,10 @@ class Workspace:
         if self._opened is None:
             self._opened = open_store(self.settings.store, create=create)
         return self._opened
+
+    @cached_property
+    def _wiring(self) -> Wiring | None:
+        return None if self.parts.wiring is None else self.parts.wiring(self)
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -43,7 +43,7 @@ SECTIONS: Sections = {
     },
     "Instances": {
         "run": Entry("spiffcli.cli.run:run", "Start or continue an instance."),
-        "list_instances": Entry("spiffcli.cli.instances:list_instances", "List instances and where they wait."),
+        "list_instances": Entry("spiffcli.cli.list_instances:list_instances", "List instances and where they wait."),
         "show": Entry("spiffcli.cli.instances:show", "Show one instance with its tasks and data."),
         "tasks": Entry("spiffcli.cli.instances:tasks", "List the tasks that wait for somebody."),
         "complete": Entry("spiffcli.cli.run:complete", "Complete one task."),

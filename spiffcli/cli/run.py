@@ -19,9 +19,8 @@ from spiffcli.cli.prompts import Answered, Dialog, StreamDialog
 from spiffcli.engine.ports import BusinessError
 from spiffcli.errors import AnswerError, DataError, ModelError
 from spiffcli.forms import AnswerSource, free_form, parse_answers, validate
-from spiffcli.instances import Session
 from spiffcli.instances.select import find_task
-from spiffcli.instances.session import StepHook
+from spiffcli.instances.session import Session, StepHook
 from spiffcli.instances.view import RunResult, run_result
 from spiffcli.report.outcomes import run_json, run_lines
 from spiffcli.runner import Runner

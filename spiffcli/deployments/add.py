@@ -11,7 +11,8 @@ from spiffcli.catalog import Catalog
 from spiffcli.deployments.request import Deploy, DeploymentPlan, Name, Note, SpecBytes
 from spiffcli.deployments.validation import Executor, remarks, require_executable
 from spiffcli.engine.script_engine import check_script
-from spiffcli.model import Model, Node, Process
+from spiffcli.model import Model, Process
+from spiffcli.model.scripts import ModelScript, model_scripts
 from spiffcli.sandbox import ScriptMode
 from spiffcli.services.wiring import Subject
 from spiffcli.text import unwrapped
@@ -163,59 +164,6 @@ def _tables_from_elsewhere(catalog: Catalog, plan: DeploymentPlan) -> Iterator[R
     for id in dict.fromkeys(each.target for each in references if each.kind == "decision" and each.target):
         definition = catalog.definition(id)
         yield from (each for each in catalog.resources(definition) if each.name == definition.file)
-
-
-class ModelScript(Struct, frozen=True):
-    """A piece of code in a model.
-
-    Attributes:
-        what: `script`, `pre-script`, `post-script` or `condition`.
-        line: Line of the element in `file`.
-    """
-
-    source: str
-    what: str
-    element: str
-    label: str
-    file: str
-    line: int
-
-    @property
-    def is_expression(self) -> bool:
-        """Whether it is an expression and not a script."""
-        return self.what == "condition"
-
-
-def model_scripts(model: Model) -> Iterator[ModelScript]:
-    """Every script and condition of the executable processes of a model."""
-    for process in model.processes.values():
-        if process.executable:
-            yield from process_scripts(process)
-
-
-def process_scripts(process: Process) -> Iterator[ModelScript]:
-    """Every script and condition of a process."""
-    for node in process.nodes.values():
-        yield from _node_scripts(process, node)
-    for flow in process.flows.values():
-        if flow.condition and not _is_default_anyway(process, flow.source):
-            yield ModelScript(flow.condition, "condition", flow.id, flow.name or flow.id, process.file, flow.line)
-
-
-def _is_default_anyway(process: Process, source: str | None) -> bool:
-    node = process.nodes.get(source or "")
-    return node is None or "Gateway" not in node.type
-
-
-def _node_scripts(process: Process, node: Node) -> Iterator[ModelScript]:
-    texts = (
-        ("script", node.script.body if node.script else None),
-        ("pre-script", node.pre_script),
-        ("post-script", node.post_script),
-    )
-    for what, source in texts:
-        if source and source.strip():
-            yield ModelScript(source, what, node.id, node.label, process.file, node.line)
 
 
 def _problems(model: Model) -> Iterator[Note]:

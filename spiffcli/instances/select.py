@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,9 +14,10 @@ from spiffcli.catalog import Catalog, Filter
 from spiffcli.catalog.clock import iso
 from spiffcli.catalog.instances import Standing
 from spiffcli.errors import AmbiguousError, InputError, NotFoundError, StateError
-from spiffcli.instances.session import ending
-from spiffcli.instances.view import InstanceView
 from spiffcli.values import Definition, Instance, InstanceState, TaskView
+
+if TYPE_CHECKING:  # listing instances loads no engine
+    from spiffcli.instances.view import InstanceView
 
 #: States of instances that can be moved.
 OPEN: tuple[InstanceState, ...] = ("running", "error")
@@ -215,7 +217,7 @@ def _not_open(shown: InstanceView, ref: str) -> StateError | NotFoundError:
     instance = shown.instance
     if instance.ended is not None:
         return StateError(
-            f"Instance {instance.id} {ending(instance)}; no task of it is open.",
+            f"Instance {instance.id} {instance.ending}; no task of it is open.",
             hint=f"Look at it with: runner show -w {instance.id}",
             instance=instance.id,
             state=instance.state,

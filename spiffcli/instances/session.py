@@ -96,7 +96,7 @@ class Session:
         """
         if self.instance.state in ("completed", "cancelled"):
             raise self._refusal(
-                f"{ending(self.instance)}; nothing in it can move any more.",
+                f"{self.instance.ending}; nothing in it can move any more.",
                 f"Look at it with: runner show -w {self.instance.id}",
             )
         if self.instance.suspended:
@@ -404,12 +404,6 @@ class Session:
             self._outbox.deliver(self, events)
         else:
             self.save()
-
-
-def ending(instance: Instance) -> str:
-    """How and when an instance ended, in words that follow its name: `was completed at 2026-05-01 09:00:00Z`."""
-    at = instance.ended or instance.updated
-    return f"was {instance.state} at {at[:10]} {at[11:19]}Z"
 
 
 #: Kinds of nodes whose tasks only hold others; a reader looks for what they hold.

@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from spiffcli.engine.retarget import Overlay
 from spiffcli.errors import ConflictError, NotFoundError, StateError
-from spiffcli.instances import Session, dispatcher_of, specs_of
+from spiffcli.instances.dispatcher import dispatcher_of
+from spiffcli.instances.session import Session
+from spiffcli.instances.spec_source import specs_of
 from spiffcli.migrate.plan import make_plan
 from spiffcli.migrate.target import Target
 from spiffcli.migrate.values import MigrationOutcome, MigrationResult, Plan, blocker_json, policies_json

@@ -16,8 +16,8 @@ from spiffcli.catalog.clock import iso
 from spiffcli.catalog.instances import Situation
 from spiffcli.engine.registry import loads
 from spiffcli.engine.retarget.patch import Patch, Patched, numbered
-from spiffcli.instances import specs_of
 from spiffcli.instances.session import row_of
+from spiffcli.instances.spec_source import specs_of
 from spiffcli.migrate.apply import plan_specs, require_movable
 from spiffcli.migrate.blockers import unexplained_changes
 from spiffcli.migrate.plan import make_plan

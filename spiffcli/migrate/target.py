@@ -11,7 +11,7 @@ from spiffcli.deployments.rebinding import Rebound
 from spiffcli.deployments.versions import compare_versions
 from spiffcli.diff.changes import Diff
 from spiffcli.engine.retarget import Policies
-from spiffcli.instances import specs_of
+from spiffcli.instances.spec_source import specs_of
 from spiffcli.migrate.blockers import service_blocker
 from spiffcli.migrate.values import Blocker, MigrationRequest, Waivers
 from spiffcli.values import Definition, Instance

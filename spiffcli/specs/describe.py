@@ -11,9 +11,9 @@ from msgspec import Struct
 from spiffcli.catalog import Catalog
 from spiffcli.catalog.listing import entry
 from spiffcli.catalog.suspension import Scheduled
-from spiffcli.deployments.add import ModelScript, process_scripts
 from spiffcli.errors import ModelError, NotFoundError
 from spiffcli.model import Model, Process, load
+from spiffcli.model.scripts import ModelScript, process_scripts
 from spiffcli.report.deployments import scheduled_json
 from spiffcli.values import Definition, Deployment, Reference
 

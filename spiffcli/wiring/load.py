@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from spiffcli.engine.ports import CaseKey
 from spiffcli.errors import ConfigError, NoStoreError
-from spiffcli.instances import specs_of
+from spiffcli.instances.spec_source import specs_of
 from spiffcli.plugins import load_module, offered_services
 from spiffcli.services import ProcessService, Registry, WiringError
 from spiffcli.services.checks import check

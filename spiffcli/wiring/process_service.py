@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 from spiffcli.engine import Event
 from spiffcli.engine.ports import BusinessError, CaseKey, Start
 from spiffcli.errors import InputError, NotFoundError
-from spiffcli.instances import Session, dispatcher_of, specs_of
+from spiffcli.instances.dispatcher import dispatcher_of
+from spiffcli.instances.session import Session
+from spiffcli.instances.spec_source import specs_of
 from spiffcli.services import DuplicateStart, ProcessService
 from spiffcli.services.process_service import OnDuplicate
 from spiffcli.values import AggregateRecord, Definition, Instance

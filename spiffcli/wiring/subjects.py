@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from spiffcli.catalog.instances import OPEN_STATES
 from spiffcli.errors import NotFoundError, StateError
-from spiffcli.instances import specs_of
+from spiffcli.instances.spec_source import specs_of
 from spiffcli.services import Registry
 from spiffcli.services.wiring import Subject
 from spiffcli.values import Definition, Reference

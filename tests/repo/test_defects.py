@@ -32,7 +32,7 @@ TOKEN = "glpat-averysecrettoken"
 
 def synced(desk: Desk, **options: bool) -> Synced:
     with desk.runner() as runner:
-        return sync(runner, repository=desk.repository(), **options)
+        return sync(runner.workspace, repository=desk.repository(), **options)
 
 
 def with_staging(desk: Desk) -> None:

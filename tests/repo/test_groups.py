@@ -77,7 +77,7 @@ def ran(runner: Runner, ref: str, data: Mapping[str, Any] | None = None) -> dict
 
 
 def added(runner: Runner, id: str) -> Definition:
-    add_model(runner, id)
+    add_model(runner.workspace, id)
     return runner.catalog.find(id.rpartition("/")[2])
 
 
@@ -159,11 +159,11 @@ def test_a_description_that_changes_makes_new_versions_of_what_it_counts_for(des
     describe(desk, "", schema={})
     desk.commit()
     with desk.runner() as runner:
-        sync(runner, repository=desk.repository())
+        sync(runner.workspace, repository=desk.repository())
         ran(runner, "pay", {"number": "seven"})
         describe(desk, "", schema=NUMBERS)
         desk.commit()
-        following = sync(runner, repository=desk.repository()).following
+        following = sync(runner.workspace, repository=desk.repository()).following
         assert following is not None
         assert sorted(each.model for each in following.deployed) == ["finance/pay", "sales/bill"]
         assert [each.rule for each in runner.diff_spec("pay@1", "pay@2").changes] == ["data-object-changed"]
@@ -178,7 +178,7 @@ def test_a_description_that_changes_makes_new_versions_of_what_it_counts_for(des
                 assert runner.diff_spec("pay@1", same, dependencies=dependencies).changes
         describe(desk, "", schema=NUMBERS, description="other words")
         desk.commit()
-        again = sync(runner, repository=desk.repository()).following
+        again = sync(runner.workspace, repository=desk.repository()).following
         assert again is not None
         assert again.deployed == ()
 
@@ -188,12 +188,12 @@ def test_w05_w13_a_broken_or_missing_description_takes_no_data_away(desk: Desk) 
     describe(desk, "finance")
     desk.commit()
     with desk.runner() as runner:
-        sync(runner, repository=desk.repository())
+        sync(runner.workspace, repository=desk.repository())
         ran(runner, "pay", {"number": 1})
         for broken in ("<<<<<<< HEAD\n{}", json.dumps({"display_name": "no data stores"})):
             desk.write("finance/process_group.json", broken)
             desk.commit()
-            following = sync(runner, repository=desk.repository()).following
+            following = sync(runner.workspace, repository=desk.repository()).following
             assert following is not None
             assert list(following.broken) == ["finance/pay"]
             assert stored(runner) == {("finance", "items"): [1]}

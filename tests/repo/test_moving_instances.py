@@ -24,7 +24,7 @@ def asking(desk: Desk) -> Iterator[tuple[Desk, Runner]]:
     desk.write("shop/ask/ask.json", "{}")
     desk.commit("ask")
     with desk.runner() as runner:
-        sync(runner, repository=desk.repository())
+        sync(runner.workspace, repository=desk.repository())
         yield desk, runner
 
 
@@ -36,7 +36,7 @@ def begun(runner: Runner, key: str = "ask") -> str:
 
 def new_commit(desk: Desk, runner: Runner) -> None:
     desk.commit("a change")
-    sync(runner, repository=desk.repository())
+    sync(runner.workspace, repository=desk.repository())
 
 
 def test_n16_a_change_of_nothing_but_a_form_is_told_and_can_be_moved_to(asking: tuple[Desk, Runner]) -> None:

@@ -28,7 +28,7 @@ SECRET = "ghp_averysecrettoken1234"
 
 def synced(desk: Desk, **options: bool) -> Synced:
     with desk.runner() as runner:
-        return sync(runner, repository=desk.repository(), **options)
+        return sync(runner.workspace, repository=desk.repository(), **options)
 
 
 def block(place: Place) -> Path:
@@ -260,7 +260,7 @@ def test_n13_a_stamp_has_the_whole_commit_and_does_not_depend_on_the_folder(
     for each in (desk, place.desk("elsewhere")):
         monkeypatch.chdir(each.folder)
         with each.runner() as runner:
-            add_model(runner, "shop/order")
+            add_model(runner.workspace, "shop/order")
             definition = runner.catalog.find("order")
             with runner.start("order") as session:
                 session.advance()
@@ -274,9 +274,9 @@ def test_n13_files_that_are_not_committed_are_stamped_as_such(desk: Desk, monkey
     monkeypatch.chdir(desk.folder)
     desk.model("shop/tax", script="x = 2")
     with desk.runner() as runner:
-        _, left_out = add_model(runner, "shop/tax")
+        _, left_out = add_model(runner.workspace, "shop/tax")
         assert (left_out.source.dirty, left_out.changed) == (False, ("shop/tax/tax.bpmn",))
-        _, taken = add_model(runner, "shop/tax", work_tree=True)
+        _, taken = add_model(runner.workspace, "shop/tax", work_tree=True)
         assert (taken.source.commit, taken.source.dirty) == (desk.head, True)
         assert [each.version for each in runner.specs("tax")] == [1, 2]
 
@@ -318,11 +318,11 @@ def test_n15_what_is_called_comes_from_the_same_commit(desk: Desk, monkeypatch: 
     desk.model("shop/tax", script="x = 3")  # not committed
     with desk.runner() as runner:
         for revision, script in ((first, "x = 1"), (None, "x = 2")):
-            _, found = add_model(runner, "shop/order", revision=revision)
+            _, found = add_model(runner.workspace, "shop/order", revision=revision)
             called = {each.name: each.content.decode() for each in found.closure.resources}["shop/tax/tax.bpmn"]
             assert f"<script>{script}</script>" in called
         assert [each.version for each in runner.specs("order")] == [1, 2]
-        _, found = add_model(runner, f"{first}:shop/order")
+        _, found = add_model(runner.workspace, f"{first}:shop/order")
         assert [each.version for each in runner.specs("order")] == [1, 2, 3]
     with pytest.raises(InputError, match="names a revision already"):
         find(desk.repository(), f"{first}:shop/order", "HEAD")

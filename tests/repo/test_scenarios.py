@@ -22,7 +22,7 @@ from .places import Desk, Place, git
 
 def synced(desk: Desk, **options: bool) -> Synced:
     with desk.runner() as runner:
-        return sync(runner, repository=desk.repository(), **options)
+        return sync(runner.workspace, repository=desk.repository(), **options)
 
 
 def settings(desk: Desk, monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
@@ -84,7 +84,7 @@ def test_g05_where_all_is_current_nothing_is_written(desk: Desk) -> None:
     synced(desk)
     with desk.runner() as runner:
         before = runner.catalog.followed()
-        done = sync(runner, repository=desk.repository(), remote_wins=True)
+        done = sync(runner.workspace, repository=desk.repository(), remote_wins=True)
         assert runner.catalog.followed() == before
         assert len(runner.catalog.deployments()) == 2
     assert done.pulled.outcome == "current"
@@ -149,7 +149,7 @@ def test_g10_a_call_is_found_beside_elsewhere_and_where_nothing_was_read_before(
     desk.write("shop/order/order.bpmn", bpmn("o.bpmn", process("order", calls=("inner", "tax"))).content)
     desk.commit()
     with desk.runner() as runner:  # its catalog has never seen the repository
-        _, found = add_model(runner, "shop/order")
+        _, found = add_model(runner.workspace, "shop/order")
         called = [each.key for each in runner.catalog.dependencies(runner.catalog.find("order"))]
     assert found.closure.models == ("shop/tax",)
     assert sorted(called) == ["inner", "tax"]

@@ -36,7 +36,7 @@ def pulling(folder: Path, number: int) -> str:
     """Take over what the remote has, with the catalog."""
     settings = load_settings({"store": f"sqlite:{folder.parent / 'store.db'}", "user": "ada"}, cwd=folder)
     with Runner(settings.for_running()) as runner:
-        done = sync(runner, push=True, repository=repository(folder))
+        done = sync(runner.workspace, push=True, repository=repository(folder))
     assert done.following is not None
     assert not done.following.broken
     return f"pull {number}"

@@ -82,7 +82,7 @@ def test_n04_four_processes_at_once_make_one_history_and_lose_nothing(place: Pla
     assert "bug" not in log.read_text()
     assert min(map(len, (*done.values(), pushed))) > 0, "everybody got on"
     with desk.runner(store=f"sqlite:{tmp_path / 'store.db'}") as runner:
-        last = sync(runner, push=True, repository=desk.repository())
+        last = sync(runner.workspace, push=True, repository=desk.repository())
     assert last.following is not None
     assert not last.failed
     check_history(place, desk, done["save"], pushed)
