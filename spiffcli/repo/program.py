@@ -7,25 +7,17 @@ the network.
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from spiffcli.config import child_environment
 from spiffcli.errors import InputError, RunnerError
 from spiffcli.git_config import GitSettings
 from spiffcli.repo.access import access
-from spiffcli.repo.git import Answer
+from spiffcli.repo.git import QUIET, Answer, scrubbed
 from spiffcli.repo.urls import redacted
-
-#: What of Git's own variables reaches it; the others would lead it to another repository, index or editor.
-_KEPT = re.compile(
-    r"GIT_(SSL_.*|HTTP_.*|TRACE.*|EXEC_PATH|CEILING_DIRECTORIES|SSH|SSH_VARIANT|SSH_COMMAND|ALLOW_PROTOCOL"
-    r"|CONFIG_(NOSYSTEM|GLOBAL|SYSTEM|COUNT|KEY_\d+|VALUE_\d+))"
-)
 
 _ALWAYS = {
     "GIT_TERMINAL_PROMPT": "0",
@@ -36,20 +28,6 @@ _ALWAYS = {
     "GIT_OPTIONAL_LOCKS": "0",
     "LC_ALL": "C",  # messages are read
 }
-
-#: What the repository configures is not run: it may have come with somebody else's models.
-_SET = {
-    "core.quotePath": "false",
-    "core.fsmonitor": "false",
-    "core.hooksPath": os.devnull,
-    "commit.gpgSign": "false",
-    "gc.auto": "0",
-    "maintenance.auto": "false",
-    "submodule.recurse": "false",
-    "fetch.recurseSubmodules": "no",
-    "push.recurseSubmodules": "no",
-}
-_QUIET = tuple(word for name, value in _SET.items() for word in ("-c", f"{name}={value}"))
 
 
 class GitError(RunnerError):
@@ -100,8 +78,8 @@ class Git:
             InputError: Git is not installed, or the folder is gone.
             GitError: It took too long, and was ended.
         """
-        command = ["git", "--no-pager", *_QUIET, *arguments]
-        environment = child_environment(_ALWAYS | self._variables, _is_foreign)
+        command = ["git", "--no-pager", *QUIET, *arguments]
+        environment = scrubbed(_ALWAYS | self._variables)
         with ExitStack() as stack:
             try:
                 process = stack.enter_context(
@@ -160,10 +138,6 @@ class Git:
             Answer(-1, b"", ""),
             hint="Is the remote reachable? The time is set by RUNNER_GIT_TIMEOUT.",
         )
-
-
-def _is_foreign(name: str) -> bool:
-    return name.startswith("GIT_") and not _KEPT.fullmatch(name)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
