@@ -146,6 +146,8 @@ def for_sandbox(value: Any, calls: HostCalls) -> Any:
     if kind in (list, tuple, set, frozenset):
         made = [for_sandbox(each, calls) for each in value]
         return value if all(a is b for a, b in zip(made, value, strict=True)) else kind(made)
+    if isinstance(value, Mapping) and callable(value):  # values that are asked for by calling what holds them
+        return calls.wrapped(value)
     if isinstance(value, Mapping):
         fields = {key: for_sandbox(each, calls) for key, each in value.items()}
         return value if kind is dict and all(fields[key] is value[key] for key in fields) else fields

@@ -207,10 +207,11 @@ class _Session:
         given = {name: scene.data[name] for name in source.reads if name in scene.data}
         # A mutable value that is read may be changed; its text tells whether it was.
         self.texts = {name: _text(value) for name, value in given.items()}
-        self.inputs = {name: for_sandbox(value, self.calls) for name, value in given.items()}
+        handed = {name: for_sandbox(value, self.calls) for name, value in given.items()}
+        self.inputs = {name: value for name, value in handed.items() if not callable(value)}
         wanted = (name for name in source.reads if name in scene.functions and name not in given)
         offered = {name: for_sandbox(scene.functions[name], self.calls) for name in wanted}
-        self.lookup = {name: value for name, value in offered.items() if callable(value)}
+        self.lookup = {name: value for name, value in (offered | handed).items() if callable(value)}
         self.inputs |= {name: value for name, value in offered.items() if not callable(value)}
         self.shadowed = bool(_NEEDED & (source.binds | given.keys()))
         self._monty: MontySession | None = None
