@@ -38,9 +38,9 @@ def start_up() -> Iterator[Line]:
         )
     base, noise = statistics.median(reference), spread(reference)
     for what, times, limit in (
-        ("runner --help / python -c 'import click'", help_, 1.3),
-        (f"list_specs with {FEW} instances / import click", small, 1.6),
-        (f"list_specs with {MANY:,} instances / import click", large, 1.6),
+        ("runner --help / python -c 'import click'", help_, 1.5),
+        (f"list_specs with {FEW} instances / import click", small, 2.5),
+        (f"list_specs with {MANY:,} instances / import click", large, 2.5),
     ):
         median = statistics.median(times)
         yield Line(what, median / base, limit, noise, f"{median * 1000:.0f} ms / {base * 1000:.0f} ms")

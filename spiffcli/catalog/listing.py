@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+from spiffcli.store.protocol import Condition, Reader, one_of
+
 Entry: TypeAlias = dict[str, Any]
 
 #: Kinds that are listed, in this order: what can be started.
@@ -20,21 +22,17 @@ _STATES = ("running", "completed", "error", "cancelled")
 OPEN = ("running", "error")
 
 
-def entries(
-    rows: Iterable[tuple[str, Mapping[str, Any]]], tenant: str, key: str | None = None, *, latest: bool = False
-) -> list[Entry]:
+def entries(store: Reader, tenant: str, key: str | None = None, *, latest: bool = False) -> list[Entry]:
     """Processes and collaborations of a tenant, by kind, key and version.
 
     Args:
-        rows: Id and fields of all definitions.
         key: Only those of this key.
         latest: Only the highest version of every key.
     """
-    found = [
-        entry(id, fields)
-        for id, fields in rows
-        if fields["tenant"] == tenant and fields["kind"] in LISTED and key in (None, fields["key"])
-    ]
+    wanted: dict[str, Condition] = {"tenant": tenant, "kind": one_of(*LISTED)}
+    if key is not None:
+        wanted["key"] = key
+    found = [entry(row.id, row.fields) for row in store.find("definition", wanted)]
     found.sort(key=lambda each: (LISTED.index(each["kind"]), each["key"], each["version"]))
     return list({(each["kind"], each["key"]): each for each in found}.values()) if latest else found
 
@@ -61,21 +59,17 @@ def entry(id: str, fields: Mapping[str, Any]) -> Entry:
     }
 
 
-def add_counts(listed: Iterable[Entry], rows: Iterable[tuple[str, Mapping[str, Any]]], tenant: str) -> None:
+def add_counts(listed: Iterable[Entry], store: Reader, tenant: str) -> None:
     """Give every entry its counts.
 
     `instances` is how many there are by state, `waiting_at` how many wait at which task, and `entered` how many that
     have not ended have entered it by a call.
-
-    Args:
-        rows: Id and fields of all instances.
     """
     counted = {each["id"]: each for each in listed}
     for each in counted.values():
         each["instances"], each["waiting_at"], each["entered"] = dict.fromkeys(_STATES, 0), {}, 0
-    for _, fields in rows:
-        if fields["tenant"] == tenant:
-            _count(counted, fields)
+    for row in store.find("instance", {"tenant": tenant}):
+        _count(counted, row.fields)
 
 
 def _count(counted: Mapping[str, Entry], fields: Mapping[str, Any]) -> None:

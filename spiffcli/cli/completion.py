@@ -6,9 +6,10 @@ completes nothing: the command itself will say why.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
@@ -17,7 +18,10 @@ from spiffcli.catalog.listing import entries
 from spiffcli.cli.output import emit_text
 from spiffcli.config import load_settings
 from spiffcli.errors import RunnerError
-from spiffcli.store.glance import rows
+from spiffcli.store import Reader, open_store
+from spiffcli.store.protocol import Fields
+
+T = TypeVar("T")
 
 #: So many ids are offered at most: nobody reads more.
 _MOST = 200
@@ -59,22 +63,22 @@ def _versions(specs: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
 
 
 def _specs(ctx: click.Context) -> list[dict[str, Any]]:
-    return entries(_rows(ctx, "definition"), _settings(ctx).tenant)
+    return _read(ctx, entries)
 
 
-def _rows(ctx: click.Context, kind: str) -> list[tuple[str, Mapping[str, Any]]]:
+def _rows(ctx: click.Context, kind: str) -> list[tuple[str, Fields]]:
+    return _read(ctx, lambda store, tenant: [(row.id, row.fields) for row in store.find(kind, {"tenant": tenant})])
+
+
+def _read(ctx: click.Context, read: Callable[[Reader, str], list[T]]) -> list[T]:
+    # While the shell completes, no command has run yet: the global options are in the context of the group.
+    given = ctx.find_root().params
     try:
-        settings = _settings(ctx)
-        return [row for row in rows(settings.store, kind) if row[1]["tenant"] == settings.tenant]
+        settings = load_settings({name: given.get(name) for name in ("store", "tenant")})
+        with closing(open_store(settings.store, create=False)) as store:
+            return read(store, settings.tenant)
     except RunnerError:
         return []
-
-
-def _settings(ctx: click.Context) -> Any:
-    # While the shell completes, no command has run yet: the global options are in the context of the group.
-
-    given = ctx.find_root().params
-    return load_settings({name: given.get(name) for name in ("store", "tenant")})
 
 
 def _items(names: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem]:

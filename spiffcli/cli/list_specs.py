@@ -13,7 +13,7 @@ from spiffcli.cli.invocation import Invocation, pass_invocation
 from spiffcli.cli.lazy import load
 from spiffcli.cli.output import emit_json, emit_lines, talk
 from spiffcli.cli.params import format_option
-from spiffcli.store.glance import rows
+from spiffcli.runner import Runner
 
 
 @click.command(epilog="Example: runner list_specs order_product --latest")
@@ -50,11 +50,12 @@ def _found(
     invocation: Invocation, key: str | None, *, latest: bool, counts: bool, outdated: bool
 ) -> list[dict[str, Any]]:
     settings = invocation.settings()
-    found = listing.entries(rows(settings.store, "definition"), settings.tenant, key, latest=latest)
-    if not found and key is not None:
-        found = load("spiffcli.cli.specs:named")(invocation, key)
-    if counts:
-        listing.add_counts(found, rows(settings.store, "instance"), settings.tenant)
+    with Runner(settings) as runner:
+        found = listing.entries(runner.store, settings.tenant, key, latest=latest)
+        if not found and key is not None:
+            found = load("spiffcli.cli.specs:named")(invocation, key)
+        if counts:
+            listing.add_counts(found, runner.store, settings.tenant)
     return listing.outdated(found) if outdated else found
 
 

@@ -32,7 +32,9 @@ from typing import Any, Protocol, TypeAlias
 from msgspec import Struct
 
 from spiffcli.errors import BusyError
-from spiffcli.store.version import FORMAT as FORMAT
+
+#: Version of the layout of every store; a newer one is refused, an older one migrated on open.
+FORMAT = 1
 
 Scalar: TypeAlias = str | int | float | bool | None
 Fields: TypeAlias = Mapping[str, Any]

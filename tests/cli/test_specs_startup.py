@@ -1,4 +1,4 @@
-"""`list_specs` answers at once: what it loads, and that the short way to the rows tells what the store tells."""
+"""`list_specs` answers at once: what it loads."""
 
 from __future__ import annotations
 
@@ -12,20 +12,16 @@ from pathlib import Path
 import pytest
 
 from spiffcli.catalog.listing import add_counts, entries
-from spiffcli.errors import StoreError, StoreFormatError
 from spiffcli.store import DocumentStore, open_store
-from spiffcli.store.glance import glance, rows
 
 HEAVY = [
     "SpiffWorkflow",
     "git",
     "jinja2",
     "jsonschema",
-    "filelock",
     "tomllib",
     "lxml",
     "rich",
-    "tinydb",
 ]
 
 
@@ -74,54 +70,10 @@ def test_the_list_loads_nothing_heavy(store: DocumentStore, url: str, tmp_path: 
     assert ("sqlite3" in modules) == url.startswith("sqlite:")
 
 
-def test_a_glance_tells_what_the_store_tells(store: DocumentStore, url: str) -> None:
-    for kind in ("definition", "instance", "history"):
-        seen = glance(url, kind)
-        assert seen is not None
-        assert sorted(seen) == [(row.id, row.fields) for row in store.find(kind)]
-
-
-def test_what_a_transaction_has_not_committed_is_not_seen(store: DocumentStore, url: str) -> None:
-    with store.transaction() as tx:
-        tx.delete("definition", "a", expected=1)
-        assert {id for id, _ in rows(url, "definition")} == {"a", "b", "c"}
-    assert {id for id, _ in rows(url, "definition")} == {"b", "c"}
-
-
-@pytest.mark.parametrize("url", ["tinydb"], indirect=True)
-def test_an_unfinished_commit_is_left_to_the_store(store: DocumentStore, url: str) -> None:
-    Path(url.partition(":")[2], "redo").write_text("not a record that was ever written whole")
-    assert glance(url, "definition") is None
-    assert len(list(rows(url, "definition"))) == 3
-
-
-@pytest.mark.parametrize("place", ["memory:", "nothing", "tinydb:", "tinydb:~/store", "sqlite:a?b.db", "postgresql:x"])
-def test_places_out_of_the_ordinary_are_left_to_the_store(place: str) -> None:
-    assert glance(place, "definition") is None
-
-
-def test_where_nothing_is_the_store_says_so(url: str) -> None:
-    assert glance(url, "definition") is None
-    with pytest.raises(StoreError, match="There is no store"):
-        rows(url, "definition")
-
-
-def test_what_is_no_store_is_not_read_as_one(url: str) -> None:
-    scheme, _, place = url.partition(":")
-    if scheme == "sqlite":
-        Path(place).write_text("a poem about databases, " * 100)
-    else:
-        Path(place).mkdir()
-        Path(place, "format.json").write_text('{"store": "somebody else", "format": 1}')
-    assert glance(url, "definition") is None
-    with pytest.raises(StoreFormatError):
-        rows(url, "definition")
-
-
-def test_versions_are_listed_as_numbers_and_counted(store: DocumentStore, url: str) -> None:
-    listed = entries(rows(url, "definition"), "")
+def test_versions_are_listed_as_numbers_and_counted(store: DocumentStore) -> None:
+    listed = entries(store, "")
     assert [(each["key"], each["version"]) for each in listed] == [("order", 9), ("order", 10), ("packing", 1)]
-    assert [each["version"] for each in entries(rows(url, "definition"), "", "order", latest=True)] == [10]
-    assert entries(rows(url, "definition"), "acme") == []
-    add_counts(listed, rows(url, "instance"), "")
+    assert [each["version"] for each in entries(store, "", "order", latest=True)] == [10]
+    assert entries(store, "acme") == []
+    add_counts(listed, store, "")
     assert [each["instances"]["running"] for each in listed] == [2, 0, 0]

@@ -119,7 +119,7 @@ HEAVY = {"tinydb", "sqlite3", "filelock", "SpiffWorkflow", "lxml", "click"}
 
 
 def test_naming_the_store_package_loads_no_back_end(root: Path) -> None:
-    assert not loaded_after("from spiffcli.store import open_store", root) & (HEAVY | {"orjson"})
+    assert not loaded_after("from spiffcli.store import open_store", root) & HEAVY
 
 
 def test_reading_loads_neither_tinydb_nor_locks(root: Path, tmp_path: Path) -> None:
