@@ -14,7 +14,7 @@ from spiffcli.catalog.clock import system_clock
 from spiffcli.config import Settings
 from spiffcli.errors import NoStoreError, ReadOnlyError
 from spiffcli.plugins import load_engine, make_engine
-from spiffcli.store.opening import open_store
+from spiffcli.store.open import open_store
 from spiffcli.values import Definition, DefinitionKind, Reference
 
 if TYPE_CHECKING:

@@ -27,6 +27,8 @@ def test_a_store_folder_above_is_found(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     (tmp_path / ".runner").mkdir()
     assert settings(deep).store == f"tinydb:{tmp_path}/.runner"
+    (deep / ".runner").write_text("a file that is only called so")
+    assert settings(deep).store == f"tinydb:{tmp_path}/.runner"
 
 
 def test_flags_come_before_the_environment_before_the_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from spiffcli.catalog.integrity import check as check_catalog
 from spiffcli.errors import CorruptStoreError
 from spiffcli.store import DocumentStore, Problem, copy_store, open_store
-from spiffcli.store.copying import CopyReport
+from spiffcli.store.copy import CopyReport
 
 _KINDS = ("process", "collaboration", "decision", "form")
 _STATES = ("running", "completed", "error", "cancelled")

@@ -355,7 +355,7 @@ class Repository:
             BusyError: Another command has been changing it for too long.
             StateError: A person's rebase or merge is under way.
         """
-        from spiffcli.store.locking import Holder, hold_file, plain_errors
+        from spiffcli.store.locks import Holder, hold_file, plain_errors
 
         path, holder = self.common / "runner.lock", Holder("repository", doing)
         subject = f"The repository {self.git.folder} is"

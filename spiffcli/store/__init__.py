@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spiffcli.store.copying import CopyReport, copy_store
-from spiffcli.store.opening import locate_store, open_store
+from spiffcli.store.copy import CopyReport, copy_store
+from spiffcli.store.open import open_store
 from spiffcli.store.protocol import Document, DocumentStore, Problem, Reader, Transaction, at_most, one_of
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "Transaction",
     "at_most",
     "copy_store",
-    "locate_store",
     "one_of",
     "open_store",
 ]

@@ -165,6 +165,10 @@ class Transaction(Reader, Protocol):
         """
         ...
 
+    def restore(self, document: Document) -> None:
+        """Write a document with the revision it had elsewhere, whatever is there: for a copy of a whole store."""
+        ...
+
     def delete(self, kind: str, id: str, *, expected: int) -> None:
         """Remove a document and its body.
 

@@ -8,38 +8,34 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from spiffcli.errors import BusyError, CorruptStoreError, StoreError, StoreFormatError
-from spiffcli.garbage import without_collector
-from spiffcli.store.fields import check_id, matcher
-from spiffcli.store.formats import check_format, nothing_there, upgrade
-from spiffcli.store.locking import PATIENCE, Holder, Turns, hold_each, hold_file, hold_named, plain_errors, try_file
+from spiffcli.store.documents import check_format, check_id, matcher, missing_blob, nothing_there, upgrade
+from spiffcli.store.locks import PATIENCE, Holder, Turns, hold_each, hold_file, hold_named, plain_errors, try_file
+from spiffcli.store.memory import StagedTransaction
 from spiffcli.store.protocol import FORMAT, Condition, Document, Problem, Transaction
-from spiffcli.store.staging import StagedTransaction, no_blob
-from spiffcli.store.tinydb_commit import Commits, make_folder, sync
-from spiffcli.store.tinydb_layout import (
+from spiffcli.store.tinydb_files import (
     FOLDERS,
     FORMAT_FILE,
     IGNORE,
     LOCKS,
     NAMES,
     REDO,
+    Commits,
     Row,
     address,
     blob_name,
     encode,
-    has_row,
     is_hash,
+    make_folder,
     read_document,
-    read_rows,
+    sync,
 )
+from spiffcli.store.tinydb_index import Shard, changed_shard, find_rows, inspect
 from spiffcli.values import digest
-
-if TYPE_CHECKING:
-    from spiffcli.store.tinydb_storage import Shards
 
 _STORE_LOCK = "store.lock"
 _PROGRAM = "runner"
@@ -64,7 +60,6 @@ class TinyDbStore:
         self._patience = patience
         self._turns = Turns()
         self._commits = Commits(root)
-        self._writer: Shards | None = None
 
     @classmethod
     def open(cls, root: Path, *, create: bool = True, patience: float = PATIENCE) -> TinyDbStore:
@@ -81,11 +76,9 @@ class TinyDbStore:
 
     @property
     def url(self) -> str:
-        """How to open it again."""
         return f"tinydb:{self._root}"
 
     def get(self, kind: str, id: str, *, body: bool = True) -> Document | None:
-        """The document, or None."""
         check_id(kind, id)
         place = address(kind, id)
         with self._reading():
@@ -96,35 +89,27 @@ class TinyDbStore:
                     raise _damaged(kind, id, error) from error
                 except FileNotFoundError:
                     # A row is written after its document and removed before it: no row, no document.
-                    if not has_row(self._root / place.shard, place.number):
+                    if not Shard(self._root / place.shard).contains(doc_id=place.number):
                         return None
                     time.sleep(_PAUSE if look else 0)
         raise _damaged(kind, id, FileNotFoundError("its file is missing"))
 
     def find(self, kind: str, where: Mapping[str, Condition] | None = None) -> Iterator[Document]:
-        """Documents that meet every condition, by id."""
-        with without_collector():
-            rows = [row for shard in self._rows(kind, where) for row in shard]
-        rows.sort(key=itemgetter("id"))
+        rows = self._rows(kind, where)
         return (Document(kind, row["id"], row["revision"], row["fields"]) for row in rows)
 
     def select(
         self, kind: str, names: Sequence[str], where: Mapping[str, Condition] | None = None
     ) -> list[tuple[Any, ...]]:
-        """Some fields of the documents that meet every condition, by id."""
-        found: list[tuple[Any, ...]] = []
-        for shard in self._rows(kind, where):
-            found += [(row["id"], row["revision"], *map(row["fields"].get, names)) for row in shard]
-        found.sort(key=itemgetter(0))
-        return found
+        rows = self._rows(kind, where)
+        return [(row["id"], row["revision"], *map(row["fields"].get, names)) for row in rows]
 
-    def _rows(self, kind: str, where: Mapping[str, Condition] | None) -> Iterator[Iterable[Row]]:
-        """Rows that meet every condition, shard by shard, in no order."""
+    def _rows(self, kind: str, where: Mapping[str, Condition] | None) -> list[Row]:
+        """Rows that meet every condition, by id."""
         meets = matcher(kind, where)
         with self._reading():
-            for path in self._shards(kind):
-                shard = read_rows(path).values()
-                yield [row for row in shard if meets(row["fields"])] if where else shard
+            rows = [row for path in self._shards(kind) for row in find_rows(path, meets if where else None)]
+        return sorted(rows, key=itemgetter("id"))
 
     def revision(self, kind: str, id: str) -> int:
         """Revision of a document, 0 if there is none; known even where its file is damaged."""
@@ -132,37 +117,33 @@ class TinyDbStore:
             document = self.get(kind, id, body=False)
         except CorruptStoreError:
             place = address(kind, id)
-            row = read_rows(self._root / place.shard).get(place.number)
+            row = Shard(self._root / place.shard).get(doc_id=place.number)
             return int(row["revision"]) if row else 0
         return document.revision if document else 0
 
     def blob(self, hash: str) -> bytes:
-        """The bytes under `hash`."""
         if not is_hash(hash):
-            raise no_blob(hash)
+            raise missing_blob(hash)
         with self._reading():
             try:
                 content = (self._root / blob_name(hash)).read_bytes()
             except FileNotFoundError:
-                raise no_blob(hash) from None
+                raise missing_blob(hash) from None
         if digest(content) != hash:
             raise CorruptStoreError(f"The bytes under the hash {hash} are damaged.", hash=hash)
         return content
 
     def has_blob(self, hash: str) -> bool:
-        """Whether there are bytes under `hash`."""
         with self._reading():
             return is_hash(hash) and (self._root / blob_name(hash)).is_file()
 
     def blobs(self) -> Iterator[str]:
-        """Hashes of all blobs, in order."""
         with self._reading():
             names = [path.name for path in (self._root / "blobs").glob("*/*")]
         return iter(sorted(filter(is_hash, names)))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Begin a transaction."""
         with self._locked():
             staged = StagedTransaction(self)
             try:
@@ -173,17 +154,13 @@ class TinyDbStore:
                 self._commit(staged)
 
     def lock(self, name: str, *, wait: float = 2.0, holder: str = "") -> AbstractContextManager[None]:
-        """Hold the advisory lock `name`."""
         return hold_named(self._root / LOCKS, name, wait, holder)
 
     def lock_each(self, names: Iterable[str], *, holder: str = "") -> AbstractContextManager[Mapping[str, BusyError]]:
-        """Hold those of many locks that are free."""
         return hold_each(self._root / LOCKS, names, holder)
 
     def check(self, *, repair: bool = False) -> list[Problem]:
         """Verify documents, index and blobs; `repair` rebuilds what the rest of the store still tells."""
-        from spiffcli.store.tinydb_check import inspect
-
         with ExitStack() as stack:
             try:
                 stack.enter_context(self._locked())
@@ -226,22 +203,14 @@ class TinyDbStore:
         files |= {blob_name(h): content for h, content in staged.new_blobs.items() if self._lacks(h, content)}
         removed += [blob_name(hash) for hash in sorted(staged.dropped_blobs) if self.has_blob(hash)]
         # The index last: a reader that finds a row finds its document.
-        files |= self._changed_shards(rows) | dict(more or {})
+        files |= {shard: changed_shard(self._root / shard, changes) for shard, changes in rows.items()}
+        files |= more or {}
         if files or removed:
             self._commits.commit(files, removed)
 
     def _lacks(self, hash: str, content: bytes) -> bool:
         path = self._root / blob_name(hash)
         return not path.is_file() or path.read_bytes() != content  # damaged
-
-    def _changed_shards(self, changes: Mapping[str, Mapping[str, Row | None]]) -> dict[str, bytes]:
-        if not changes:
-            return {}
-        if self._writer is None:
-            from spiffcli.store.tinydb_storage import Shards
-
-            self._writer = Shards()
-        return {shard: self._writer.changed(self._root / shard, rows) for shard, rows in changes.items()}
 
     def _shards(self, kind: str) -> list[Path]:
         try:
@@ -295,9 +264,13 @@ class TinyDbStore:
             found = orjson.loads(path.read_bytes())
         except orjson.JSONDecodeError:
             found = None
-        if not isinstance(found, dict) or found.get("store") != _PROGRAM:
-            raise StoreFormatError(f"{path} is not the format file of a store.")
-        return check_format(found.get("format"), str(self._root))
+        if not isinstance(found, dict) or found.get("store") != _PROGRAM or "format" not in found:
+            content = _format_file(FORMAT)[FORMAT_FILE].decode().strip()
+            raise StoreFormatError(
+                f"{path} is not the format file of a store, or damaged.",
+                hint=f"If runner made this folder, write {content} into the file, then run: runner store check",
+            )
+        return check_format(found["format"], str(self._root))
 
     def _create(self) -> None:
         sync(make_folder(self._root / LOCKS))

@@ -11,7 +11,7 @@ from spiffcli.engine.patches import install
 from spiffcli.errors import ConflictError, DuplicateError
 from spiffcli.services import workflow_service, workflow_task
 from spiffcli.store import open_store
-from spiffcli.store.copying import copy_store
+from spiffcli.store.copy import copy_store
 from spiffcli.testing import WorkflowEnvironment
 from spiffcli.values import AggregateRecord
 

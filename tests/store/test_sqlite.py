@@ -12,7 +12,7 @@ import pytest
 
 from spiffcli.errors import BusyError, CorruptStoreError, StoreError, StoreFormatError
 from spiffcli.store import DocumentStore, Transaction, open_store
-from spiffcli.store.formats import STEPS
+from spiffcli.store.documents import STEPS
 from spiffcli.store.protocol import FORMAT
 from spiffcli.store.sqlite import SqliteStore
 
@@ -92,6 +92,12 @@ def test_a_migration_that_fails_leaves_the_old_format(
 def test_a_format_without_a_way_to_ours_is_refused(store: SqliteStore, path: Path) -> None:
     edit(path, "UPDATE meta SET value = -5")
     with pytest.raises(StoreFormatError, match="cannot read any more"):
+        open_store(f"sqlite:{path}")
+
+
+def test_a_database_that_does_not_tell_its_format_is_refused(store: SqliteStore, path: Path) -> None:
+    edit(path, "DELETE FROM meta")
+    with pytest.raises(StoreFormatError, match="does not say which format"):
         open_store(f"sqlite:{path}")
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,11 @@ from tinydb import TinyDB
 
 from spiffcli.errors import BusyError, CorruptStoreError, StoreError, StoreFormatError
 from spiffcli.store import DocumentStore, Transaction, open_store
-from spiffcli.store.formats import STEPS
+from spiffcli.store.documents import STEPS
 from spiffcli.store.protocol import FORMAT
 from spiffcli.store.tinydb import TinyDbStore
-from spiffcli.store.tinydb_layout import address, blob_name, encode, has_row, read_rows
-from spiffcli.store.tinydb_storage import Shards, ShardStorage
+from spiffcli.store.tinydb_files import address, blob_name, encode
+from spiffcli.store.tinydb_index import Shard, ShardStorage, changed_shard
 from spiffcli.values import digest
 
 
@@ -35,6 +36,10 @@ def store(root_folder: Path) -> TinyDbStore:
         transaction.put("meta", "bare", {"n": 1}, expected=0)
         transaction.put_blob(b"blob")
     return store
+
+
+def read_rows(shard: Path) -> dict[str, dict[str, object]]:
+    return {row.doc_id: dict(row) for row in Shard(shard)}
 
 
 def files(folder: Path) -> set[str]:
@@ -82,47 +87,41 @@ def test_the_index_is_a_tinydb_database_of_small_rows(store: TinyDbStore, root_f
 
 def test_rows_of_one_shard_are_changed_added_and_removed_together(tmp_path: Path) -> None:
     shard = tmp_path / "shard.json"
-    for shards in ((same := Shards()), same, Shards()):
-        shard.write_bytes(shards.changed(shard, {"1": {"id": "a"}, "2": {"id": "b"}, "3": None}))
-        shard.write_bytes(shards.changed(shard, {"1": None, "2": {"id": "B"}, "3": {"id": "c"}, "4": None}))
+    for _ in range(2):
+        shard.write_bytes(changed_shard(shard, {"1": {"id": "a"}, "2": {"id": "b"}, "3": None}))
+        shard.write_bytes(changed_shard(shard, {"1": None, "2": {"id": "B"}, "3": {"id": "c"}, "4": None}))
         assert read_rows(shard) == {"2": {"id": "B"}, "3": {"id": "c"}}
-
-
-def test_what_was_remembered_of_a_shard_counts_only_while_its_file_is_the_same(tmp_path: Path) -> None:
-    shard, shards = tmp_path / "shard.json", Shards()
-    shard.write_bytes(shards.changed(shard, {"1": {"id": "a"}}))
-    shards.changed(shard, {"2": {"id": "never written"}})
-    shard.write_bytes(shards.changed(shard, {"3": {"id": "c"}}))
-    assert read_rows(shard) == {"1": {"id": "a"}, "3": {"id": "c"}}
-    shard.write_bytes(Shards().changed(shard, {"4": {"id": "of somebody else"}}))
-    shard.write_bytes(shards.changed(shard, {"1": None}))
-    assert [row["id"] for row in read_rows(shard).values()] == ["c", "of somebody else"]
-    for number in range(10):
-        other = tmp_path / f"{number}.json"
-        other.write_bytes(shards.changed(other, {"1": {"id": f"{number}"}}))
-    shard.unlink()
-    assert read_rows(tmp_path / "0.json") == {"1": {"id": "0"}}
-    assert shards.changed(shard, {"1": {"id": "a"}}) == b'{"_default":{"1":{"id":"a"}}}'
 
 
 def test_a_row_is_found_only_under_its_own_number(tmp_path: Path) -> None:
     shard = tmp_path / "shard.json"
-    assert not has_row(shard, "12")
-    shard.write_bytes(Shards().changed(shard, {"12": {"id": '"3"', "fields": {"a": "4", "b": ["12"]}}}))
-    assert [has_row(shard, number) for number in ("12", "1", "2", "3", "4", "123")] == [True, *[False] * 5]
+    assert not Shard(shard).contains(doc_id="12")
+    shard.write_bytes(changed_shard(shard, {"12": {"id": '"3"', "fields": {"a": "4", "b": ["12"]}}}))
+    found = [Shard(shard).contains(doc_id=number) for number in ("12", "1", "2", "3", "4", "123")]
+    assert found == [True, *[False] * 5]
     for damaged in (b"", b"{", shard.read_bytes()[:-1], shard.read_bytes()[1:], b'{"other":{}}'):
         shard.write_bytes(damaged)
         with pytest.raises(CorruptStoreError, match="is damaged"):
-            has_row(shard, "5")
+            Shard(shard).contains(doc_id="5")
 
 
 def test_the_storage_changes_no_file_by_itself(tmp_path: Path) -> None:
-    storage = ShardStorage({})
+    storage = ShardStorage(tmp_path / "shard.json")
     with TinyDB(storage=lambda: storage) as database:
         database.insert({"a": 1})
         assert database.all() == [{"a": 1}]
     assert storage.content() == b'{"_default":{"1":{"a":1}}}'
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_row_that_is_none_is_a_damage_of_the_index(store: TinyDbStore, root_folder: Path) -> None:
+    shard = root_folder / address("instance", "i").shard
+    for content in (b'{"_default": {"1": 7}}', b'{"_default": {"1": null}}'):
+        shard.write_bytes(content)
+        with pytest.raises(CorruptStoreError, match=str(shard)):
+            list(store.find("instance"))
+    assert any(problem.repaired for problem in store.check(repair=True))
+    assert [row.id for row in store.find("instance")] == ["i"]
 
 
 def test_deleting_leaves_neither_document_nor_row_nor_blob(store: TinyDbStore, root_folder: Path) -> None:
@@ -215,8 +214,12 @@ def test_a_folder_with_something_else_is_refused_and_not_touched(tmp_path: Path)
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 1}', b'{"store": "runner"}', b"\xff"])
 def test_a_format_file_that_is_not_ours_is_refused(store: TinyDbStore, root_folder: Path, content: bytes) -> None:
     (root_folder / "format.json").write_bytes(content)
-    with pytest.raises(StoreFormatError, match=str(root_folder)):
+    with pytest.raises(StoreFormatError, match=str(root_folder)) as caught:
         open_store(f"tinydb:{root_folder}")
+    told = re.search(r"write (\{.*\}) into the file", caught.value.hint or "")
+    assert told is not None
+    (root_folder / "format.json").write_text(told[1])
+    assert open_store(f"tinydb:{root_folder}").check() == []
 
 
 def test_a_newer_format_is_refused_naming_both(store: TinyDbStore, root_folder: Path) -> None:

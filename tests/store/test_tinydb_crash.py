@@ -98,7 +98,8 @@ def watch(patch: pytest.MonkeyPatch, step: Step) -> None:
 
     def announced(name: str) -> Callable[..., Any]:
         def change(self: Path, *arguments: Any, **options: Any) -> Any:
-            if name != "mkdir" or not self.exists():
+            # Who holds a lock is told beside it, as well as may be; nothing depends on it.
+            if self.parent.name != "locks" and (name != "mkdir" or not self.exists()):
                 step(name, self, arguments[0] if arguments else None)
             return real[name](self, *arguments, **options)
 

@@ -1,4 +1,15 @@
-"""Many files replaced at once, whatever happens meanwhile.
+"""Files of a store on TinyDB: where what is kept, what it looks like, and how many change at once.
+
+```
+format.json              {"store": "runner", "format": 1}
+index/KIND/SS.json       TinyDB: one row for each document, in 64 shards by the hash of the id
+documents/KIND/SS/HASH   one document: its seal, its header (with the fields), its body; HASH is of the id
+blobs/AA/HASH            bytes under their own hash, written once
+pending/                 what a transaction has written and not yet committed
+redo                     the transaction being put in place; empty between transactions
+locks/
+```
+A document's file says everything that its row says, so that the index can be rebuilt from the documents.
 
 A commit first writes every new file to `pending/` and syncs it. Then it writes the redo record: what has to
 be moved where, and what has to be removed. That record, synced, is the commit: before it nothing has
@@ -14,17 +25,143 @@ import sys
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
+from typing import Any, TypeAlias
 
+import msgspec
 import orjson
 from msgspec import Struct
+from msgspec.structs import replace
 
 from spiffcli.errors import StoreError
-from spiffcli.store.locking import unusable
-from spiffcli.store.tinydb_layout import PENDING, REDO
+from spiffcli.store.locks import unusable
+from spiffcli.store.protocol import Document
 
-_CHECKSUM = 64  # hex digits
+SHARDS = 64
+
+#: Everything the root of a store may hold; a folder with anything else is not ours.
+FORMAT_FILE, REDO, PENDING, LOCKS, IGNORE = "format.json", "redo", "pending", "locks", ".gitignore"
+FOLDERS = ("index", "documents", "blobs", PENDING, LOCKS)
+NAMES = frozenset((*FOLDERS, FORMAT_FILE, REDO, IGNORE))
+
+Row: TypeAlias = dict[str, Any]
+
+_SEAL = 64  # hex digits, as of every checksum
+_MOST_HEADERS = 4096
 _THREADS = 16
+
+
+class Address(Struct, frozen=True):
+    """Where a document and its row are, relative to the root of the store.
+
+    Attributes:
+        document: The file with everything about the document.
+        shard: The shard of the index that has its row.
+        number: TinyDB's id of the row, as text.
+    """
+
+    document: str
+    shard: str
+    number: str
+
+
+def address(kind: str, id: str) -> Address:
+    """Compute where a document is; nothing is read for it."""
+    hash = hashlib.sha256(id.encode()).digest()
+    shard = f"{kind}/{hash[0] % SHARDS:02x}"
+    return Address(
+        document=f"documents/{shard}/{hash.hex()}",
+        shard=f"index/{shard}.json",
+        number=row_number(hash.hex()),
+    )
+
+
+def row_number(hash: str) -> str:
+    """TinyDB's id of the row of the document whose id has this hash: an integer, as text."""
+    return str(int(hash[:30], 16))  # 120 bits: two ids never meet
+
+
+def blob_name(hash: str) -> str:
+    """Where a blob is, relative to the root of the store."""
+    return f"blobs/{hash[:2]}/{hash}"
+
+
+def is_hash(text: str) -> bool:
+    """Whether `text` is the hash of a blob; nothing else may become a path."""
+    return len(text) == _SEAL and text.isascii() and not text.strip("0123456789abcdef")
+
+
+def encode(document: Document) -> tuple[bytes, Row]:
+    """The file of a document (a seal over the rest, the header, the body), and its row in the index."""
+    size = None if document.body is None else len(document.body)
+    header = {
+        "kind": document.kind,
+        "id": document.id,
+        "revision": document.revision,
+        "size": size,
+        "fields": document.fields,
+    }
+    content = orjson.dumps(header) + b"\n" + (document.body or b"")
+    seal = _seal(content)
+    return b"%b\n%b" % (seal, content), _row(document, size, seal)
+
+
+def decode(content: bytes) -> tuple[Document, Row]:
+    """The document in the bytes of its file, and its row in the index.
+
+    Raises:
+        ValueError: The file is damaged.
+    """
+    seal, rest = content[:_SEAL], content[_SEAL + 1 :]
+    if content[_SEAL : _SEAL + 1] != b"\n" or _seal(rest) != seal:
+        raise ValueError("its file does not match its hash")
+    header, _, body = rest.partition(b"\n")
+    document, size = _header(header)
+    if size is not None:
+        document = replace(document, body=body)
+    return document, _row(document, size, seal)
+
+
+def _row(document: Document, size: int | None, seal: bytes) -> Row:
+    return {
+        "id": document.id,
+        "revision": document.revision,
+        "size": size,
+        "seal": seal.decode(),
+        "fields": document.fields,
+    }
+
+
+def _seal(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
+
+
+def _header(line: bytes) -> tuple[Document, int | None]:
+    try:
+        values = orjson.loads(line)
+        return Document(values["kind"], values["id"], values["revision"], values["fields"]), values["size"]
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError("its file has no header") from error
+
+
+def read_document(path: Path, *, body: bool) -> Document:
+    """The document in the file `path`; without its body only the beginning of the file is read.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged.
+    """
+    with FileIO(path) as file:
+        content = file.readall() if body else file.read(_MOST_HEADERS)
+        if body:
+            return decode(content)[0]
+        if content.count(b"\n", 0) < 2:
+            content += file.readall()
+    header, end, _ = content[_SEAL + 1 :].partition(b"\n")
+    if not end:
+        raise ValueError("its file ends inside its header")
+    return _header(header)[0]
 
 
 class Record(Struct, frozen=True):
@@ -109,11 +246,10 @@ class Commits:
             content = self._redo.read_bytes()
         except FileNotFoundError:
             return None
-        payload = content[_CHECKSUM + 1 :]
-        if hashlib.sha256(payload).hexdigest().encode() != content[:_CHECKSUM]:
+        payload = content[_SEAL + 1 :]
+        if _seal(payload) != content[:_SEAL]:
             return None
-        values = orjson.loads(payload)
-        return Record(tuple((name, target) for name, target in values["moves"]), tuple(values["removals"]))
+        return msgspec.json.decode(payload, type=Record)
 
     def _prepare(self, record: Record, files: Mapping[str, bytes]) -> None:
         """Write the new files aside and make the folders they move to; all of it is on the disk then."""
@@ -126,9 +262,9 @@ class Commits:
         sync(written)
 
     def _write_record(self, record: Record) -> None:
-        payload = orjson.dumps({"moves": record.moves, "removals": record.removals})
+        payload = msgspec.json.encode(record)
         # In place, since the checksum tells a torn one: a new file would need its folder synced as well.
-        self._redo.write_bytes(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+        self._redo.write_bytes(_seal(payload) + b"\n" + payload)
         sync([self._redo])
 
     def _abandon(self, record: Record) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spiffcli.errors import ConfigError, StoreError, StoreFormatError
-from spiffcli.store import locate_store, open_store
+from spiffcli.store import open_store
 
 
 def test_memory_is_new_each_time() -> None:
@@ -90,25 +90,6 @@ def test_a_file_where_a_folder_must_be_is_named(url: str, tmp_path: Path) -> Non
         open_store(url.format(tmp_path))
 
 
-def test_a_store_is_found_upwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    below = tmp_path / "a" / "b"
-    below.mkdir(parents=True)
-    assert locate_store(below) is None
-    (tmp_path / ".runner").mkdir()
-    assert locate_store(below) == f"tinydb:{tmp_path}/.runner"
-    (tmp_path / "a" / ".runner").mkdir()
-    assert locate_store(below) == f"tinydb:{tmp_path}/a/.runner"
-    monkeypatch.chdir(below)
-    assert locate_store(Path()) == f"tinydb:{tmp_path}/a/.runner"
-
-
-def test_a_file_called_like_the_store_folder_is_passed_over(tmp_path: Path) -> None:
-    (tmp_path / ".runner").mkdir()
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / ".runner").write_text("{}")
-    assert locate_store(tmp_path / "a") == f"tinydb:{tmp_path}/.runner"
-
-
 def loaded_after(code: str, root: Path) -> set[str]:
     program = f"import sys\n{code}\nprint(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root)
@@ -122,12 +103,14 @@ def test_naming_the_store_package_loads_no_back_end(root: Path) -> None:
     assert not loaded_after("from spiffcli.store import open_store", root) & HEAVY
 
 
-def test_reading_loads_neither_tinydb_nor_locks(root: Path, tmp_path: Path) -> None:
-    url = f"tinydb:{tmp_path}/store"
+@pytest.mark.parametrize(("url", "other"), [("tinydb:{}/store", "sqlite3"), ("sqlite:{}/store.db", "tinydb")])
+def test_one_back_end_loads_no_other(root: Path, tmp_path: Path, url: str, other: str) -> None:
+    url = url.format(tmp_path)
     store = open_store(url)
     with store.transaction() as transaction:
         transaction.put("instance", "i", {"key": "k"}, b"body", expected=0)
+    store.close()
     read = f"s = open_store({url!r}); assert s.get('instance', 'i').body and list(s.find('instance'))"
     loaded = loaded_after(f"from spiffcli.store import open_store\n{read}", root)
-    assert not loaded & HEAVY
-    assert "fcntl" not in loaded
+    assert other not in loaded
+    assert not loaded & {"SpiffWorkflow", "lxml", "click"}

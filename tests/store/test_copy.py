@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from spiffcli.errors import CorruptStoreError, InputError, StoreError
-from spiffcli.store import DocumentStore, copy_store, copying, open_store
-from spiffcli.store.tinydb_layout import address
+from spiffcli.store import DocumentStore, copy, copy_store, open_store
+from spiffcli.store.tinydb_files import address
 
 FORMS = ["memory:", "tinydb:{}/{}", "sqlite:{}/{}.db"]
 
@@ -46,7 +46,7 @@ def test_everything_arrives_with_its_revision(source: DocumentStore, target: Doc
     assert report.documents["instance"] == 30
     assert report.documents["meta"] == 1
     assert report.blobs == 5
-    assert report == copying.survey(source) == copying.survey(target)
+    assert report == copy.survey(source) == copy.survey(target)
     for kind in ("instance", "meta"):
         for row in source.find(kind):
             sent, arrived = source.get(kind, row.id), target.get(kind, row.id)
@@ -66,7 +66,7 @@ def test_everything_arrives_with_its_revision(source: DocumentStore, target: Doc
 def test_an_interrupted_copy_goes_on_where_it_stopped(
     source: DocumentStore, target: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copying, "_BATCH_ITEMS", 4)
+    monkeypatch.setattr(copy, "_BATCH_ITEMS", 4)
     written = []
 
     def interrupted(store: DocumentStore, batch: list[object]) -> None:
@@ -75,14 +75,14 @@ def test_an_interrupted_copy_goes_on_where_it_stopped(
         written.append(len(batch))
         original(store, batch)  # type: ignore[arg-type]
 
-    original = copying._write
+    original = copy._write
     with monkeypatch.context() as patch:
-        patch.setattr(copying, "_write", interrupted)
+        patch.setattr(copy, "_write", interrupted)
         with pytest.raises(KeyboardInterrupt):
             copy_store(source, target)
     assert 0 < len(list(target.find("instance"))) < 30
-    assert copy_store(source, target) == copying.survey(source)
-    assert copy_store(source, target) == copying.survey(source)  # nothing left to do is fine
+    assert copy_store(source, target) == copy.survey(source)
+    assert copy_store(source, target) == copy.survey(source)  # nothing left to do is fine
 
 
 def test_a_target_with_something_else_is_refused(source: DocumentStore, target: DocumentStore) -> None:
@@ -137,8 +137,8 @@ def test_nobody_writes_to_the_source_while_it_is_copied(tmp_path: Path, monkeypa
         busy.append(True)
         original(store, batch)  # type: ignore[arg-type]
 
-    original = copying._write
-    monkeypatch.setattr(copying, "_write", write)
+    original = copy._write
+    monkeypatch.setattr(copy, "_write", write)
     copy_store(source, open_store("memory:"))
     assert busy
 

@@ -1,17 +1,31 @@
-"""What the fields of a document may hold, and how a condition is met: the same for every back-end."""
+"""Rules about documents that are the same for every back-end: fields, conditions, revisions, formats."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from spiffcli.errors import DataError
-from spiffcli.store.protocol import INDEXES, AtMost, Condition, Fields, OneOf, Scalar
+from spiffcli.errors import ConflictError, CorruptStoreError, DataError, NoStoreError, StoreFormatError
+from spiffcli.store.protocol import (
+    FORMAT,
+    INDEXES,
+    AtMost,
+    Condition,
+    Document,
+    Fields,
+    OneOf,
+    Scalar,
+    Transaction,
+)
 
 #: Integers a row can hold: 64 bits with sign, the least that JSON readers and databases agree on.
 _INTEGERS = range(-(2**63), 2**63)
 
-Test = Callable[[Any], bool]
+Test: TypeAlias = Callable[[Any], bool]
+Step: TypeAlias = Callable[[Transaction], None]
+
+#: What brings a store from a format to the next one, by the format it starts from.
+STEPS: dict[int, Step] = {}
 
 
 def plain(kind: str, id: str, fields: Fields) -> dict[str, Any]:
@@ -164,3 +178,78 @@ def _values(condition: Scalar | OneOf) -> tuple[Scalar, ...]:
 def typed(value: Any) -> tuple[bool, Any]:
     """`value` so that it equals what JSON calls equal: 1 equals 1.0, and neither equals true."""
     return isinstance(value, bool), value
+
+
+def selected(documents: Iterable[Document], names: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Id, revision and the fields of these names of each document; None where it lacks one."""
+    return [(each.id, each.revision, *map(each.fields.get, names)) for each in documents]
+
+
+def check_revision(kind: str, id: str, expected: int, found: int) -> None:
+    """Compare the revision a write replaces with the one that is stored.
+
+    Raises:
+        ConflictError: They differ.
+    """
+    if found == expected:
+        return
+    if not expected:
+        message = f"There is a {kind} '{id}' already"
+    elif not found:
+        message = f"The {kind} '{id}' is gone"
+    else:
+        message = f"The {kind} '{id}' was changed by another command"
+    raise ConflictError(
+        message + ".",
+        hint="Look at it again, then repeat the command.",
+        kind=kind,
+        id=id,
+        expected=expected,
+        found=found,
+    )
+
+
+def missing_blob(hash: str) -> CorruptStoreError:
+    """The error for bytes that something refers to and the store does not have."""
+    return CorruptStoreError(
+        f"The store has no bytes under the hash {hash}.",
+        hint="runner store check tells what else is missing.",
+        hash=hash,
+    )
+
+
+def check_format(found: object, place: str) -> int:
+    """The format a store is in.
+
+    Raises:
+        StoreFormatError: It is newer than ours, or not a format at all.
+    """
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise StoreFormatError(f"{place} does not say which format it is in, so it is not a store of runner.")
+    if found > FORMAT:
+        raise StoreFormatError(
+            f"The store {place} is in format {found}; this version of runner knows formats up to {FORMAT}.",
+            hint="Use the version of runner that wrote it, or a newer one.",
+            found=found,
+            known=FORMAT,
+        )
+    return found
+
+
+def upgrade(transaction: Transaction, found: int, place: str) -> None:
+    """Bring the documents of a store from format `found` to ours, inside its transaction.
+
+    Raises:
+        StoreFormatError: There is no way from that format.
+    """
+    for number in range(found, FORMAT):
+        if number not in STEPS:
+            raise StoreFormatError(
+                f"The store {place} is in format {found}, which this version of runner cannot read any more."
+            )
+        STEPS[number](transaction)
+
+
+def nothing_there(place: str) -> NoStoreError:
+    """The error for a store that was expected and is not there."""
+    return NoStoreError(f"There is no store at {place}.", hint="'runner init' or the first 'runner add' creates one.")

@@ -5,25 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from typing import Protocol, cast
 
 import orjson
 from msgspec import Struct
 
 from spiffcli.errors import InputError, StoreError
-from spiffcli.store.protocol import INDEXES, Document, DocumentStore, Reader, Transaction
+from spiffcli.store.protocol import INDEXES, Document, DocumentStore, Reader
 from spiffcli.values import digest
 
 # One transaction takes so much: enough to be fast, and little enough for the memory.
 _BATCH_BYTES, _BATCH_ITEMS = 8_000_000, 1000
-
-
-class _Restoring(Transaction, Protocol):
-    """What the transactions of every back-end offer besides the protocol, for `copy_store` alone."""
-
-    def restore(self, document: Document) -> None:
-        """Write a document with the revision it had elsewhere."""
-        ...
 
 
 class CopyReport(Struct, frozen=True):
@@ -148,7 +139,7 @@ def _write(target: DocumentStore, batch: list[Document | bytes]) -> None:
             if isinstance(item, bytes):
                 transaction.put_blob(item)
             else:
-                cast(_Restoring, transaction).restore(item)
+                transaction.restore(item)
 
 
 def _documents(store: Reader, kind: str) -> Iterator[Document]:

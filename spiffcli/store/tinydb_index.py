@@ -1,27 +1,111 @@
-"""Verifying a store on files: does every row have its document, every document its row, every hash its bytes?"""
+"""The index of a store on files: one row for each document, in shards that are databases of TinyDB."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import orjson
 from msgspec import Struct, field
+from tinydb import where
+from tinydb.storages import Storage
+from tinydb.table import Document as TinyDocument
+from tinydb.table import Table
 
 from spiffcli.errors import CorruptStoreError
-from spiffcli.store.protocol import INDEXES, Document, Problem
-from spiffcli.store.tinydb_layout import (
-    TABLE,
-    Row,
-    Rows,
-    address,
-    blob_name,
-    decode,
-    encode,
-    is_hash,
-    read_rows,
-    row_number,
-)
+from spiffcli.store.protocol import INDEXES, Document, Fields, Problem
+from spiffcli.store.tinydb_files import Row, address, blob_name, decode, encode, is_hash, row_number
 from spiffcli.values import digest
+
+Rows: TypeAlias = dict[str, Row]
+
+#: The table of a shard, under the name TinyDB gives to a table without one.
+TABLE = "_default"
+
+
+class ShardStorage(Storage):  # type: ignore[misc]  # untyped upstream
+    """A TinyDB storage for one shard, whose writes become durable with the commit they belong to.
+
+    TinyDB's own storage rewrites its file in place, so that a crash or a second writer destroys it. This
+    one keeps what is written; the commit writes `content` to a new file, syncs it and moves it in place.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._tables: dict[str, Any] | None = None
+
+    def read(self) -> dict[str, Any] | None:
+        """Return the tables as written last, else as they are in the file; None where there is none.
+
+        Raises:
+            CorruptStoreError: The file is not one of ours, or damaged.
+        """
+        if self._tables is None:
+            try:
+                tables = orjson.loads(self._path.read_bytes())
+                tables[TABLE].values()
+            except FileNotFoundError:
+                return None
+            except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+                raise damaged_index(self._path) from error
+            self._tables = tables
+        return self._tables
+
+    def write(self, data: dict[str, Any]) -> None:
+        """Keep the tables for the commit."""
+        self._tables = data
+
+    def content(self) -> bytes:
+        """Return the file of the shard, as the commit has to write it."""
+        return orjson.dumps(self._tables)
+
+
+class Shard(Table):  # type: ignore[misc]  # untyped upstream
+    """The rows of a shard, by the text that their ids are in the file."""
+
+    document_id_class = str
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(ShardStorage(path), TABLE, cache_size=0)
+
+
+def find_rows(path: Path, meets: Callable[[Fields], bool] | None) -> list[Row]:
+    """Return the rows of a shard, those alone whose fields meet a condition, in no order.
+
+    Raises:
+        CorruptStoreError: The shard is damaged.
+    """
+    shard = Shard(path)
+    try:
+        rows: list[Row] = shard.search(where("fields").test(meets)) if meets else shard.all()
+    except (TypeError, AttributeError, ValueError) as error:
+        raise damaged_index(path) from error
+    return rows
+
+
+def changed_shard(path: Path, rows: Mapping[str, Row | None]) -> bytes:
+    """Return the new content of a shard after some of its rows were replaced, added or (None) removed.
+
+    Args:
+        rows: The changed rows by TinyDB's ids.
+
+    Raises:
+        CorruptStoreError: The shard is damaged.
+    """
+    shard = Shard(path)
+    # All rows at once, and with ids of our own: TinyDB makes the whole table anew for every call.
+    old = [number for number in rows if shard.contains(doc_id=number)]
+    if old:
+        shard.remove(doc_ids=old)
+    shard.insert_multiple(TinyDocument(row, number) for number, row in rows.items() if row is not None)
+    content: bytes = shard.storage.content()
+    return content
+
+
+def damaged_index(path: Path) -> CorruptStoreError:
+    """Return the error for a shard that cannot be read."""
+    return CorruptStoreError(f"The index file {path} is damaged.", hint="runner store check --repair rebuilds it.")
 
 
 class Findings(Struct):
@@ -80,7 +164,7 @@ def _label(shard: str, row: Row) -> str:
 def _sound_rows(root: Path, name: str, findings: Findings) -> Rows:
     """The rows of a shard that are what rows must be; none where the file is damaged."""
     try:
-        rows = read_rows(root / name)
+        rows: Rows = (ShardStorage(root / name).read() or {TABLE: {}})[TABLE]
     except CorruptStoreError:
         findings.mendable.append(f"the index file {name} is damaged")
         findings.repairs[name] = orjson.dumps({TABLE: {}})  # unless there is more to write
