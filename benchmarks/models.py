@@ -87,11 +87,11 @@ def _git(folder: Path, *words: str) -> None:
 
 def _synced(clone: Path) -> None:
     from spiffcli.git_config import GitSettings
+    from spiffcli.repo.deploy import sync as take_over
     from spiffcli.repo.repository import Repository
-    from spiffcli.repo.sync import sync as take_over
     from spiffcli.runner import Runner
 
     with Runner.open(cwd=clone, store=f"sqlite:{clone}.db") as runner:
-        done = take_over(runner, repository=Repository.open(GitSettings(), "ada", clone))
+        done = take_over(runner.workspace, repository=Repository.open(GitSettings(), "ada", clone))
         assert done.following is not None
         assert not done.failed

@@ -246,16 +246,9 @@ def user_trust() -> TrustFile:
     return trust_file(os.environ)
 
 
-def child_environment(
-    more: Mapping[str, str], leave_out: Callable[[str], bool] = lambda _name: False
-) -> dict[str, str]:
-    """The environment for a program that this one starts.
-
-    Args:
-        more: Further variables.
-        leave_out: Tells of a variable of this process that the program is not to see it.
-    """
-    return {name: value for name, value in os.environ.items() if not leave_out(name)} | dict(more)
+def variable_names() -> tuple[str, ...]:
+    """Names of the environment variables of this process."""
+    return tuple(os.environ)
 
 
 _VARIABLES: Mapping[str, str] = {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spiffcli.errors import ConfigError
+from spiffcli.forges import FORGES
 
 _OWN = "RUNNER_GIT_"
 _THEIRS = "SPIFFWORKFLOW_BACKEND_"
@@ -76,9 +77,6 @@ class GitSettings:
         """Texts that must never be shown."""
         return tuple(filter(None, (self.token, self.webhook_secret, self.ssh_private_key)))
 
-
-#: Forges whose pages for comparing are known.
-FORGES = ("github", "gitlab", "gitea", "bitbucket")
 
 #: Settings that hold a secret: no message repeats what they are set to.
 _SECRET = frozenset({"token", "webhook_secret", "ssh_private_key", "publish_clone_url"})
@@ -146,7 +144,8 @@ def _positive(value: Any) -> float:
 
 def _forge(value: Any) -> str:
     if value not in FORGES:
-        raise TypeError(f"{', '.join(FORGES[:-1])} or {FORGES[-1]}")
+        *names, last = FORGES
+        raise TypeError(f"{', '.join(names)} or {last}")
     return str(value)
 
 

@@ -97,7 +97,7 @@ class SpecVerbs(_Verbs):
         """
         from spiffcli.specs.compare import compare_refs
 
-        compared = compare_refs(self._workspace.catalog_if_any, old, new, dependencies=dependencies)
+        compared = compare_refs(self._workspace, old, new, dependencies=dependencies)
         if on_problem is not None:
             for problem in compared.problems:
                 on_problem(problem)
@@ -163,7 +163,7 @@ class DeploymentVerbs(_Verbs):
             raise InputError(f"Files are given as a list, and not as '{files}'.", hint=f"Pass [{str(files)!r}].")
         if process is not None and collaboration is not None:
             raise InputError("Give a process or a collaboration, not both.")
-        resources, source = files_to_add([str(file) for file in files])
+        resources, source = files_to_add([str(file) for file in files], self._workspace.settings)
         said = Bindings() if bindings is None else read_bindings(bindings)
         request = Deploy(
             resources,
@@ -483,7 +483,7 @@ class RepoVerbs(_Verbs):
             ConfigError: A setting cannot be used.
             InputError: There is none.
         """
-        from spiffcli.repo.configured import open_repository
+        from spiffcli.repo.repository import open_repository
 
         return open_repository(self._workspace.settings)
 

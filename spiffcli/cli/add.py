@@ -14,7 +14,7 @@ from spiffcli.cli.output import emit_json, emit_lines, talk, warn
 from spiffcli.cli.params import ManyCommand, format_option, many_option
 from spiffcli.deployments.add import Added
 from spiffcli.deployments.request import Note, PlannedDefinition
-from spiffcli.repo.models import add_model
+from spiffcli.repo.deploy import add_model
 from spiffcli.runner import Runner
 
 _FILE = click.Path()

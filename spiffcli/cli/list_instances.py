@@ -12,7 +12,7 @@ from spiffcli.cli.output import emit_json, emit_lines, talk, warn
 from spiffcli.cli.params import format_option
 from spiffcli.config import Settings
 from spiffcli.instances.select import find_instances
-from spiffcli.repo.commits import commit_named, older
+from spiffcli.repo.repository import commit_named, older
 from spiffcli.report.instances import instance_cells, instances_json
 from spiffcli.runner import Runner
 from spiffcli.values import Instance, InstanceState

@@ -30,7 +30,7 @@ from spiffcli.migrate.fleet import judge, judge_each
 from spiffcli.migrate.plan_file import read_plan
 from spiffcli.migrate.target import Target
 from spiffcli.migrate.values import ALLOWABLE, MigrationResult, Plan
-from spiffcli.repo.models import ref_at
+from spiffcli.repo.deploy import ref_at
 from spiffcli.report.impact import fleet_document, impact_document, impact_lines
 from spiffcli.report.lines import line
 from spiffcli.report.migration import (

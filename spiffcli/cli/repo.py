@@ -15,16 +15,17 @@ from spiffcli.cli.output import emit_json, emit_lines, emit_text, json_text, lin
 from spiffcli.cli.params import format_option
 from spiffcli.config import load_git_settings
 from spiffcli.instances.view import find_data_store
-from spiffcli.repo.configured import commit_of, open_repository, refuse_read_only
-from spiffcli.repo.configured import make as make_model
+from spiffcli.repo.contents import file_at, view
 from spiffcli.repo.create import clone as fetch
 from spiffcli.repo.create import init as make
+from spiffcli.repo.create import make as make_model
+from spiffcli.repo.deploy import sync as take_over
 from spiffcli.repo.drivers import install
 from spiffcli.repo.layout import check_id
+from spiffcli.repo.pull import look_at_remote
+from spiffcli.repo.repository import chosen_snapshot, open_repository, refuse_read_only
 from spiffcli.repo.save import named_paths, push_all
 from spiffcli.repo.save import save as commit
-from spiffcli.repo.sync import sync as take_over
-from spiffcli.repo.viewing import file_at, view
 from spiffcli.report.instances import when
 from spiffcli.report.repository import (
     change_cells,
@@ -80,7 +81,7 @@ def install_diff(invocation: Invocation, /, format: str) -> None:
     its .gitattributes. Commit that file; the configuration is yours alone.
     """
     refuse_read_only(invocation.settings())
-    done = install()
+    done = install(Path.cwd())
     if format == "json":
         document = {"settings": done.settings, "patterns": list(done.patterns), "attributes": str(done.attributes)}
         emit_json({"schema": "runner/driver/1", **document})
@@ -161,7 +162,7 @@ def new(ctx: click.Context, invocation: Invocation, /, id: str, name: str | None
 @pass_invocation
 def ls(invocation: Invocation, /, group: str | None, rev: str | None, work_tree: bool, format: str) -> None:
     """List groups and models: id, name, and the process that is meant. Ids of groups end in a slash."""
-    snapshot = commit_of(open_repository(invocation.settings()), rev, work_tree=work_tree)
+    snapshot = chosen_snapshot(open_repository(invocation.settings()), rev, work_tree=work_tree)
     groups, models = listed(snapshot.layout, None if group is None else check_id(group))
     if format == "json":
         emit_json(models_json(snapshot.commit, groups, models))
@@ -186,7 +187,7 @@ def show(invocation: Invocation, /, id: str, rev: str | None, work_tree: bool, f
 
     FILE is the id of a model with the name of a file behind it: finance/invoice/invoice.bpmn
     """
-    snapshot = commit_of(open_repository(invocation.settings()), rev, work_tree=work_tree)
+    snapshot = chosen_snapshot(open_repository(invocation.settings()), rev, work_tree=work_tree)
     if format == "text" and id.strip("/") in snapshot.entries:
         sys.stdout.buffer.write(file_at(snapshot, id))
         return
@@ -229,7 +230,7 @@ def status(invocation: Invocation, /, fetch: bool, format: str) -> None:
     """
     repository = open_repository(invocation.settings())
     if fetch:
-        repository.look_at_remote()
+        look_at_remote(repository)
     found = repository.status()
     if format == "json":
         emit_json(status_json(found))

@@ -11,11 +11,10 @@ from spiffcli.cli.invocation import Invocation, pass_invocation
 from spiffcli.cli.output import emit_json, emit_report, emit_text, talk, width
 from spiffcli.cli.params import format_option
 from spiffcli.diff import Severity
-from spiffcli.repo.configured import open_repository, refuse_read_only
-from spiffcli.repo.promote import Merge, carry_out, plan
-from spiffcli.repo.promotion_preview import Preview, previews
+from spiffcli.repo.promote import Merge, Preview, carry_out, plan, previews
 from spiffcli.repo.publish import Wish
 from spiffcli.repo.publish import publish as bring
+from spiffcli.repo.repository import open_repository, refuse_read_only
 from spiffcli.report.diff_json import diff_document
 from spiffcli.report.diff_summary import stat_lines
 from spiffcli.report.diff_text import diff_lines

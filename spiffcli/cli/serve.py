@@ -7,7 +7,7 @@ import click
 from spiffcli.cli.bugs import report_bug
 from spiffcli.cli.invocation import Invocation, pass_invocation
 from spiffcli.cli.output import talk, warn
-from spiffcli.web.serving import serve_webhook
+from spiffcli.web.serve import serve_webhook
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

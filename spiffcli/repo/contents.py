@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from spiffcli.errors import ModelError
-from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, is_hidden, owner
+from spiffcli.errors import ModelError, NotFoundError
+from spiffcli.model import load, read_xml
+from spiffcli.model.groups import (
+    STORE_KINDS,
+    describes,
+    folders_above,
+    message_names,
+    read_group,
+    uses,
+)
+from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, ModelFolder, check_id, is_hidden, owner
 from spiffcli.repo.snapshots import Snapshot
 from spiffcli.values import Resource, ResourceKind
 
@@ -24,22 +34,22 @@ _KINDS: Mapping[str, ResourceKind] = {".bpmn": "bpmn", ".dmn": "dmn"}
 _FORM_FOLDERS = ("forms", "")
 
 
-class Facts(Struct, frozen=True):
+class Facts(Struct, frozen=True, array_like=True):
     """What one BPMN or DMN file says, as far as other files are concerned.
 
     Attributes:
         defines: Processes and decisions in it.
         calls: Processes and decisions it refers to, and does not define itself.
-        forms: Names of the forms it refers to.
         stores: Ids and kinds of the data stores that it uses and that groups describe.
+        forms: Names of the forms it refers to.
         messages: Names of the messages that do not say themselves how they are correlated.
         problem: Why it cannot be read, or None.
     """
 
     defines: tuple[Name, ...] = ()
     calls: tuple[Name, ...] = ()
-    forms: tuple[str, ...] = ()
     stores: tuple[tuple[str, str], ...] = ()
+    forms: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()
     problem: str | None = None
 
@@ -47,24 +57,6 @@ class Facts(Struct, frozen=True):
     def left_to_groups(self) -> bool:
         """Whether groups may say something about what is in it."""
         return bool(self.stores or self.messages)
-
-    def to_json(self) -> list[object]:
-        """The facts as JSON values."""
-        pairs = [list(map(list, each)) for each in (self.defines, self.calls, self.stores)]
-        return [*pairs, list(self.forms), list(self.messages), self.problem]
-
-    @classmethod
-    def from_json(cls, value: Sequence[object]) -> Facts:
-        """What `to_json` gave."""
-        defines, calls, stores, forms, messages, problem = value
-        return cls(
-            defines=tuple((each[0], each[1]) for each in defines),  # type: ignore[attr-defined]
-            calls=tuple((each[0], each[1]) for each in calls),  # type: ignore[attr-defined]
-            forms=tuple(forms),  # type: ignore[arg-type]
-            stores=tuple((each[0], each[1]) for each in stores),  # type: ignore[attr-defined]
-            messages=tuple(messages),  # type: ignore[arg-type]
-            problem=problem,  # type: ignore[arg-type]
-        )
 
 
 def is_model_file(path: str) -> bool:
@@ -80,8 +72,6 @@ def _suffix(path: str) -> str:
 
 def read_facts(path: str, content: bytes) -> Facts:
     """What a file says; one that cannot be read says why."""
-    from spiffcli.model import load
-
     try:
         model = load([Resource(path, _KINDS[_suffix(path)], content)])
     except ModelError as error:
@@ -98,8 +88,8 @@ def read_facts(path: str, content: bytes) -> Facts:
     return Facts(
         tuple(dict.fromkeys(defines)),
         tuple(dict.fromkeys(call for call in calls if call not in inner)),
-        tuple(dict.fromkeys(forms)),
         stores,
+        tuple(dict.fromkeys(forms)),
         messages,
     )
 
@@ -108,9 +98,6 @@ def _left_to_groups(path: str, content: bytes) -> tuple[tuple[tuple[str, str], .
     """The data stores and the messages of a file that groups may say something about."""
     if b"dataStore" not in content and b"message" not in content:
         return (), ()
-    from spiffcli.model import read_xml
-    from spiffcli.model.groups import STORE_KINDS, message_names, uses
-
     root = read_xml(content, path)
     stores = dict.fromkeys((use.id, STORE_KINDS[use.name]) for use in uses(path, root))
     return tuple(stores), tuple(dict.fromkeys(message_names(root).values()))
@@ -253,8 +240,6 @@ class _Gathering:
 
     def _take_groups(self) -> None:
         """The descriptions of groups above that say something about what was taken, and files of data stores."""
-        from spiffcli.model.groups import describes, folders_above, read_group
-
         models = [path for path in self.paths if is_model_file(path)]
         stores = {id: kind for path in models for id, kind in self.contents.facts[path].stores}
         messages = [name for path in models for name in self.contents.facts[path].messages]
@@ -315,3 +300,84 @@ def is_of_interest(path: str) -> bool:
 
 
 _READ = frozenset({*_KINDS, ".json", ".form"})
+
+
+# Single models and files
+
+
+def find_model(snapshot: Snapshot, id: str) -> ModelFolder:
+    """The model with this id.
+
+    Raises:
+        InputError: `id` is not one.
+        NotFoundError: There is no such model; `data["candidates"]` has near ones.
+    """
+    id = check_id(id)
+    models = snapshot.layout.models
+    if id in models:
+        return models[id]
+    same = [each for each in models if each.rpartition("/")[2] == id.rpartition("/")[2]]
+    near = same[:3] or get_close_matches(id, models, 3)
+    when = f" in commit {snapshot.commit[:12]}" if snapshot.commit is not None else ""
+    hint = f"Did you mean {near[0]}?" if near else "runner repo ls lists the models."
+    if id in snapshot.layout.groups:
+        hint = f"{id} is a group. {hint}"
+    raise NotFoundError(f"There is no model '{id}'{when}.", hint=hint, candidates=near)
+
+
+class ModelView(Struct, frozen=True):
+    """A model with what it defines and needs.
+
+    Attributes:
+        commit: The commit it was read at; None for the work tree.
+        processes, decisions: Ids of those in its files.
+        calls: What it refers to outside of its files, as `KIND ID`, with the model that has it or None.
+        problems: Why it could not be deployed, in sentences.
+    """
+
+    commit: str | None
+    model: ModelFolder
+    processes: tuple[str, ...]
+    decisions: tuple[str, ...]
+    calls: tuple[tuple[str, str | None], ...]
+    problems: tuple[str, ...]
+
+
+def view(snapshot: Snapshot, id: str) -> ModelView:
+    """A model as it is in a snapshot.
+
+    Raises:
+        NotFoundError: There is no such model.
+    """
+    model = find_model(snapshot, id)
+    contents = Contents(snapshot)
+    facts = {path: contents.facts[path] for path in contents.files_of(model.id)}
+    own = {name for each in facts.values() for name in each.defines}
+    called = dict.fromkeys(name for each in facts.values() for name in each.calls if name not in own)
+    calls = [(f"{kind} {key}", _owner(contents, (kind, key))) for kind, key in called]
+    problems = [model.problem, *(each.problem for each in facts.values())]
+    for (kind, key), paths in contents.duplicates():
+        if any(path in facts for path in paths):
+            problems.append(f"The {kind} '{key}' is defined in {' and in '.join(paths)}.")
+    return ModelView(
+        snapshot.commit,
+        model,
+        tuple(sorted(key for kind, key in own if kind == "process")),
+        tuple(sorted(key for kind, key in own if kind == "decision")),
+        tuple(calls),
+        tuple(filter(None, problems)),
+    )
+
+
+def _owner(contents: Contents, name: tuple[str, str]) -> str | None:
+    return next((contents.owner(path) for path in contents.places(name)), None)
+
+
+def file_at(snapshot: Snapshot, path: str) -> bytes:
+    """The bytes of a file, by its path below the folder of the models.
+
+    Raises:
+        NotFoundError: There is no such file.
+        InputError: It is a link, or `path` leads elsewhere.
+    """
+    return snapshot.read([check_id(path)])[path.strip("/")]

@@ -7,12 +7,13 @@ from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
+from spiffcli.config import Settings
 from spiffcli.errors import DuplicateError, InputError
 from spiffcli.git_config import GitSettings
+from spiffcli.repo.git import Git, address, shown
 from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, check_id, group_json, model_json
-from spiffcli.repo.program import Git
-from spiffcli.repo.repository import Repository
-from spiffcli.repo.urls import address, shown
+from spiffcli.repo.repository import Repository, open_repository, refuse_read_only
+from spiffcli.repo.save import Saved, save
 
 _TEMPLATE = """<?xml version="1.0" encoding="UTF-8"?>
 <bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -141,6 +142,28 @@ def new(repository: Repository, id: str, *, name: str | None = None, group: bool
         written.append(_write(place / file, _TEMPLATE.format(process=process).encode()))
         written.append(_write(place / MODEL_FILE, properties))
     return Made(id, kind, tuple(path.relative_to(repository.git.folder).as_posix() for path in written))
+
+
+def make(settings: Settings, id: str, *, name: str | None = None, group: bool = False) -> tuple[Made, Saved | None]:
+    """Write a new model or group; committed and pushed where that is set.
+
+    Raises:
+        StateError: The installation is read-only.
+        DuplicateError: Something is there already.
+        InputError: `id` cannot be one.
+    """
+    refuse_read_only(settings)
+    repository = open_repository(settings)
+    with repository.locked("new"):
+        made = new(repository, id, name=name, group=group)
+    return made, saved_change(repository, made.files, f"created {made.kind} {made.id}")
+
+
+def saved_change(repository: Repository, paths: tuple[str, ...], what: str) -> Saved | None:
+    """Commit and push a change that the tool made, where that is set."""
+    if not repository.settings.commit_on_save:
+        return None
+    return save(repository, paths, f"User: {repository.user} {what}")
 
 
 def _refuse_taken(repository: Repository, id: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from spiffcli.errors import InputError
-from spiffcli.repo.git import ask, root_of
+from spiffcli.repo.git import Git, root_of
 
 #: Settings by name; the commands get what Git gives to every driver of a kind.
 SETTINGS = {"diff.bpmn.command": "runner git-diff", "diff.bpmn.textconv": "runner git-textconv"}
@@ -33,14 +33,15 @@ class Installed(Struct, frozen=True):
     attributes: Path
 
 
-def install(cwd: Path | None = None) -> Installed:
+def install(cwd: Path) -> Installed:
     """Set the driver up in the repository around `cwd`; what is there already is left alone.
 
     Raises:
         InputError: There is no repository, it has another driver of this name, or a file cannot be written.
     """
     root = root_of(cwd)
-    present = {name: ask(["config", "--local", "--get", name], root).text for name in SETTINGS}
+    git = Git(root)
+    present = {name: git.ask("config", "--local", "--get", name).text for name in SETTINGS}
     for name, value in SETTINGS.items():
         if present[name] not in ("", value):
             raise InputError(
@@ -51,7 +52,7 @@ def install(cwd: Path | None = None) -> Installed:
     added = _add_patterns(file)
     missing = {name: value for name, value in SETTINGS.items() if not present[name]}
     for name, value in missing.items():
-        answer = ask(["config", "--local", name, value], root)
+        answer = git.ask("config", "--local", name, value)
         if answer.code != 0:
             raise InputError(f"Git could not set {name}: {answer.error}")
     return Installed(missing, added, file)

@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from spiffcli.errors import InputError, ModelError
+from spiffcli.errors import InputError
 from spiffcli.values import GROUP_FILE as GROUP_FILE
 
 MODEL_FILE = "process_model.json"
@@ -220,18 +220,6 @@ def model_json(name: str, *, primary_file: str, primary_process: str, descriptio
     """The file of a new model."""
     own = {"display_name": name, "primary_file_name": primary_file, "primary_process_id": primary_process}
     return to_bytes({**_NEW_MODEL, **own, "description": description})
-
-
-def changed_json(content: bytes, changes: Mapping[str, Any], path: str) -> bytes:
-    """The file of a group or model with other values; all else in it stays, known here or not.
-
-    Raises:
-        ModelError: It is not what such a file is.
-    """
-    found, problem = _properties(path, content)
-    if problem is not None:
-        raise ModelError(problem, file=path)
-    return to_bytes(found | dict(changes))
 
 
 def to_bytes(properties: Mapping[str, Any]) -> bytes:

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Literal
 
 from msgspec import Struct
 
-from spiffcli.errors import ConflictError, InputError, NotFoundError, StateError
+from spiffcli.catalog.instances import Standing
+from spiffcli.deployments.add import deploy
+from spiffcli.diff import compare
+from spiffcli.diff.changes import Diff
+from spiffcli.errors import (
+    ConflictError,
+    InputError,
+    ModelError,
+    NoStoreError,
+    NotFoundError,
+    RunnerError,
+    StateError,
+)
+from spiffcli.instances.select import find_standings
+from spiffcli.migrate.fleet import Fleet, judge
+from spiffcli.migrate.target import target_of
+from spiffcli.model import Model, load
+from spiffcli.repo.contents import Contents
+from spiffcli.repo.deploy import Found, request_of, source_of
+from spiffcli.repo.git import Git
 from spiffcli.repo.layout import is_hidden, owner
-from spiffcli.repo.merging import merged_tree
-from spiffcli.repo.moving import fetch
-from spiffcli.repo.program import Git
+from spiffcli.repo.pull import fetch, merged_tree
 from spiffcli.repo.repository import Repository
 from spiffcli.repo.save import came_second, commit_tree, push_commit
 from spiffcli.repo.snapshots import AtCommit
+from spiffcli.store import copy_store, open_store
+from spiffcli.workspace import Workspace
 
 
 class Merge(Struct, frozen=True):
@@ -108,3 +129,118 @@ def _models(repository: Repository, old: str, new: str) -> tuple[str, ...]:
     changed = [path for path in paths if before.entries.get(path) != after.entries.get(path) and not is_hidden(path)]
     owners = {owner(after.model_ids, path) or owner(before.model_ids, path) for path in changed}
     return tuple(sorted(owner for owner in owners if owner is not None))
+
+
+# What a merge would mean: what changes in every model, and for which running instances
+
+
+class Preview(Struct, frozen=True):
+    """What a merge would mean for one model.
+
+    Attributes:
+        change: `added`, `removed`, `changed`, or `unchanged` where nothing but the drawing or the description is.
+        diff: What changes, or None where one side cannot be read.
+        problem: Why it could not be looked at, or could not be deployed, or None.
+        impact: What it would mean for instances that run, one for each process that has any.
+    """
+
+    model: str
+    change: str
+    diff: Diff | None
+    problem: str | None
+    impact: tuple[Fleet, ...]
+
+
+def previews(workspace: Workspace, repository: Repository, merge: Merge) -> Iterator[Preview]:
+    """What a merge would mean, model by model."""
+    before = Contents(AtCommit(repository.git, merge.old, repository.prefix))
+    after = Contents(AtCommit(repository.git, merge.merge, repository.prefix))
+    with _Rehearsal(workspace, repository, after) as rehearsal:
+        for model in merge.models:
+            yield _preview(before, after, model, rehearsal)
+
+
+def _preview(before: Contents, after: Contents, model: str, rehearsal: _Rehearsal) -> Preview:
+    gone = model not in after.models
+    try:
+        diff = compare(_model(before, model), _model(after, model), old_label=f"{model} now", new_label=f"{model} then")
+    except ModelError as error:
+        return Preview(model, "changed", None, _reason(error), ())
+    if gone:
+        return Preview(model, "removed", diff, None, ())
+    problem: str | None = None
+    impact: tuple[Fleet, ...] = ()
+    try:
+        impact = tuple(rehearsal.impact(model))
+    except RunnerError as error:
+        problem = _reason(error)
+    change = "added" if model not in before.models else "changed" if diff.changes else "unchanged"
+    return Preview(model, change, diff, problem, impact)
+
+
+def _model(contents: Contents, model: str) -> Model:
+    if model not in contents.models:
+        return Model()
+    own = set(contents.files_of(model))
+    closure = contents.closure(model)
+    return load([each for each in closure.resources if each.name in own or each.kind == "form"])
+
+
+def _reason(error: RunnerError) -> str:
+    where = error.where()
+    return f"{where}: {error.message}" if where and where not in error.message else error.message
+
+
+class _Rehearsal:
+    """A copy of the store in memory, in which what would be merged is deployed and instances are judged."""
+
+    def __init__(self, workspace: Workspace, repository: Repository, contents: Contents) -> None:
+        self._workspace = workspace
+        self._repository = repository
+        self._contents = contents
+        self._copy: Workspace | None = None
+
+    def __enter__(self) -> _Rehearsal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._copy is not None:
+            self._copy.store.close()
+
+    def impact(self, model: str) -> Iterator[Fleet]:
+        """What the model as it would be means for the instances of its processes that run.
+
+        Raises:
+            ModelError: It cannot be deployed.
+        """
+        copy = self._rehearsing()
+        if copy is None:
+            return
+        closure = self._contents.closure(model)
+        source = source_of(self._repository, closure, self._contents.snapshot.commit, None)
+        request = request_of(Found(closure, source), self._repository.prefix)
+        added = deploy(copy, request)
+        for planned in added.plan.definitions:
+            if planned.candidate.kind == "process":
+                found = _running(copy, planned.candidate.key)
+                chosen = [each for each in found if each.definition != planned.id]
+                if chosen:
+                    yield judge(copy, target_of(copy, planned.id), chosen)
+
+    def _rehearsing(self) -> Workspace | None:
+        if self._copy is None:
+            try:
+                store = self._workspace.store
+            except NoStoreError:
+                return None
+            memory = open_store("memory:")
+            copy_store(store, memory)
+            self._copy = self._workspace.rehearsal(memory)
+        return self._copy
+
+
+def _running(copy: Workspace, key: str) -> list[Standing]:
+    """Return where instances of a process stand that have not ended."""
+    with suppress(NotFoundError):
+        return find_standings(copy.catalog, key, states=("running", "error"))
+    return []

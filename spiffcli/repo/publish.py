@@ -12,14 +12,13 @@ from typing import Literal
 from msgspec import Struct
 
 from spiffcli.errors import ConfigError, ConflictError, InputError, ModelError, NotFoundError, StateError
-from spiffcli.repo.contents import Contents
+from spiffcli.repo.contents import Contents, find_model
+from spiffcli.repo.git import Git, compare_url, shown
 from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE
-from spiffcli.repo.merging import merged_tree
-from spiffcli.repo.program import Git
-from spiffcli.repo.repository import Repository, find_model
+from spiffcli.repo.pull import merged_tree
+from spiffcli.repo.repository import Repository
 from spiffcli.repo.save import came_second, commit_tree
 from spiffcli.repo.snapshots import AtCommit
-from spiffcli.repo.urls import compare_url, shown
 
 #: How often a push is tried, where others publish at the same time.
 _ATTEMPTS = 5
@@ -215,7 +214,7 @@ class _Publishing:
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options")
         answer = self.git.ask("fetch", *options, self.url, refspec)
         if answer.code == 0:
-            return self.repository.ref(noted)
+            return self.repository.git.commit(noted)
         if "couldn't find remote ref" in answer.error:
             return None
         raise self.git.failed(answer, f"Looking at {shown(self.url)}")

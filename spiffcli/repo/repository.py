@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -10,27 +12,23 @@ from typing import Literal
 
 from msgspec import Struct
 
-from spiffcli.errors import ConfigError, InputError, NotFoundError, StateError
+from spiffcli.config import Settings, load_git_settings
+from spiffcli.errors import ConfigError, InputError, NotFoundError, ReadOnlyError, StateError
 from spiffcli.git_config import GitSettings
-from spiffcli.repo.layout import ModelFolder, check_id
-from spiffcli.repo.program import Git
+from spiffcli.repo.git import Git, shown
 from spiffcli.repo.snapshots import AtCommit, Snapshot, WorkTree
-from spiffcli.repo.urls import shown
+from spiffcli.store.locks import Holder, hold_file, plain_errors
+from spiffcli.values import Instance, Source
 
 #: Seconds to wait for the repository while another command changes it.
 PATIENCE = 60.0
 
 _NOBODY = "unknown"
 
+_COMMIT = re.compile(r"[0-9a-f]{4,64}")
+
 #: What a rebase or merge that a person began leaves behind in the folder of Git.
 _UNDER_WAY = ("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
-
-
-class Person(Struct, frozen=True):
-    """Somebody as Git names them."""
-
-    name: str
-    email: str
 
 
 class Change(Struct, frozen=True):
@@ -159,36 +157,25 @@ class Repository:
         Raises:
             NotFoundError: There is none.
         """
-        name = f"{revision}^{{commit}}"
-        answer = self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name)
-        if answer.code != 0 or not revision:
+        commit = self.git.commit(revision)
+        if commit is None:
             raise NotFoundError(
                 f"The repository has no revision '{revision}'.",
                 hint="Name a commit, branch or tag that git log shows. "
                 "Was the history rewritten, or is the clone shallow?",
                 candidates=[],
             )
-        return answer.text
+        return commit
 
     def head(self) -> tuple[str | None, str | None]:
         """The commit and the branch that count: those checked out; in a bare repository those of the source branch."""
         if self.bare and self.settings.source_branch is not None:
             return self.tip(self.settings.source_branch), self.settings.source_branch
-        return self.ref("HEAD"), self.branch()
-
-    def branch(self) -> str | None:
-        """The branch that is checked out, or None."""
-        answer = self.git.ask("symbolic-ref", "--quiet", "--short", "HEAD")
-        return answer.text if answer.code == 0 else None
+        return self.git.commit("HEAD"), self.git.branch()
 
     def tip(self, branch: str) -> str | None:
         """The commit of a branch here; None where there is no such branch."""
-        return self.ref(f"refs/heads/{branch}")
-
-    def ref(self, name: str) -> str | None:
-        """The commit a full name of a reference stands for, or None."""
-        answer = self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-        return answer.text if answer.code == 0 else None
+        return self.git.commit(f"refs/heads/{branch}")
 
     def common_ancestor(self, one: str, other: str) -> str | None:
         """The last commit that the histories of both have, or None."""
@@ -198,15 +185,6 @@ class Repository:
     def is_ancestor(self, one: str, other: str) -> bool:
         """Whether the history of `other` has the commit `one`."""
         return self.git.ask("merge-base", "--is-ancestor", one, other).code == 0
-
-    def branch_named(self, revision: str) -> str | None:
-        """The branch that `revision` is the name of, or None."""
-        name = self.git.ask("rev-parse", "--symbolic-full-name", "--end-of-options", revision)
-        found = name.text.splitlines()[-1] if name.code == 0 and name.text else ""
-        for start in ("refs/heads/", "refs/remotes/"):
-            if found.startswith(start):
-                return found.removeprefix(start)
-        return None
 
     def snapshot(self, revision: str | None = None) -> AtCommit:
         """The files at a revision (default: the last commit).
@@ -259,8 +237,7 @@ class Repository:
     @cached_property
     def remote_url(self) -> str | None:
         """Address of the remote, which may hold a secret; None where there is no remote."""
-        answer = self.git.ask("config", "--get", f"remote.{self.settings.remote}.url")
-        return answer.text if answer.code == 0 and answer.text else None
+        return self.git.configured(f"remote.{self.settings.remote}.url")
 
     def require_remote(self) -> str:
         """Address of the remote.
@@ -284,7 +261,7 @@ class Repository:
         wanted = self.settings.source_branch
         if self.bare and wanted is not None:
             return wanted
-        branch = self.branch()
+        branch = self.git.branch()
         if branch is None:
             raise StateError(
                 f"No branch is checked out in {self.git.folder}.",
@@ -316,33 +293,23 @@ class Repository:
     @cached_property
     def user(self) -> str:
         """Who works."""
-        known = "" if self.chosen else self._configured("user.name")
+        known = None if self.chosen else self.git.configured("user.name")
         return known or self._user or _NOBODY
 
-    def _configured(self, name: str) -> str:
-        answer = self.git.ask("config", "--get", name)
-        return answer.text if answer.code == 0 else ""
-
-    def author(self) -> Person:
-        """Whoever works: the user, with the address that is set for them or that their Git has."""
-        email = self.settings.author_email or self._configured("user.email")
-        return _person(self.user, email or _address(self.user))
-
-    def committer(self) -> Person:
-        """Who commits: the service account, or the author where none is set."""
-        name = self.settings.username
-        if name is None:
-            return self.author()
-        return _person(name, self.settings.user_email or _address(name))
-
     def identities(self) -> dict[str, str]:
-        """The variables that tell Git who wrote a commit and who made it."""
-        author, committer = self.author(), self.committer()
+        """Return the variables that tell Git who wrote a commit and who made it: the service account, where one is set.
+
+        The author has the address that is set for them, or that their Git has.
+        """
+        email = self.settings.author_email or self.git.configured("user.email")
+        author = _person(self.user, email or _address(self.user))
+        name = self.settings.username
+        committer = author if name is None else _person(name, self.settings.user_email or _address(name))
         return {
-            "GIT_AUTHOR_NAME": author.name,
-            "GIT_AUTHOR_EMAIL": author.email,
-            "GIT_COMMITTER_NAME": committer.name,
-            "GIT_COMMITTER_EMAIL": committer.email,
+            "GIT_AUTHOR_NAME": author[0],
+            "GIT_AUTHOR_EMAIL": author[1],
+            "GIT_COMMITTER_NAME": committer[0],
+            "GIT_COMMITTER_EMAIL": committer[1],
         }
 
     # Changing it
@@ -355,8 +322,6 @@ class Repository:
             BusyError: Another command has been changing it for too long.
             StateError: A person's rebase or merge is under way.
         """
-        from spiffcli.store.locks import Holder, hold_file, plain_errors
-
         path, holder = self.common / "runner.lock", Holder("repository", doing)
         subject = f"The repository {self.git.folder} is"
         with plain_errors(path), ExitStack() as stack:
@@ -380,7 +345,7 @@ class Repository:
         """How it stands, with the remote as it was last seen."""
         commit, branch = self.head()
         counted = self.settings.source_branch or branch
-        upstream = self.ref(self.tracking(counted)) if counted is not None else None
+        upstream = self.git.commit(self.tracking(counted)) if counted is not None else None
         behind = 0
         stranded: tuple[Commit, ...] = ()
         if commit is not None and upstream is not None:
@@ -400,20 +365,6 @@ class Repository:
             under_way=self.under_way(),
         )
 
-    def look_at_remote(self) -> None:
-        """Note how the remote's branch stands now.
-
-        Raises:
-            ConfigError: There is no remote.
-            GitError: It cannot be reached.
-        """
-        from spiffcli.repo.moving import fetch
-
-        branch = self.settings.source_branch or self.head()[1]
-        if branch is not None:
-            with self.git.reaching(self.require_remote()) as git:
-                fetch(self, git, branch)
-
     def changes(self) -> list[Change]:
         """Files below the folder of the models that differ from the last commit, in order."""
         if self.bare:
@@ -422,28 +373,6 @@ class Repository:
         command = ("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
         output = self.git.run(*command, *below).output.decode("utf-8", "surrogateescape")
         return sorted((_change(line) for line in output.split("\0") if line), key=lambda each: each.path)
-
-
-def find_model(snapshot: Snapshot, id: str) -> ModelFolder:
-    """The model with this id.
-
-    Raises:
-        InputError: `id` is not one.
-        NotFoundError: There is no such model; `data["candidates"]` has near ones.
-    """
-    id = check_id(id)
-    models = snapshot.layout.models
-    if id in models:
-        return models[id]
-    from difflib import get_close_matches
-
-    same = [each for each in models if each.rpartition("/")[2] == id.rpartition("/")[2]]
-    near = same[:3] or get_close_matches(id, models, 3)
-    when = f" in commit {snapshot.commit[:12]}" if snapshot.commit is not None else ""
-    hint = f"Did you mean {near[0]}?" if near else "runner repo ls lists the models."
-    if id in snapshot.layout.groups:
-        hint = f"{id} is a group. {hint}"
-    raise NotFoundError(f"There is no model '{id}'{when}.", hint=hint, candidates=near)
 
 
 def _change(line: str) -> Change:
@@ -457,12 +386,10 @@ def _change(line: str) -> Change:
     return Change(path, "added" if "A" in state else "changed")
 
 
-def _person(name: str, email: str) -> Person:
-    # Git takes neither line ends nor angle brackets here.
+def _person(name: str, email: str) -> tuple[str, str]:
+    """Return name and address of somebody as Git takes them: with neither line ends nor angle brackets."""
     strip = str.maketrans("", "", "<>\n\r\0")
-    return Person(
-        name.translate(strip).strip(" .,;:'\"\\") or _NOBODY, email.translate(strip).strip() or "unknown@localhost"
-    )
+    return name.translate(strip).strip(" .,;:'\"\\") or _NOBODY, email.translate(strip).strip() or "unknown@localhost"
 
 
 def _address(name: str) -> str:
@@ -481,3 +408,108 @@ def _no_repository(folder: Path, said: str) -> InputError:
         hint="Make one here (runner repo init), fetch one (runner repo clone URL), "
         "or name its folder with RUNNER_GIT_MODELS.",
     )
+
+
+# The repository that the settings name
+
+
+def open_repository(settings: Settings, cwd: Path | None = None) -> Repository:
+    """Return the model repository that the settings name, or the one around the current folder.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+        InputError: There is none.
+    """
+    return Repository.open(load_git_settings(settings), settings.user, cwd, chosen="user" in settings.origins)
+
+
+def refuse_read_only(settings: Settings) -> None:
+    """Raise ReadOnlyError where models must not be changed."""
+    if settings.read_only:
+        raise ReadOnlyError
+
+
+def chosen_snapshot(repository: Repository, revision: str | None, *, work_tree: bool) -> Snapshot:
+    """Return the snapshot that the options of a command name: a revision, the work tree, or the last commit.
+
+    Raises:
+        InputError: Both are named.
+        NotFoundError: There is no such revision.
+    """
+    if work_tree and revision is not None:
+        raise InputError("Name a revision (--rev) or the work tree (--work-tree), not both.")
+    return repository.work_tree() if work_tree else repository.snapshot(revision)
+
+
+# Instances by the commit their model came from
+
+
+def commit_named(settings: Settings, revision: str) -> str:
+    """Return the commit that `revision` names; the beginning of one as it is, whether Git still knows it or not.
+
+    Raises:
+        NotFoundError: The repository has no such revision.
+        InputError: There is no repository to ask.
+    """
+    try:
+        return open_repository(settings).resolve(revision)
+    except (InputError, NotFoundError):
+        if _COMMIT.fullmatch(revision):
+            return revision
+        raise
+
+
+def older(settings: Settings, rows: Sequence[Instance], revision: str) -> tuple[list[Instance], int]:
+    """Return those whose model comes from a commit before `revision`, and how many of their commits Git does not know.
+
+    Such a commit was in a history that has been rewritten since, so it counts as older. Instances whose model came from
+    no repository are left out.
+
+    Raises:
+        NotFoundError: The repository has no such revision.
+        InputError: There is no repository.
+    """
+    repository = open_repository(settings)
+    end = repository.resolve(revision)
+    commits = {row.source.commit for row in rows if row.source.commit is not None}
+    unknown = {commit for commit in commits if repository.git.commit(commit) is None}
+    before = {commit for commit in commits - unknown if commit != end and repository.is_ancestor(commit, end)}
+    found = [row for row in rows if row.source.commit in before | unknown]
+    return found, sum(row.source.commit in unknown for row in found)
+
+
+# Where files come from: the commit they belong to, and whether they are as they are there
+
+
+def source_of_files(files: Sequence[str]) -> Source:
+    """Return the files as the source of a deployment; with commit and branch where all lie in one work tree.
+
+    Args:
+        files: Paths as the user gave them.
+    """
+    root = _common_root(files)
+    if root is None:
+        return Source(files=tuple(files))
+    git = Git(root)
+    try:
+        commit = git.commit("HEAD")
+        if commit is None:  # nothing was committed yet
+            return Source(files=tuple(files))
+        paths = [Path(file).resolve() for file in files]
+        changed = git.ask("status", "--porcelain", "--ignored=matching", "--", *map(str, paths))
+        branch = git.branch()
+    except InputError:  # there is no Git here
+        return Source(files=tuple(files))
+    folder = Path(os.path.commonpath([path.parent for path in paths])).relative_to(root.resolve())
+    dirty = bool(changed.output.strip()) or changed.code != 0
+    return Source(files=tuple(files), commit=commit, branch=branch, dirty=dirty, path=folder.as_posix())
+
+
+def _common_root(files: Sequence[str]) -> Path | None:
+    """Return the work tree all files lie in; found without Git, since most files lie outside of any."""
+    roots = {_root(Path(file)) for file in files}
+    return roots.pop() if len(roots) == 1 else None
+
+
+def _root(file: Path) -> Path | None:
+    return next((folder for folder in file.resolve().parents if (folder / ".git").exists()), None)

@@ -1,10 +1,12 @@
-"""The files of a model repository at one moment: at a commit, or as they lie in the work tree."""
+"""The files of a repository at one moment: at a commit, as they lie in the work tree, or as they are staged."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -12,17 +14,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from spiffcli.errors import InputError, ModelError, NotFoundError
-from spiffcli.repo.layout import (
-    GROUP_FILE,
-    MODEL_FILE,
-    Layout,
-    ModelFolder,
-    is_hidden,
-    model_ids,
-    owner,
-    read_layout,
-)
-from spiffcli.repo.program import Git
+from spiffcli.git_config import GitSettings
+from spiffcli.repo.git import Git
+from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, Layout, ModelFolder, is_hidden, model_ids, owner, read_layout
 
 _FILE = ("100644", "100755")
 
@@ -227,3 +221,87 @@ def _blob(file: Path) -> str:
     except OSError:  # said when it is read
         return ""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+# Files at a revision: `REV:path`, and `:path` for what is staged, as Git itself writes it
+
+
+class Tree(Struct, frozen=True):
+    """The files of one commit, or those that are staged for the next.
+
+    Attributes:
+        git: Git, at the top of the work tree.
+        commit: Full id; empty for what is staged.
+        revision: What the user called it; empty for what is staged.
+        prefix: Path of the current folder below the root, with a slash at its end, or empty.
+    """
+
+    git: Git
+    commit: str
+    revision: str
+    prefix: str
+
+    def full_path(self, path: str) -> str:
+        """Return `path` from the root: as it is, or from the current folder where it begins with `./` or `../`."""
+        if path.startswith(("./", "../")) or path in (".", ".."):
+            path = posixpath.join(self.prefix, path)
+        return posixpath.normpath(path) if path.strip("/") else "."
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of the file at `path` (from the root), or None where there is no file."""
+        answer = self.git.ask("cat-file", "blob", f"{self.commit}:{path}")
+        return answer.output if answer.code == 0 else None
+
+    def files(self, path: str) -> tuple[str, ...]:
+        """Return the paths of all files below the folder `path`, from the root, in order; empty for none."""
+        below = [] if path == "." else ["--", path]  # "--" keeps a dash from being an option
+        if self.commit:
+            answer = self.git.ask("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.commit, *below)
+        else:
+            answer = self.git.ask("ls-files", "-z", "--cached", *below)
+        return tuple(sorted(answer.names))
+
+    def missing(self, path: str) -> NotFoundError:
+        """Return the error for a path that there is not."""
+        near = self._near(path)
+        if self.prefix and not path.startswith("."):
+            here = self.full_path(f"./{path}")
+            if self.read(here) is not None or self.files(here):
+                near = [f"./{path}"]
+        hint = f"Did you mean {self.revision}:{near[0]}?" if near else "Paths count from the root of the repository."
+        where = f"in {self.revision} (commit {self.commit[:12]})" if self.commit else "among what is staged"
+        return NotFoundError(f"There is no file or folder {path} {where}.", hint=hint, candidates=near)
+
+    def _near(self, path: str) -> list[str]:
+        names = self.files(".")
+        same = [name for name in names if posixpath.basename(name) == posixpath.basename(path)]
+        return same[:3] or get_close_matches(self.full_path(path), names, 3, 0.6)
+
+
+def tree_at(revision: str, folder: Path, settings: GitSettings | None = None) -> Tree:
+    """Return the files of the commit that `revision` names; what is staged, where it is empty.
+
+    Args:
+        folder: The current folder.
+
+    Raises:
+        InputError: There is no repository, or Git is not installed.
+        NotFoundError: There is no such revision.
+    """
+    folder = folder.resolve()
+    git = Git(folder, settings)
+    here = git.ask("rev-parse", "--show-prefix")
+    if here.code != 0:
+        raise InputError(
+            f"'{revision}:' means a revision of a Git repository, and there is none around {folder}.",
+            hint="Change to a folder of the repository, or name a file without a revision.",
+        )
+    commit = git.commit(revision) if revision else ""
+    if commit is None:
+        raise NotFoundError(
+            f"The repository has no revision '{revision}'.",
+            hint="Name a commit, branch or tag that git log shows. A shallow clone may lack it: git fetch --unshallow",
+            candidates=[],
+        )
+    depth = here.text.count("/")
+    return Tree(git.at(folder.parents[depth - 1] if depth else folder), commit, revision, here.text)

@@ -10,13 +10,13 @@ from spiffcli.text import one_line
 from spiffcli.values import JsonObject
 
 if TYPE_CHECKING:
+    from spiffcli.repo.contents import ModelView
     from spiffcli.repo.create import Made
     from spiffcli.repo.layout import Group, Layout, ModelFolder
     from spiffcli.repo.promote import Merge
     from spiffcli.repo.publish import Published
     from spiffcli.repo.repository import Commit, Status
     from spiffcli.repo.save import Pushed, Saved
-    from spiffcli.repo.viewing import ModelView
 
 #: Digits of a commit that people read.
 _COMMIT = 12

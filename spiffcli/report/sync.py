@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spiffcli.repo.deploy import Following
+from spiffcli.repo.deploy import Following, Synced
 from spiffcli.repo.pull import Pulled
-from spiffcli.repo.sync import Synced
 from spiffcli.report.repository import pushed_part, pushed_sentences, short
 from spiffcli.text import one_line
 from spiffcli.values import JsonObject

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -12,6 +12,7 @@ from spiffcli.diff.changes import Diff
 from spiffcli.errors import InputError, NotFoundError
 from spiffcli.specs.inputs import may_name_files, names_files
 from spiffcli.values import Definition
+from spiffcli.workspace import Workspace
 
 if TYPE_CHECKING:
     from spiffcli.model import Problem
@@ -30,16 +31,9 @@ class Compared(Struct, frozen=True):
 
 
 def compare_refs(
-    catalog: Callable[[], Catalog | None],
-    old: str | Sequence[str],
-    new: str | Sequence[str],
-    *,
-    dependencies: bool,
+    workspace: Workspace, old: str | Sequence[str], new: str | Sequence[str], *, dependencies: bool
 ) -> Compared:
     """Compare what two references name.
-
-    Args:
-        catalog: Gives the catalog; None where there is no store.
 
     Raises:
         NotFoundError: One of them does not exist.
@@ -47,12 +41,12 @@ def compare_refs(
         InputError: A file cannot be read.
         ModelError: One of them cannot be understood.
     """
-    before, after = (_meant(catalog, [refs] if isinstance(refs, str) else list(refs)) for refs in (old, new))
-    sides = (_side(catalog, each, dependencies=dependencies) for each in (before, after))
+    before, after = (_meant(workspace, [refs] if isinstance(refs, str) else list(refs)) for refs in (old, new))
+    sides = (_side(workspace, each, dependencies=dependencies) for each in (before, after))
     return _compared(*sides, dependencies=dependencies)
 
 
-def side(catalog: Callable[[], Catalog | None], ref: str, *, dependencies: bool) -> Side:
+def side(workspace: Workspace, ref: str, *, dependencies: bool) -> Side:
     """What a reference names, as it is compared.
 
     Raises:
@@ -61,17 +55,17 @@ def side(catalog: Callable[[], Catalog | None], ref: str, *, dependencies: bool)
         InputError: A file cannot be read.
         ModelError: It cannot be understood.
     """
-    return _side(catalog, _meant(catalog, [ref]), dependencies=dependencies)
+    return _side(workspace, _meant(workspace, [ref]), dependencies=dependencies)
 
 
-def _meant(catalog: Callable[[], Catalog | None], refs: list[str]) -> Definition | list[str]:
+def _meant(workspace: Workspace, refs: list[str]) -> Definition | list[str]:
     """The stored definition that a reference names, or the names of files.
 
     What does not look like a path is looked up in the store first, and then taken for a folder.
     """
     if all(map(names_files, refs)):
         return refs
-    stored = catalog()
+    stored = workspace.catalog_if_any()
     try:
         return _find(stored, refs)
     except (NotFoundError, InputError):
@@ -94,18 +88,12 @@ def _find(catalog: Catalog | None, refs: list[str]) -> Definition:
     return catalog.find(refs[0])
 
 
-def _there(catalog: Callable[[], Catalog | None]) -> Catalog:
-    found = catalog()
-    assert found is not None  # it gave us a definition
-    return found
-
-
-def _side(catalog: Callable[[], Catalog | None], meant: Definition | list[str], *, dependencies: bool) -> Side:
+def _side(workspace: Workspace, meant: Definition | list[str], *, dependencies: bool) -> Side:
     from spiffcli.specs.sides import files_side, stored_side
 
     if isinstance(meant, Definition):
-        return stored_side(_there(catalog), meant, dependencies=dependencies)
-    return files_side(meant, dependencies=dependencies)
+        return stored_side(workspace.catalog, meant, dependencies=dependencies)
+    return files_side(meant, workspace.settings, dependencies=dependencies)
 
 
 def _compared(before: Side, after: Side, *, dependencies: bool) -> Compared:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from spiffcli.catalog.refs import looks_like_path, looks_like_revision, split_path
-from spiffcli.errors import InputError
-from spiffcli.specs.files import kind_of, read_resource
+from spiffcli.config import Settings, load_git_settings
+from spiffcli.errors import InputError, RunnerError
+from spiffcli.model import load, read_xml
+from spiffcli.model.groups import folders_above, message_names, uses
+from spiffcli.repo.contents import Contents
+from spiffcli.repo.repository import open_repository, source_of_files
+from spiffcli.repo.snapshots import AtCommit, Tree, tree_at
+from spiffcli.specs.files import kind_of, read_resource, read_resources
+from spiffcli.specs.files import with_forms as with_forms_on_disk
 from spiffcli.values import GROUP_FILE, Resource, Source
-
-if TYPE_CHECKING:
-    from spiffcli.repo.revisions import Tree
 
 #: What standard input is called.
 STDIN = "-"
@@ -54,7 +58,7 @@ def may_name_files(ref: str) -> bool:
     return Path(ref).exists() or _may_be_revision(ref)
 
 
-def read_files(ref: str) -> Files:
+def read_files(ref: str, settings: Settings) -> Files:
     """The files a reference names.
 
     Raises:
@@ -65,13 +69,13 @@ def read_files(ref: str) -> Files:
     if path == STDIN:
         return Files((_stdin(),), process)
     if (_is_revision(path) or _may_be_revision(path)) and not Path(path).exists():
-        return _at_revision(path, process)
+        return _at_revision(path, process, settings)
     if Path(path).is_dir():
         return Files(tuple(_in_folder(Path(path))), process, _beside_on_disk)
     return Files((read_resource(path),), process, _beside_on_disk)
 
 
-def files_to_add(names: Sequence[str]) -> tuple[tuple[Resource, ...], Source]:
+def files_to_add(names: Sequence[str], settings: Settings) -> tuple[tuple[Resource, ...], Source]:
     """The files to deploy, with the forms beside them, and where they come from.
 
     Raises:
@@ -79,17 +83,40 @@ def files_to_add(names: Sequence[str]) -> tuple[tuple[Resource, ...], Source]:
             revisions.
         NotFoundError: There is no such revision, or no such file in it.
     """
-    from spiffcli.repo.models import files_at
-    from spiffcli.repo.source import source_of
-    from spiffcli.specs import files
-
     if any(map(at_revision, names)):
-        resources, source = files_at(names)
+        resources, source = files_at(names, settings)
     else:
-        resources = files.with_forms(files.read_resources(names))
-        source = source_of([resource.name for resource in resources])
+        resources = with_forms_on_disk(read_resources(names))
+        source = source_of_files([resource.name for resource in resources])
     _require_models(resources)
     return resources, source
+
+
+def files_at(names: Sequence[str], settings: Settings) -> tuple[tuple[Resource, ...], Source]:
+    """The files that each `REV:PATH` names, with the forms they need from the same commit.
+
+    Raises:
+        InputError: Some are and some are not, or they are of several revisions.
+        NotFoundError: There is no such revision or file.
+    """
+    revisions = {name.partition(":")[0] for name in names if at_revision(name)}
+    if len(revisions) > 1 or not all(map(at_revision, names)):
+        raise InputError("Files of one deployment come from one revision, or all from the work tree.")
+    (revision,) = revisions
+    resources = with_forms([read_files(name, settings) for name in dict.fromkeys(names)])
+    plain = tuple(Resource(each.name.partition(":")[2], each.kind, each.content) for each in resources)
+    tree = tree_at(revision, Path.cwd(), load_git_settings(settings))
+    commit = tree.commit or tree.git.commit("HEAD")
+    branch = tree.git.branch_named(revision) if revision else tree.git.branch()
+    path = _common([PurePosixPath(each.name).parent for each in plain])
+    return plain, Source(files=tuple(names), commit=commit, branch=branch, dirty=not revision, path=str(path))
+
+
+def _common(folders: Sequence[PurePosixPath]) -> PurePosixPath:
+    common = folders[0]
+    while not all(folder.is_relative_to(common) for folder in folders):
+        common = common.parent
+    return common
 
 
 def _require_models(resources: Sequence[Resource]) -> None:
@@ -144,46 +171,44 @@ def _beside_on_disk(name: str) -> Resource | None:
     return read_resource(name) if Path(name).is_file() else None
 
 
-def _at_revision(ref: str, process: str | None) -> Files:
-    from spiffcli.repo.revisions import missing, split, tree
-
-    revision, path = split(ref)
-    commit = tree(revision)
-    full = _there(commit, path)
+def _at_revision(ref: str, process: str | None, settings: Settings) -> Files:
+    revision, _, path = ref.partition(":")
+    tree = tree_at(revision, Path.cwd(), load_git_settings(settings))
+    full = _full_path(tree, path, settings)
 
     def lookup(name: str) -> Resource | None:
-        content = commit.read(name.removeprefix(f"{revision}:"))
+        content = tree.read(name.removeprefix(f"{revision}:"))
         return None if content is None else Resource(name, kind_of(name, content), content)
 
     one = lookup(f"{revision}:{full}")
     if one is not None:
         return Files((one,), process, lookup)
-    names = [name for name in commit.files(full) if PurePosixPath(name).suffix.lower() in _MODELS]
+    names = [name for name in tree.files(full) if PurePosixPath(name).suffix.lower() in _MODELS]
     if not names:
-        raise missing(commit, path)
+        raise tree.missing(path)
     found = tuple(each for name in names if (each := lookup(f"{revision}:{name}")) is not None)
-    return Files(found, process, lookup, _needed(revision, full, found))
+    return Files(found, process, lookup, _needed(tree, full, found))
 
 
-def _there(commit: Tree, path: str) -> str:
+def _full_path(tree: Tree, path: str, settings: Settings) -> str:
     """The path from the root; that of a model may count from the folder of the models."""
-    full = commit.full_path(path)
-    if commit.files(full):
-        return full
-    from spiffcli.repo.models import folder_of_models
+    full = tree.full_path(path)
+    if not tree.files(full):
+        with suppress(RunnerError):  # the folder of the models need not be there
+            below = f"{open_repository(settings).prefix}{full}"
+            if tree.files(below):
+                return below
+    return full
 
-    below = f"{folder_of_models()}{full}"
-    return below if commit.files(below) else full
 
-
-def _needed(revision: str, folder: str, found: Sequence[Resource]) -> tuple[Resource, ...]:
+def _needed(tree: Tree, folder: str, found: Sequence[Resource]) -> tuple[Resource, ...]:
     """What a model calls in others; nothing where the folder is no model, or what is staged for a commit."""
-    from spiffcli.repo.models import model_at
-
-    closure = model_at(revision, folder) if revision else None
+    snapshot = AtCommit(tree.git, tree.commit)
+    if not tree.commit or folder not in snapshot.model_ids:
+        return ()
     have = {each.name for each in found}
-    every = closure.resources if closure is not None else ()
-    named = (Resource(f"{revision}:{each.name}", each.kind, each.content) for each in every)
+    every = Contents(snapshot).closure(folder).resources
+    named = (Resource(f"{tree.revision}:{each.name}", each.kind, each.content) for each in every)
     return tuple(each for each in named if each.name not in have)
 
 
@@ -199,9 +224,6 @@ def distinct(files: Sequence[Files], *, needed: bool = False) -> tuple[Resource,
 
 def _described(files: Files) -> Iterator[Resource]:
     """The descriptions of groups around models that leave data stores or messages to them, and files of data stores."""
-    from spiffcli.model import read_xml
-    from spiffcli.model.groups import folders_above, message_names, uses
-
     for resource in files.resources:
         if resource.kind == "bpmn" and (b"dataStore" in resource.content or b"message" in resource.content):
             root = read_xml(resource.content, resource.name)
@@ -220,8 +242,6 @@ def with_forms(files: Sequence[Files]) -> tuple[Resource, ...]:
     Raises:
         ModelError: A file cannot be read.
     """
-    from spiffcli.model import load
-
     resources = distinct(files, needed=True)
     have = {PurePosixPath(resource.name).name for resource in resources}
     found: dict[str, Resource] = {}

@@ -20,11 +20,11 @@ from spiffcli.config import Settings
 from spiffcli.deployments.add import deploy
 from spiffcli.deployments.request import Deploy, PlannedDefinition
 from spiffcli.errors import AmbiguousError, InputError, NotFoundError
-from spiffcli.repo.configured import open_repository
 from spiffcli.repo.contents import Contents
-from spiffcli.repo.models import Found, files_at, request_of, source_of
-from spiffcli.repo.repository import Repository
+from spiffcli.repo.deploy import Found, request_of, source_of
+from spiffcli.repo.repository import Repository, open_repository
 from spiffcli.repo.snapshots import Snapshot
+from spiffcli.specs.inputs import files_at
 from spiffcli.values import Definition, DefinitionKind
 
 if TYPE_CHECKING:
@@ -132,10 +132,10 @@ def _there(settings: Settings, ref: str) -> _There:
         if place in snapshot.model_ids:
             return _model(repository, snapshot, settings.user, ref, place, key)
         if place in snapshot.entries:
-            return _file(repository, snapshot, settings.user, ref, place, key)
+            return _file(repository, snapshot, settings, ref, place, key)
     whole = _from_root(repository, path)
     if repository.git.ask("cat-file", "-e", f"{snapshot.commit}:{whole}").code == 0 and Path(whole).suffix:
-        return _alone(snapshot, settings.user, ref, f"{revision}:{whole}", key)
+        return _alone(snapshot, settings, ref, f"{revision}:{whole}", key)
     raise NotFoundError(
         f"There is no model or file {path} in {revision} (commit {str(snapshot.commit)[:12]}).",
         hint=f"runner repo ls --rev {revision} lists the models there.",
@@ -163,8 +163,8 @@ def _model(
     contents = Contents(snapshot)
     closure = contents.closure(model)
     revision = ref.partition(":")[0]
-    source = source_of(repository, closure, snapshot.commit, repository.branch_named(revision))
-    request = request_of(Found(closure, source), repository.prefix, user=user, main=closure.process)
+    source = source_of(repository, closure, snapshot.commit, repository.git.branch_named(revision))
+    request = request_of(Found(closure, source), repository.prefix, user)
     own = [file] if file else [each.name for each in closure.resources if contents.owner(each.name) == model]
     return _There(
         ref=ref,
@@ -177,21 +177,23 @@ def _model(
     )
 
 
-def _file(repository: Repository, snapshot: Snapshot, user: str, ref: str, file: str, key: str | None) -> _There:
+def _file(
+    repository: Repository, snapshot: Snapshot, settings: Settings, ref: str, file: str, key: str | None
+) -> _There:
     """A file with all that its model needs; one of no model with the forms it names."""
     owner = Contents(snapshot).owner(file)
     if owner is not None:
-        return _model(repository, snapshot, user, ref, owner, key, file)
-    return _alone(snapshot, user, ref, f"{ref.partition(':')[0]}:{repository.prefix}{file}", key)
+        return _model(repository, snapshot, settings.user, ref, owner, key, file)
+    return _alone(snapshot, settings, ref, f"{ref.partition(':')[0]}:{repository.prefix}{file}", key)
 
 
-def _alone(snapshot: Snapshot, user: str, ref: str, name: str, key: str | None) -> _There:
-    resources, source = files_at([name])
+def _alone(snapshot: Snapshot, settings: Settings, ref: str, name: str, key: str | None) -> _There:
+    resources, source = files_at([name], settings)
     option = {"dmn": "-d", "form": "-f"}.get(resources[0].kind, "-b")
     return _There(
         ref=ref,
         commit=str(snapshot.commit),
-        request=Deploy(resources, user=user, source=source),
+        request=Deploy(resources, user=settings.user, source=source),
         files=(name.partition(":")[2],),
         key=key,
         main=None,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from spiffcli.catalog import Catalog
+from spiffcli.config import Settings
 from spiffcli.deployments.versions import stored_model
 from spiffcli.errors import InputError, NotFoundError
 from spiffcli.model import Model, load
@@ -30,7 +31,7 @@ class Side(Struct, frozen=True):
     definition: Definition | None
 
 
-def files_side(refs: Sequence[str], *, dependencies: bool) -> Side:
+def files_side(refs: Sequence[str], settings: Settings, *, dependencies: bool) -> Side:
     """The side of files and folders that belong together.
 
     Args:
@@ -41,7 +42,7 @@ def files_side(refs: Sequence[str], *, dependencies: bool) -> Side:
         InputError: A file cannot be read.
         ModelError: It cannot be understood.
     """
-    files = [read_files(ref) for ref in refs]
+    files = [read_files(ref, settings) for ref in refs]
     resources = with_forms(files) if dependencies else distinct(files)
     model = load(resources)
     processes = list(dict.fromkeys(each.process for each in files if each.process is not None))

@@ -12,19 +12,15 @@ from urllib.parse import parse_qs
 
 from msgspec import Struct
 
-from spiffcli.repo.urls import same_repository
+from spiffcli.forges import FORGES
+from spiffcli.repo.git import same_repository
 
 _NOTHING = "0"
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
-#: Names of events that tell of new commits, by the header that carries them.
-_PUSHES = {
-    "x-github-event": ("push",),
-    "x-gitea-event": ("push",),
-    "x-gogs-event": ("push",),
-    "x-gitlab-event": ("Push Hook", "System Hook"),
-}
+_SIGNATURES = tuple(forge.signature for forge in FORGES.values() if forge.signature is not None)
+_TOKENS = tuple(forge.token for forge in FORGES.values() if forge.token is not None)
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not an error
@@ -84,7 +80,7 @@ def check_headers(headers: Mapping[str, str]) -> None:
     Raises:
         Refusal: It carries no signature and no token.
     """
-    if not any(headers.get(name) for name in ("x-hub-signature-256", "x-gitea-signature", "x-gitlab-token")):
+    if not any(headers.get(name) for name in (*_SIGNATURES, *_TOKENS)):
         raise Refusal(403, "not_authorized", "The delivery is not signed.")
 
 
@@ -97,15 +93,11 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes) -> None:
         Refusal: A signature is missing or wrong.
     """
     check_headers(headers)
-    signed = [
-        headers[name].removeprefix("sha256=").strip().lower()
-        for name in ("x-hub-signature-256", "x-gitea-signature")
-        if headers.get(name)
-    ]
     expected = signature(secret, body)
+    signed = [headers[name].removeprefix("sha256=").strip().lower() for name in _SIGNATURES if headers.get(name)]
     right = [hmac.compare_digest(each.encode(), expected.encode()) for each in signed]
-    if headers.get("x-gitlab-token"):
-        right.append(hmac.compare_digest(headers["x-gitlab-token"].encode(), secret.encode()))
+    sent = [headers[name] for name in _TOKENS if headers.get(name)]
+    right += [hmac.compare_digest(each.encode(), secret.encode()) for each in sent]
     if not all(right):
         raise Refusal(403, "not_authorized", "The signature of the delivery is wrong.")
 
@@ -149,10 +141,10 @@ def _document(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
 
 
 def _event(headers: Mapping[str, str], document: Mapping[str, Any]) -> tuple[str, bool]:
-    for header, names in _PUSHES.items():
-        event = headers.get(header)
-        if event:
-            pushed = event in names and (event != "System Hook" or document.get("object_kind") == "push")
+    for forge in FORGES.values():
+        event = next((headers[name] for name in forge.events if headers.get(name)), None)
+        if event is not None:
+            pushed = event in forge.pushes and (event != "System Hook" or document.get("object_kind") == "push")
             return event, pushed
     if "zen" in document or "hook_id" in document:
         return "ping", False

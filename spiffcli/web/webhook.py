@@ -12,8 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spiffcli.web.deliveries import Refusal, check_headers, read, verify
-from spiffcli.web.following import Follower
-from spiffcli.web.queue import Worker
+from spiffcli.web.follower import Follower, Worker
 
 PATH = "/v1.0/github-webhook-receive"
 STATUS_PATH = "/v1.0/status"

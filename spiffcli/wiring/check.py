@@ -71,7 +71,7 @@ def write_stubs(workspace: Workspace, ref: str) -> str:
     from spiffcli.services.stubs import stubs
     from spiffcli.specs.compare import side
 
-    found = side(workspace.catalog_if_any, ref, dependencies=True)
+    found = side(workspace, ref, dependencies=True)
     keys = [key for key, process in found.model.processes.items() if process.executable]
     called = {reference.key for process in found.model.processes.values() for reference in process.references}
     process = found.process or next(iter([key for key in keys if key not in called] or keys), None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import stat
 import threading
 import time
@@ -15,13 +14,11 @@ import pytest
 from spiffcli.errors import BusyError, ConflictError, InputError, NotFoundError, RunnerError
 from spiffcli.git_config import GitSettings
 from spiffcli.repo import repository as repository_module
-from spiffcli.repo.access import access
-from spiffcli.repo.layout import GROUP_FILE, changed_json
+from spiffcli.repo.deploy import Synced, sync
+from spiffcli.repo.git import access, compare_url, same_repository
 from spiffcli.repo.promote import carry_out, plan
 from spiffcli.repo.publish import Wish, publish
 from spiffcli.repo.save import push_all
-from spiffcli.repo.sync import Synced, sync
-from spiffcli.repo.urls import compare_url, same_repository
 
 from ..catalog.models import bpmn, process
 from .backends import over_http
@@ -233,12 +230,6 @@ def test_w13_a_broken_group_takes_nothing_away(place: Place, desk: Desk) -> None
     with desk.runner() as runner:
         assert runner.look(instance).data["kept"] == 1
         assert [each.key for each in runner.specs()] == ["order", "tax"]
-
-
-def test_w13_keys_that_mean_nothing_here_are_kept() -> None:
-    theirs = b'{"data_store_specifications": {"kkv": {"a": {"schema": 1}}}, "unknown": [1], "display_name": "x"}'
-    changed = json.loads(changed_json(theirs, {"display_name": "y"}, GROUP_FILE))
-    assert changed == {**json.loads(theirs), "display_name": "y"}
 
 
 def test_w14_keys_are_private_and_host_keys_are_checked(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from spiffcli.errors import IncidentError, ModelError
-from spiffcli.repo.models import add_model
-from spiffcli.repo.sync import sync
+from spiffcli.repo.deploy import add_model, sync
 from spiffcli.runner import Runner
 from spiffcli.values import Definition
 

@@ -10,7 +10,7 @@ import pytest
 from spiffcli.errors import StateError
 from spiffcli.migrate.apply import planned
 from spiffcli.migrate.fleet import judge
-from spiffcli.repo.sync import sync
+from spiffcli.repo.deploy import sync
 from spiffcli.report.impact import fleet_document, plan_json
 from spiffcli.runner import Runner
 

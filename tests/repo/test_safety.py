@@ -11,13 +11,12 @@ import pytest
 from spiffcli.catalog import Filter
 from spiffcli.errors import ConflictError, InputError, ModelError, NotFoundError, RunnerError, StateError
 from spiffcli.repo.create import clone, new
+from spiffcli.repo.deploy import Synced, add_model, find, ref_at, sync
+from spiffcli.repo.git import GitError, compare_url, redacted, same_repository, shown
 from spiffcli.repo.layout import check_id
-from spiffcli.repo.models import add_model, find, ref_at
-from spiffcli.repo.program import GitError
 from spiffcli.repo.publish import Wish, publish
+from spiffcli.repo.pull import look_at_remote
 from spiffcli.repo.save import push_all
-from spiffcli.repo.sync import Synced, sync
-from spiffcli.repo.urls import compare_url, redacted, same_repository, shown
 
 from ..catalog.models import bpmn, process
 from .backends import over_http, over_ssh
@@ -157,7 +156,7 @@ def test_n07_a_token_is_sent_and_never_shown(place: Place, desk: Desk) -> None:
     gone = desk.save(message="the server is gone")
     again = push_all(desk.repository())
     with pytest.raises(RunnerError) as caught:
-        desk.repository().look_at_remote()
+        look_at_remote(desk.repository())
     for told in (str(gone), str(again), f"{caught.value} {caught.value.hint}"):
         assert SECRET not in told
         assert "pa55word" not in told
@@ -385,7 +384,7 @@ def test_a_key_given_as_text_lies_in_a_private_file_and_is_gone_afterwards(
         stranger = desk.repository(ssh_private_key=key, known_hosts=tmp_path / "nobody")
         (tmp_path / "nobody").write_text("")
         with pytest.raises(GitError, match="Host key verification failed") as caught:
-            stranger.look_at_remote()
+            look_at_remote(stranger)
         assert "RUNNER_GIT_KNOWN_HOSTS" in (caught.value.hint or "")
         desk.settings |= {"ssh_private_key": key, "known_hosts": shell.known_hosts}
         desk.model("shop/tax", script="x = 2")
@@ -394,12 +393,12 @@ def test_a_key_given_as_text_lies_in_a_private_file_and_is_gone_afterwards(
         assert saved.pushed.outcome == "pushed", saved.pushed.reason
         assert place.tip() == desk.head
         new_hosts = desk.repository(accept_new_hosts=True, known_hosts=tmp_path / "learned")
-        new_hosts.look_at_remote()
+        look_at_remote(new_hosts)
         assert "127.0.0.1" in (tmp_path / "learned").read_text()
         wrong = tmp_path / "wrong"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(wrong)], check=True)
         with pytest.raises(GitError, match="Permission denied"):
-            desk.repository(ssh_private_key=wrong.read_text()).look_at_remote()
+            look_at_remote(desk.repository(ssh_private_key=wrong.read_text()))
         copy = clone(shell.url, Path("copy"), desk.repository().settings, tmp_path)
         assert (copy / "shop/tax/process_model.json").exists()
     assert list(Path(tempfile.gettempdir()).glob("runner-key-*")) == []
@@ -409,7 +408,7 @@ def test_a_remote_that_does_not_answer_is_given_up(place: Place, desk: Desk) -> 
     with over_http(place.origin, slow=3) as web:
         desk.git("remote", "set-url", "origin", web.url)
         with pytest.raises(GitError, match=r"took longer than 0\.5 seconds"):
-            desk.repository(timeout=0.5).look_at_remote()
+            look_at_remote(desk.repository(timeout=0.5))
 
 
 def test_a_rebase_of_a_person_is_not_touched(place: Place, desk: Desk) -> None:

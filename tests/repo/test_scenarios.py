@@ -9,12 +9,10 @@ import pytest
 
 from spiffcli.config import Settings, load_settings
 from spiffcli.errors import ConflictError, InputError, ModelError, NotFoundError
-from spiffcli.repo.configured import make
-from spiffcli.repo.contents import Contents
-from spiffcli.repo.models import add_model
+from spiffcli.repo.contents import Contents, file_at
+from spiffcli.repo.create import make
+from spiffcli.repo.deploy import Synced, add_model, sync
 from spiffcli.repo.publish import Wish, publish
-from spiffcli.repo.sync import Synced, sync
-from spiffcli.repo.viewing import file_at
 
 from ..catalog.models import bpmn, dmn, process
 from .places import Desk, Place, git

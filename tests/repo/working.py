@@ -12,10 +12,10 @@ from pathlib import Path
 from spiffcli.config import load_settings
 from spiffcli.errors import ConflictError
 from spiffcli.git_config import GitSettings
+from spiffcli.repo.deploy import sync
 from spiffcli.repo.publish import Wish, publish
 from spiffcli.repo.repository import Repository
 from spiffcli.repo.save import save
-from spiffcli.repo.sync import sync
 from spiffcli.runner import Runner
 
 

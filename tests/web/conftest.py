@@ -17,8 +17,8 @@ import uvicorn
 
 from spiffcli.config import load_settings
 from spiffcli.web.deliveries import signature
-from spiffcli.web.following import Follower
-from spiffcli.web.serving import listening
+from spiffcli.web.follower import Follower
+from spiffcli.web.serve import listening
 from spiffcli.web.webhook import PATH, STATUS_PATH, application
 
 from ..repo.conftest import _plain_git, desk, place

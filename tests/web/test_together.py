@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from spiffcli.catalog.maintenance import check_store
+from spiffcli.repo.deploy import sync
 from spiffcli.repo.publish import Wish, publish
-from spiffcli.repo.sync import sync
 from spiffcli.store import open_store
 from spiffcli.web.deliveries import signature
 from spiffcli.web.webhook import PATH

@@ -12,8 +12,7 @@ import pytest
 
 from spiffcli.config import load_settings
 from spiffcli.web.deliveries import read, signature
-from spiffcli.web.following import Follower, Revision
-from spiffcli.web.queue import Worker
+from spiffcli.web.follower import Follower, Revision, Worker
 
 from ..repo.backends import over_http
 from ..repo.places import Desk, Place

@@ -50,7 +50,7 @@ def serve_webhook(
             f"Serving needs the module '{error.name}', which is not installed.",
             hint="Install it with the extra 'web': pip install 'spiffcli[web]'",
         ) from error
-    from spiffcli.web.following import Follower
+    from spiffcli.web.follower import Follower
 
     follower = Follower(settings, remote_wins=remote_wins, say=say, report=report)
     app = application(follower, secret, most_bytes=MOST_BYTES if most_bytes is None else most_bytes)
