@@ -9,6 +9,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -26,6 +27,9 @@ ScriptMode = Literal["sandbox", "trusted", "off"]
 SCRIPT_MODES: tuple[ScriptMode, ...] = get_args(ScriptMode)
 
 _log = logging.getLogger(__name__)
+
+#: Whether what business code prints goes to standard error: commands, whose standard output is for results, set this.
+prints_to_stderr: ContextVar[bool] = ContextVar("spiffcli_prints_to_stderr", default=False)
 
 Severity = Literal["none", "info", "warn", "error"]
 

@@ -27,7 +27,6 @@ from spiffcli.catalog.keys import key_records
 from spiffcli.catalog.scope import Scope
 from spiffcli.catalog.words import begins_an_id, some
 from spiffcli.errors import AmbiguousError, ConflictError, DuplicateError, NotFoundError, StateError
-from spiffcli.garbage import without_collector
 from spiffcli.store.protocol import Condition, Document, Fields, Reader, Transaction, at_most, one_of
 from spiffcli.values import HistoryEntry, Instance, InstanceState
 
@@ -231,11 +230,7 @@ _created = itemgetter(2 + _STANDING.index("created"))
 
 def standings(reader: Reader, tenant: str, filter: Filter | None = None) -> list[Standing]:
     """As `find`, but only what says where the instances stand."""
-    with without_collector():
-        return _standings(reader, tenant, filter or Filter())
-
-
-def _standings(reader: Reader, tenant: str, filter: Filter) -> list[Standing]:
+    filter = filter or Filter()
     names = _STANDING if filter.commit is None else (*_STANDING, "commit")
     rows = reader.select("instance", names, _conditions(tenant, filter))
     if _looks_further(filter):

@@ -15,7 +15,6 @@ from spiffcli.cli.completion import complete_specs
 from spiffcli.cli.invocation import Invocation, pass_invocation
 from spiffcli.cli.output import clean_text, emit_json, emit_report, emit_text, json_text, talk, warn, width, write
 from spiffcli.cli.params import ManyCommand, format_option, many_option
-from spiffcli.garbage import without_collector
 from spiffcli.model import Problem
 from spiffcli.report.diff_github import diff_github
 from spiffcli.report.diff_json import diff_document
@@ -89,8 +88,7 @@ def diff_spec(
     (HEAD~1:order.bpmn; :order.bpmn for what is staged), or - for standard input. Files that belong together can be
     named one after the other: -o order.bpmn prices.dmn.
 
-    Nothing of the models is imported, run or stored. What changed between two stored specs is kept in the cache of
-    the user (RUNNER_CACHE: a folder, or off), which makes the next time quicker.
+    Nothing of the models is imported, run or stored.
     """
     if stat and name_only:
         raise click.UsageError("Give --stat or --name-only, not both.", ctx)
@@ -98,7 +96,6 @@ def diff_spec(
         raise click.UsageError(f"--{'stat' if stat else 'name-only'} is for --format text.", ctx)
     if no_ignore and ignore_file:
         raise click.UsageError("Give --ignore-file or --no-ignore, not both.", ctx)
-    ctx.with_resource(without_collector(for_good=True))
     settings = invocation.settings()
     problems: list[Problem] = []
     with Runner(settings) as runner:

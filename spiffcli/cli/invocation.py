@@ -35,7 +35,7 @@ class Invocation:
             ConfigError: A setting cannot be used.
         """
         if running:
-            load("spiffcli.prints:to_stderr").set(True)
+            load("spiffcli.config:prints_to_stderr").set(True)
             load("spiffcli.cli.output:tell_warnings")()
         settings = self._settings or load("spiffcli.config:load_settings")(self.flags)
         self._settings = settings

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from msgspec import Struct
 
+from spiffcli.config import prints_to_stderr
 from spiffcli.engine.failures import in_words
 from spiffcli.engine.ports import Level, Place, TaskHappening
 from spiffcli.errors import InputError, RunnerError
-from spiffcli.prints import kept_apart
 from spiffcli.services.markers import MultiInstance, TaskEvent, TaskId, Wanted
 from spiffcli.services.registry import Method
 
@@ -57,9 +58,19 @@ def invoke(method: Method, service: Any, call: Call) -> Any:
             named[wanted.name] = value
         else:
             positional.append(value)
-    with kept_apart():
+    with _prints_apart():
         result = method.function(*positional, **named)
         return _awaited(result) if inspect.iscoroutine(result) else result
+
+
+@contextmanager
+def _prints_apart() -> Iterator[None]:
+    """Send what business code prints to standard error where `prints_to_stderr` says so."""
+    if not prints_to_stderr.get():
+        yield
+        return
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
