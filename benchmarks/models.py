@@ -86,7 +86,7 @@ def _git(folder: Path, *words: str) -> None:
 
 
 def _synced(clone: Path) -> None:
-    from spiffcli.git_config import GitSettings
+    from spiffcli.config import GitSettings
     from spiffcli.repo.deploy import sync as take_over
     from spiffcli.repo.repository import Repository
     from spiffcli.runner import Runner

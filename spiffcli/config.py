@@ -1,6 +1,7 @@
-"""Where settings come from: flags before environment variables before the project's configuration file.
+"""Settings: flags before environment variables before the project's configuration file.
 
-This module alone reads the environment of the process.
+A setting is a field of `Settings` or `GitSettings` with a `Setting` behind its type, which sets its variable, too:
+`RUNNER_NAME`, `RUNNER_GIT_NAME`. This module alone reads the environment of the process.
 """
 
 from __future__ import annotations
@@ -8,30 +9,37 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
+from operator import truediv
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Annotated, Any, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from spiffcli.errors import ConfigError
+from spiffcli.setting import (
+    ScriptMode,
+    Setting,
+    SettingsTable,
+    Severity,
+    read_forge,
+    read_inner_path,
+    read_names,
+    read_path,
+    read_positive,
+    read_script_mode,
+    read_seconds,
+    read_severities,
+    read_switch,
+    read_table,
+    read_tenants,
+    read_text,
+    read_word,
+    store_beside,
+)
 from spiffcli.trust import TrustFile, is_trusted, trust_file
-
-if TYPE_CHECKING:
-    from spiffcli.git_config import GitSettings
-
-ScriptMode = Literal["sandbox", "trusted", "off"]
-
-SCRIPT_MODES: tuple[ScriptMode, ...] = get_args(ScriptMode)
-
-_log = logging.getLogger(__name__)
-
-#: Whether what business code prints goes to standard error: commands, whose standard output is for results, set this.
-prints_to_stderr: ContextVar[bool] = ContextVar("spiffcli_prints_to_stderr", default=False)
-
-Severity = Literal["none", "info", "warn", "error"]
 
 #: The engine module that is used where none is named.
 DEFAULT_ENGINE = "spiffcli.engines.spiff"
@@ -42,20 +50,16 @@ STORE_FOLDER = ".runner"
 CONFIG_FILE = "runner.toml"
 _PROJECT_FILE = "pyproject.toml"
 
-#: Settings that lead to code being imported or decide what scripts may do. From a file they count only for commands
-#: that add or run, and only where a person trusts the file: it may have come with somebody else's models.
-CODE_SETTINGS = frozenset({"engine", "services", "scripts"})
+_log = logging.getLogger(__name__)
 
-#: Settings of a file that count for all commands, and only where a person trusts it.
-GUARDED_SETTINGS = frozenset({"fallback_default_tenant", "default_tenant", "default_tenants"})
+#: Whether what business code prints goes to standard error: commands, whose standard output is for results, set this.
+prints_to_stderr: ContextVar[bool] = ContextVar("spiffcli_prints_to_stderr", default=False)
 
-#: Settings of the table `[git]` that count only where a person trusts the file: secrets, and where they are sent.
-GUARDED_GIT_SETTINGS = frozenset(
-    {
-        *("accept_new_hosts", "forge", "known_hosts", "publish_clone_url", "remote", "ssh_private_key"),
-        *("ssh_private_key_path", "token", "token_user", "webhook_secret"),
-    }
-)
+
+# What can be set.
+
+
+_Texts: TypeAlias = Mapping[str, str]
 
 
 class Settings(Struct, frozen=True):
@@ -63,11 +67,12 @@ class Settings(Struct, frozen=True):
 
     Attributes:
         store: URL of the store.
+        user: Who is doing this, as recorded with deployments and instances.
+        folder: Where engine and service modules are looked up: the folder of the file, else the current one.
         engine: Name of the engine module.
         tenant: Tenant every command is about; the empty string is the default tenant.
         scripts: What scripts of models may do.
         services: Names of modules that hold business code.
-        user: Who is doing this, as recorded with deployments and instances.
         tuning: Whether the engine is tuned for large processes.
         fallback_default_tenant: Whether references are looked up in the default tenant at last.
         default_tenant: The default tenant.
@@ -77,28 +82,29 @@ class Settings(Struct, frozen=True):
             another way than the catalogue does.
         read_only: Whether every change of models is refused.
         git: What the file says about models in Git, as it is written there; see `load_git_settings`.
-        folder: Where engine and service modules are looked up: the folder of the file, else the current one.
         file: The configuration file, or None.
         origins: Where each setting that is not a default came from, in words.
         file_code: Settings of the file that name code and are not in force; see `for_running`.
         untrusted: Settings of the file that do not count, since nobody trusts it as it is.
     """
 
-    store: str
-    user: str
+    store: Annotated[str, Setting(read_word, secret=True, beside=store_beside)]
+    user: Annotated[str, Setting(read_word)]
     folder: Path
-    engine: str = DEFAULT_ENGINE
-    tenant: str = ""
-    scripts: ScriptMode = "sandbox"
-    services: tuple[str, ...] = ()
-    tuning: bool = True
-    fallback_default_tenant: bool = True
-    default_tenant: str = ""
-    default_tenants: Mapping[str, str] = field(default_factory=dict)
-    answers: str | None = None
-    severity: Mapping[str, Severity] = field(default_factory=dict)
-    read_only: bool = False
-    git: Mapping[str, Any] = field(default_factory=dict)
+    engine: Annotated[str, Setting(read_word, "code")] = DEFAULT_ENGINE
+    tenant: Annotated[str, Setting(read_text)] = ""
+    scripts: Annotated[ScriptMode, Setting(read_script_mode, "code")] = "sandbox"
+    services: Annotated[tuple[str, ...], Setting(read_names, "code")] = ()
+    tuning: Annotated[bool, Setting(read_switch, variable="RUNNER_ENGINE_TUNING")] = True
+    fallback_default_tenant: Annotated[bool, Setting(read_switch, "trust")] = True
+    default_tenant: Annotated[str, Setting(read_text, "trust")] = ""
+    default_tenants: Annotated[Mapping[str, str], Setting(read_tenants, "trust", variable="")] = field(
+        default_factory=dict
+    )
+    answers: Annotated[str | None, Setting(read_word, beside=lambda folder, answers: str(folder / answers))] = None
+    severity: Annotated[Mapping[str, Severity], Setting(read_severities, variable="")] = field(default_factory=dict)
+    read_only: Annotated[bool, Setting(read_switch)] = False
+    git: Annotated[Mapping[str, Any], Setting(read_table, variable="")] = field(default_factory=dict)
     file: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     file_code: Mapping[str, Any] = field(default_factory=dict)
@@ -116,39 +122,100 @@ class Settings(Struct, frozen=True):
         return replace(self, **self.file_code, origins=origins, file_code={})
 
 
+_Word: TypeAlias = str | None
+_File: TypeAlias = Path | None
+
+
+class GitSettings(Struct, frozen=True):
+    """What is set about models in Git. What is None was not set.
+
+    Attributes:
+        models: Folder of the models: a work tree, a folder in one, or a bare repository.
+        subdir: Folder of the models inside the repository, where `models` names the repository.
+        remote: Name of the remote.
+        source_branch: Branch that is committed to, pushed and pulled; else the one that is checked out.
+        publish_target_branch: Branch that models are published to.
+        publish_clone_url: Repository they are published to; else the remote.
+        commit_on_save: Whether every change the tool makes is committed and pushed.
+        username, user_email: Who commits; the author is the user, with the address `author_email`.
+        ssh_private_key_path, ssh_private_key: The key, as a file or as its text.
+        known_hosts, accept_new_hosts: Known keys of hosts, and whether any other is taken on first use.
+        token, token_user: Secret for HTTPS, and the name that goes with it.
+        webhook_secret: What deliveries are signed with.
+        forge: Kind of the forge, where its address does not tell.
+        revision_ttl: Seconds for which a server shows a revision without asking again.
+        timeout: Seconds after which a command of Git is ended.
+        environment: Name of this installation, in messages of publishing.
+        origins: Where each setting that is not a default came from, in words.
+    """
+
+    models: Annotated[_File, Setting(read_path, theirs="BPMN_SPEC_ABSOLUTE_DIR", beside=truediv)] = None
+    subdir: Annotated[str, Setting(read_inner_path, theirs="BPMN_SPEC_SUBDIR_WITHIN_REPO")] = ""
+    remote: Annotated[str, Setting(read_word, "trust")] = "origin"
+    source_branch: Annotated[_Word, Setting(read_word, theirs="GIT_SOURCE_BRANCH")] = None
+    publish_target_branch: Annotated[_Word, Setting(read_word, theirs="GIT_PUBLISH_TARGET_BRANCH")] = None
+    publish_clone_url: Annotated[_Word, Setting(read_word, "trust", theirs="GIT_PUBLISH_CLONE_URL", secret=True)] = None
+    commit_on_save: Annotated[bool, Setting(read_switch, theirs="GIT_COMMIT_ON_SAVE")] = False
+    username: Annotated[_Word, Setting(read_word, theirs="GIT_USERNAME")] = None
+    user_email: Annotated[_Word, Setting(read_word, theirs="GIT_USER_EMAIL")] = None
+    author_email: Annotated[_Word, Setting(read_word)] = None
+    ssh_private_key_path: Annotated[
+        _File, Setting(read_path, "trust", None, "GIT_SSH_PRIVATE_KEY_PATH", False, truediv)
+    ] = None
+    ssh_private_key: Annotated[_Word, Setting(read_word, "trust", theirs="GIT_SSH_PRIVATE_KEY", secret=True)] = None
+    known_hosts: Annotated[_File, Setting(read_path, "trust", beside=truediv)] = None
+    accept_new_hosts: Annotated[bool, Setting(read_switch, "trust")] = False
+    token: Annotated[_Word, Setting(read_word, "trust", secret=True)] = None
+    token_user: Annotated[_Word, Setting(read_word, "trust")] = None
+    webhook_secret: Annotated[_Word, Setting(read_word, "trust", theirs="GITHUB_WEBHOOK_SECRET", secret=True)] = None
+    forge: Annotated[_Word, Setting(read_forge, "trust")] = None
+    revision_ttl: Annotated[float, Setting(read_seconds, theirs="GIT_CURRENT_REVISION_CACHE_TTL_SECONDS")] = 10.0
+    timeout: Annotated[float, Setting(read_positive)] = 120.0
+    environment: Annotated[_Word, Setting(read_word, theirs="ENV_IDENTIFIER")] = None
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that must never be shown."""
+        return tuple(filter(None, (self.token, self.webhook_secret, self.ssh_private_key)))
+
+    def set_by(self, name: str) -> str:
+        """Return what set a setting, in words; where nothing did, what can."""
+        return self.origins.get(name, f"{_GIT_SETTINGS.prefix}{name.upper()} or [git] {name} in {CONFIG_FILE}")
+
+    def __repr__(self) -> str:
+        """Return the settings without secrets."""
+        shown = (name for name, setting in _GIT_SETTINGS.settings.items() if not setting.secret)
+        return f"GitSettings({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+
+_SETTINGS = SettingsTable(Settings, "RUNNER_")
+_GIT_SETTINGS = SettingsTable(GitSettings, "RUNNER_GIT_", "git")
+
+
+# Reading.
+
+
 class Surroundings(Struct, frozen=True):
-    """What the environment says about the terminal, logs and what may be kept.
+    """What the environment says about the terminal and logs.
 
     Attributes:
         color: Whether colours are welcome (`NO_COLOR` is not set and the terminal is not a dumb one).
         log_folder: Where reports about bugs are written, or None for the system's temporary folder.
         git_pager: Whether Git called this program and shows its output in a pager.
-        cache: Folder for what can be computed again, or None: nothing is kept.
     """
 
     color: bool = True
     log_folder: str | None = None
     git_pager: bool = False
-    cache: Path | None = None
 
 
 def load_surroundings(environ: Mapping[str, str] | None = None) -> Surroundings:
     """What `environ` (default: of the process) says beside settings."""
     environ = os.environ if environ is None else environ
     color = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-    paged = environ.get("GIT_PAGER_IN_USE") == "true"
     log_folder = environ.get("RUNNER_LOG_DIR") or None
-    return Surroundings(color=color, log_folder=log_folder, git_pager=paged, cache=_cache_folder(environ))
-
-
-def _cache_folder(environ: Mapping[str, str]) -> Path | None:
-    given = environ.get("RUNNER_CACHE", "")
-    if given:
-        return None if given.lower() == "off" else Path(given).absolute()
-    place, home = environ.get("XDG_CACHE_HOME", ""), environ.get("HOME", "")
-    if place.startswith("/"):  # by its standard, relative ones are to be ignored
-        return Path(place, "spiffcli")
-    return Path(home, ".cache", "spiffcli") if home.startswith("/") else None
+    return Surroundings(color=color, log_folder=log_folder, git_pager=environ.get("GIT_PAGER_IN_USE") == "true")
 
 
 def load_settings(
@@ -168,21 +235,12 @@ def load_settings(
     cwd = _current_folder() if cwd is None else cwd.absolute()
     file, in_file = _read_file(cwd)
     in_file, untrusted = _trusted_part(file, in_file, environ)
-    safe_in_file = {name: value for name, value in in_file.items() if name not in CODE_SETTINGS}
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    for source, origin in (
-        (flags, "the command line"),
-        (_from_environ(environ), "the environment variable {variable}"),
-        (safe_in_file, str(file)),
-    ):
-        for name, value in source.items():
-            if value is not None and name not in values:
-                origins[name] = origin.replace("{variable}", _VARIABLES.get(name, ""))
-                values[name] = _checked(name, value, origins[name], None)
+    code = _SETTINGS.guarded("code")
+    safe_in_file = {name: value for name, value in in_file.items() if name not in code}
+    values, origins = _SETTINGS.decide(flags, environ, safe_in_file, file)
+    file_code = {name: value for name, value in in_file.items() if name in code and name not in values}
     values.setdefault("store", _default_store(cwd))
     values.setdefault("user", _system_user(environ))
-    file_code = {name: in_file[name] for name in CODE_SETTINGS & in_file.keys() - values.keys()}
     return Settings(
         folder=file.parent if file else cwd,
         file=file,
@@ -193,13 +251,31 @@ def load_settings(
     )
 
 
+def load_git_settings(
+    settings: Settings, flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+) -> GitSettings:
+    """Decide the settings about models in Git, which only commands about them need.
+
+    Args:
+        flags: Values from the command line by name of the setting; None means not given.
+        environ: Environment variables (default: those of the process); an empty one counts as not set.
+
+    Raises:
+        ConfigError: A value cannot be used, or the table `[git]` of the file has a key nobody knows.
+    """
+    file = settings.file
+    in_file = {} if file is None else _GIT_SETTINGS.in_file(settings.git, file)
+    values, origins = _GIT_SETTINGS.decide(flags or {}, os.environ if environ is None else environ, in_file, file)
+    return GitSettings(origins=origins, **values)
+
+
 def _trusted_part(
     file: Path | None, in_file: Mapping[str, Any], environ: Mapping[str, str]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The settings of a file that count, and the names of those that do not, since nobody trusts the file."""
     git = in_file.get("git", {})
-    guarded = sorted((CODE_SETTINGS | GUARDED_SETTINGS) & in_file.keys())
-    guarded += [f"git.{name}" for name in sorted(GUARDED_GIT_SETTINGS & git.keys())]
+    guarded = sorted(_SETTINGS.guarded("code", "trust") & in_file.keys())
+    guarded += [f"git.{name}" for name in sorted(_GIT_SETTINGS.guarded("trust") & git.keys())] if git else []
     if file is None or not guarded or is_trusted(file, modules_of(in_file), environ):
         return dict(in_file), ()
     safe = {name: value for name, value in in_file.items() if name not in guarded}
@@ -228,23 +304,6 @@ def read_settings_file(folder: Path) -> tuple[Path, dict[str, Any]]:
     return file, in_file
 
 
-def load_git_settings(
-    settings: Settings, flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
-) -> GitSettings:
-    """Decide the settings about models in Git, which only commands about them need.
-
-    Args:
-        flags: Values from the command line by name of the setting; None means not given.
-        environ: Environment variables (default: those of the process); an empty one counts as not set.
-
-    Raises:
-        ConfigError: A value cannot be used, or the table `[git]` of the file has a key nobody knows.
-    """
-    from spiffcli.git_config import read_git_settings
-
-    return read_git_settings(flags or {}, os.environ if environ is None else environ, settings.git, settings.file)
-
-
 def user_trust() -> TrustFile:
     """Where it is kept which settings files the user trusts."""
     return trust_file(os.environ)
@@ -255,113 +314,6 @@ def variable_names() -> tuple[str, ...]:
     return tuple(os.environ)
 
 
-_VARIABLES: Mapping[str, str] = {
-    "engine": "RUNNER_ENGINE",
-    "store": "RUNNER_STORE",
-    "tenant": "RUNNER_TENANT",
-    "scripts": "RUNNER_SCRIPTS",
-    "services": "RUNNER_SERVICES",
-    "user": "RUNNER_USER",
-    "tuning": "RUNNER_ENGINE_TUNING",
-    "fallback_default_tenant": "RUNNER_FALLBACK_DEFAULT_TENANT",
-    "default_tenant": "RUNNER_DEFAULT_TENANT",
-    "answers": "RUNNER_ANSWERS",
-    "read_only": "RUNNER_READ_ONLY",
-}
-
-
-def _from_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    found = {name: environ.get(variable, "") for name, variable in _VARIABLES.items()}
-    return {name: value for name, value in found.items() if value}
-
-
-# Values.
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("a text")
-    return value
-
-
-def _word(value: Any) -> str:
-    if not _text(value).strip():
-        raise TypeError("a text that is not empty")
-    return str(value)
-
-
-def _switch(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    words = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
-    if not isinstance(value, str) or value.lower() not in words:
-        raise TypeError("on or off")
-    return words[value.lower()]
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = [name.strip() for name in value.split(",") if name.strip()]
-    if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
-        raise TypeError("a list of module names")
-    return tuple(value)
-
-
-def _script_mode(value: Any) -> str:
-    if value == "restricted":
-        _log.warning("The script mode 'restricted' is called 'sandbox' now; the old name will go.")
-        return "sandbox"
-    if value not in SCRIPT_MODES:
-        raise TypeError(" or ".join(SCRIPT_MODES))
-    return str(value)
-
-
-def _severities(value: Any) -> dict[str, Severity]:
-    known = get_args(Severity)
-    if not isinstance(value, Mapping) or not all(severity in known for severity in value.values()):
-        raise TypeError(f"a table of rules with {', '.join(known[:-1])} or {known[-1]}")
-    return dict(value)
-
-
-def _table(value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise TypeError("a table")
-    return dict(value)
-
-
-def _tenants(value: Any) -> dict[str, str]:
-    if not isinstance(value, Mapping) or not all(isinstance(tenant, str) for tenant in value.values()):
-        raise TypeError("a table of keys with their tenants")
-    return dict(value)
-
-
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "engine": _word,
-    "store": _word,
-    "tenant": _text,
-    "scripts": _script_mode,
-    "services": _names,
-    "user": _word,
-    "tuning": _switch,
-    "fallback_default_tenant": _switch,
-    "default_tenant": _text,
-    "default_tenants": _tenants,
-    "answers": _word,
-    "severity": _severities,
-    "read_only": _switch,
-    "git": _table,
-}
-
-
-def _checked(name: str, value: Any, origin: str, file: Path | None) -> Any:
-    try:
-        return _READERS[name](value)
-    except TypeError as fault:
-        shown = f"{value!r}" if name != "store" else "what is given"  # a database URL may hold a password
-        message = f"The setting {name} from {origin} must be {fault}, not {shown}."
-        raise ConfigError(message, file=str(file) if file else None, setting=name) from None
-
-
 # The configuration file.
 
 
@@ -370,14 +322,14 @@ def _read_file(cwd: Path) -> tuple[Path | None, dict[str, Any]]:
     for folder in (cwd, *cwd.parents):
         file = folder / CONFIG_FILE
         if file.is_file():
-            return file, _settings_of(file, _parse(file, _content(file)))
+            return file, _in_file(_parse(file, _content(file)), file)
         project = folder / _PROJECT_FILE
         if project.is_file():
             content = _content(project)
             if re.search(rb"tool\s*\.\s*[\"']?runner", content) or b"[tool]" in content:  # parsed only where it may pay
                 table = _parse(project, content).get("tool", {}).get("runner")
                 if table is not None:
-                    return project, _settings_of(project, table)
+                    return project, _in_file(table, project)
     return None, {}
 
 
@@ -401,34 +353,10 @@ def _parse(file: Path, content: bytes) -> dict[str, Any]:
         raise ConfigError(f"The configuration {file} is not valid TOML: {fault}.", file=str(file), line=line) from fault
 
 
-def _settings_of(file: Path, table: Any) -> dict[str, Any]:
+def _in_file(table: Any, file: Path) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise ConfigError(f"[tool.runner] in {file} is not a table.", file=str(file))
-    for name in table:
-        if name not in _READERS:
-            raise _unknown_key(file, name)
-    values = {name: _checked(name, value, str(file), file) for name, value in table.items()}
-    if "store" in values:
-        values["store"] = _beside(file, values["store"])
-    if "answers" in values:
-        values["answers"] = str(file.parent / values["answers"])
-    return values
-
-
-def _unknown_key(file: Path, name: str) -> ConfigError:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name.replace("-", "_"), _READERS, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"The settings are {', '.join(sorted(_READERS))}."
-    return ConfigError(f"{file} has a setting nobody knows: {name}.", hint=hint, file=str(file), setting=name)
-
-
-def _beside(file: Path, url: str) -> str:
-    """A store URL whose relative path is meant from the folder of the file."""
-    scheme, colon, place = url.partition(":")
-    if colon and scheme in ("tinydb", "sqlite") and not place.startswith("~"):
-        return f"{scheme}:{file.parent / place}"
-    return url
+    return _SETTINGS.in_file(table, file)
 
 
 # Defaults.

@@ -159,9 +159,3 @@ class IncidentError(RunnerError):
     """
 
     exit_code = 1
-
-
-class UnsafeError(RunnerError):
-    """A migration that the plan's own check does not allow. `data["blockers"]` says why."""
-
-    exit_code = 1

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Never, TypeVar
 
-from spiffcli.config import ScriptMode, Settings, Severity, load_settings
+from spiffcli.config import Settings, load_settings
 from spiffcli.errors import InputError
+from spiffcli.setting import ScriptMode, Severity
 from spiffcli.values import Definition, DefinitionKind
 from spiffcli.verbs import DeploymentVerbs, InstanceVerbs, MigrationVerbs, RepoVerbs, SpecVerbs
 from spiffcli.workspace import Wiring, Workspace, WorkspaceParts

@@ -222,18 +222,6 @@ def test_surroundings_come_from_the_environment() -> None:
     assert load_surroundings({"TERM": "dumb", "RUNNER_LOG_DIR": "/x"}) == Surroundings(color=False, log_folder="/x")
 
 
-def test_the_cache_is_where_the_user_keeps_caches() -> None:
-    def cache(**environ: str) -> Path | None:
-        return load_surroundings(environ).cache
-
-    assert cache(HOME="/home/ada") == Path("/home/ada/.cache/spiffcli")
-    assert cache(HOME="/home/ada", XDG_CACHE_HOME="/var/cache/ada") == Path("/var/cache/ada/spiffcli")
-    assert cache(HOME="/home/ada", XDG_CACHE_HOME="relative") == Path("/home/ada/.cache/spiffcli")
-    assert cache(HOME="/home/ada", RUNNER_CACHE="/tmp/here") == Path("/tmp/here")
-    assert cache(HOME="/home/ada", RUNNER_CACHE="off") is None
-    assert cache() is None
-
-
 def test_the_old_name_of_the_sandbox_is_taken_with_a_note(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     found = settings(tmp_path, scripts="restricted")
     assert found.scripts == "sandbox"

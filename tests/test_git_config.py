@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from spiffcli.config import load_git_settings, load_settings
+from spiffcli.config import GitSettings, load_git_settings, load_settings
 from spiffcli.errors import ConfigError
-from spiffcli.git_config import GitSettings
 
 SECRET = "do not show me"
 
@@ -49,7 +49,7 @@ def test_every_name_of_the_other_system_is_taken(tmp_path: Path) -> None:
         "ENV_IDENTIFIER": "dev",
     }
     found = settings(tmp_path, {f"SPIFFWORKFLOW_BACKEND_{name}": value for name, value in theirs.items()})
-    assert found == GitSettings(
+    assert replace(found, origins={}) == GitSettings(
         models=Path("/models"),
         subdir="bpmn/models",
         source_branch="sandbox",
@@ -101,3 +101,17 @@ def test_a_setting_nobody_knows_is_refused_with_the_nearest(tmp_path: Path) -> N
     (tmp_path / "runner.toml").write_text("git = 3\n")
     with pytest.raises(ConfigError, match=r"git from .* must be a table"):
         settings(tmp_path)
+
+
+def test_what_set_a_setting_is_told(tmp_path: Path) -> None:
+    (tmp_path / "runner.toml").write_text('[git]\nsubdir = "models"\n')
+    found = settings(tmp_path, {"SPIFFWORKFLOW_BACKEND_BPMN_SPEC_ABSOLUTE_DIR": "/models"}, remote="here")
+    assert found.set_by("models") == "the environment variable SPIFFWORKFLOW_BACKEND_BPMN_SPEC_ABSOLUTE_DIR"
+    assert found.set_by("subdir") == str(tmp_path / "runner.toml")
+    assert found.set_by("remote") == "the command line"
+    assert found.set_by("timeout") == "RUNNER_GIT_TIMEOUT or [git] timeout in runner.toml"
+
+
+def test_a_fault_names_the_variable_of_the_other_system_where_that_was_set(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the environment variable SPIFFWORKFLOW_BACKEND_GIT_COMMIT_ON_SAVE must be"):
+        settings(tmp_path, {"SPIFFWORKFLOW_BACKEND_GIT_COMMIT_ON_SAVE": "perhaps"})

@@ -7,9 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
-from spiffcli.config import Settings
+from spiffcli.config import GitSettings, Settings
 from spiffcli.errors import DuplicateError, InputError
-from spiffcli.git_config import GitSettings
 from spiffcli.repo.git import Git, address, shown
 from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, check_id, group_json, model_json
 from spiffcli.repo.repository import Repository, open_repository, refuse_read_only

@@ -21,10 +21,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 from msgspec import Struct
 
-from spiffcli.config import variable_names
+from spiffcli.config import GitSettings, variable_names
 from spiffcli.errors import ConfigError, InputError, RunnerError
 from spiffcli.forges import FORGES, forge_at
-from spiffcli.git_config import GitSettings
 
 #: What of Git's own variables reaches it; the others would lead it to another repository, index or editor.
 _PASSED_ON = re.compile(
@@ -196,7 +195,7 @@ class Git:
         return GitError(
             f"git {arguments[0]} took longer than {self.settings.timeout:g} seconds and was ended.",
             Answer(-1, b"", ""),
-            hint="Is the remote reachable? The time is set by RUNNER_GIT_TIMEOUT.",
+            hint=f"Is the remote reachable? The time is set by {self.settings.set_by('timeout')}.",
         )
 
 
@@ -307,7 +306,7 @@ def access(settings: GitSettings, url: str | None) -> Iterator[Mapping[str, str]
 @contextmanager
 def _key_file(settings: GitSettings) -> Iterator[Path | None]:
     if settings.ssh_private_key_path is not None:
-        yield _existing(settings.ssh_private_key_path, "private key", "RUNNER_GIT_SSH_PRIVATE_KEY_PATH")
+        yield _existing(settings.ssh_private_key_path, "private key", settings.set_by("ssh_private_key_path"))
     elif settings.ssh_private_key is not None:
         # A folder of its own, since its file is opened by name; both are for the owner alone (0700 and 0600).
         with tempfile.TemporaryDirectory(prefix="runner-key-") as folder:
@@ -320,9 +319,9 @@ def _key_file(settings: GitSettings) -> Iterator[Path | None]:
         yield None
 
 
-def _existing(file: Path, what: str, variable: str) -> Path:
+def _existing(file: Path, what: str, set_by: str) -> Path:
     if not file.is_file():
-        raise ConfigError(f"There is no {what} at {file}.", hint=f"It is set by {variable} or [git] of runner.toml.")
+        raise ConfigError(f"There is no {what} at {file}.", hint=f"It is set by {set_by}.")
     return file
 
 
@@ -333,7 +332,7 @@ def _ssh(settings: GitSettings, key: Path | None) -> dict[str, str]:
     if settings.known_hosts is not None:
         hosts = settings.known_hosts
         if not settings.accept_new_hosts:
-            _existing(hosts, "file of known hosts", "RUNNER_GIT_KNOWN_HOSTS")
+            _existing(hosts, "file of known hosts", settings.set_by("known_hosts"))
         options.append(f'UserKnownHostsFile="{hosts.absolute()}"')
     words = ["ssh", "-F", os.devnull]
     if key is not None:

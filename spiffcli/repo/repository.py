@@ -12,9 +12,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from spiffcli.config import Settings, load_git_settings
+from spiffcli.config import GitSettings, Settings, load_git_settings
 from spiffcli.errors import ConfigError, InputError, NotFoundError, ReadOnlyError, StateError
-from spiffcli.git_config import GitSettings
 from spiffcli.repo.git import Git, shown
 from spiffcli.repo.snapshots import AtCommit, Snapshot, WorkTree
 from spiffcli.store.locks import Holder, hold_file, plain_errors
@@ -123,7 +122,7 @@ class Repository:
         """
         folder = (settings.models or cwd or Path.cwd()).resolve()
         if not folder.is_dir():
-            raise InputError(f"There is no folder {folder}.", hint="It is set by RUNNER_GIT_MODELS or [git] models.")
+            raise InputError(f"There is no folder {folder}.", hint=f"It is set by {settings.set_by('models')}.")
         asked = ("--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-prefix")
         answer = Git(folder, settings).ask("rev-parse", *asked)
         if answer.code != 0:
@@ -140,7 +139,7 @@ class Repository:
         if subdir and not f"/{prefix}".endswith(f"/{subdir}"):
             prefix += subdir
         if not bare and not (top / prefix).is_dir():
-            raise InputError(f"There is no folder {top / prefix}.", hint="It is set by RUNNER_GIT_SUBDIR.")
+            raise InputError(f"There is no folder {top / prefix}.", hint=f"It is set by {settings.set_by('subdir')}.")
         git = Git(top, settings)
         return cls(git, bare=bare, prefix=prefix, git_dir=git_dir, common=common, user=user, chosen=chosen)
 

@@ -13,8 +13,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from spiffcli.config import GitSettings
 from spiffcli.errors import InputError, ModelError, NotFoundError
-from spiffcli.git_config import GitSettings
 from spiffcli.repo.git import Git
 from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, Layout, ModelFolder, is_hidden, model_ids, owner, read_layout
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spiffcli.config import ScriptMode, Settings
+from spiffcli.config import Settings
 from spiffcli.engine import EngineConfig
 from spiffcli.engine.clock import ManualClock
 from spiffcli.runner import Runner
+from spiffcli.setting import ScriptMode
 from spiffcli.store import open_store
 from spiffcli.testing.workflow import Workflow
 from spiffcli.values import TaskView

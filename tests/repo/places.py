@@ -8,8 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from spiffcli.config import load_settings
-from spiffcli.git_config import GitSettings
+from spiffcli.config import GitSettings, load_settings
 from spiffcli.repo.repository import Repository
 from spiffcli.repo.save import Saved, named_paths, save
 from spiffcli.runner import Runner

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from spiffcli.config import GitSettings
 from spiffcli.errors import BusyError, ConflictError, InputError, NotFoundError, RunnerError
-from spiffcli.git_config import GitSettings
 from spiffcli.repo import repository as repository_module
 from spiffcli.repo.deploy import Synced, sync
 from spiffcli.repo.git import access, compare_url, same_repository

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from spiffcli.config import load_settings
+from spiffcli.config import GitSettings, load_settings
 from spiffcli.errors import InputError, NotFoundError
-from spiffcli.git_config import GitSettings
 from spiffcli.repo.git import Git, root_of
 from spiffcli.repo.repository import Repository, source_of_files
 from spiffcli.repo.snapshots import tree_at

@@ -9,9 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from spiffcli.config import load_settings
+from spiffcli.config import GitSettings, load_settings
 from spiffcli.errors import ConflictError
-from spiffcli.git_config import GitSettings
 from spiffcli.repo.deploy import sync
 from spiffcli.repo.publish import Wish, publish
 from spiffcli.repo.repository import Repository
