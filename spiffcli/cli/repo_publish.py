@@ -12,7 +12,7 @@ from spiffcli.cli.output import emit_json, emit_report, emit_text, talk, width
 from spiffcli.cli.params import format_option
 from spiffcli.diff import Severity
 from spiffcli.repo.promote import Merge, Preview, carry_out, plan, previews
-from spiffcli.repo.publish import Wish
+from spiffcli.repo.publish import PublishRequest
 from spiffcli.repo.publish import publish as bring
 from spiffcli.repo.repository import open_repository, refuse_read_only
 from spiffcli.report.diff_json import diff_document
@@ -51,7 +51,7 @@ def publish(ctx: click.Context, invocation: Invocation, /, format: str, **wish: 
     settings = invocation.settings()
     if not wish["dry_run"]:
         refuse_read_only(settings)
-    done = bring(open_repository(settings), Wish(**wish))
+    done = bring(open_repository(settings), PublishRequest(**wish))
     if format == "json":
         emit_json(published_json(done))
     else:

@@ -20,7 +20,7 @@ from spiffcli.model.groups import (
     uses,
 )
 from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, ModelFolder, check_id, is_hidden, owner
-from spiffcli.repo.snapshots import Snapshot
+from spiffcli.repo.snapshots import RepoSnapshot
 from spiffcli.values import Resource, ResourceKind
 
 Kind = Literal["process", "decision"]
@@ -34,7 +34,7 @@ _KINDS: Mapping[str, ResourceKind] = {".bpmn": "bpmn", ".dmn": "dmn"}
 _FORM_FOLDERS = ("forms", "")
 
 
-class Facts(Struct, frozen=True, array_like=True):
+class FileFacts(Struct, frozen=True, array_like=True):
     """What one BPMN or DMN file says, as far as other files are concerned.
 
     Attributes:
@@ -70,13 +70,13 @@ def _suffix(path: str) -> str:
     return f".{name.rpartition('.')[2].lower()}" if "." in name else ""
 
 
-def read_facts(path: str, content: bytes) -> Facts:
+def read_facts(path: str, content: bytes) -> FileFacts:
     """What a file says; one that cannot be read says why."""
     try:
         model = load([Resource(path, _KINDS[_suffix(path)], content)])
     except ModelError as error:
         where = f"{error.where()}: " if error.file is not None else ""
-        return Facts(problem=f"{where}{error.message}")
+        return FileFacts(problem=f"{where}{error.message}")
     defines: list[Name] = [("process", id) for id in model.processes]
     defines += [("decision", id) for id in model.decisions]
     references = [each for process in model.processes.values() for each in process.references]
@@ -85,7 +85,7 @@ def read_facts(path: str, content: bytes) -> Facts:
     forms = [each.key for each in references if each.kind == "form"]
     inner = set(defines)
     stores, messages = _left_to_groups(path, content)
-    return Facts(
+    return FileFacts(
         tuple(dict.fromkeys(defines)),
         tuple(dict.fromkeys(call for call in calls if call not in inner)),
         stores,
@@ -103,14 +103,14 @@ def _left_to_groups(path: str, content: bytes) -> tuple[tuple[tuple[str, str], .
     return tuple(stores), tuple(dict.fromkeys(message_names(root).values()))
 
 
-class Contents:
+class RepoContents:
     """Everything the models of one snapshot define and refer to.
 
     Attributes:
         facts: Of every BPMN and DMN file, by path.
     """
 
-    def __init__(self, snapshot: Snapshot, known: Mapping[str, Facts] | None = None) -> None:
+    def __init__(self, snapshot: RepoSnapshot, known: Mapping[str, FileFacts] | None = None) -> None:
         """Read the snapshot.
 
         Args:
@@ -179,7 +179,7 @@ class Contents:
         Raises:
             ModelError: The model cannot be read, holds a link, or calls something that several models define.
         """
-        return _Gathering(self, model).closure()
+        return _ClosureReader(self, model).closure()
 
 
 class Closure(Struct, frozen=True):
@@ -200,8 +200,8 @@ class Closure(Struct, frozen=True):
     process: str | None
 
 
-class _Gathering:
-    def __init__(self, contents: Contents, model: str) -> None:
+class _ClosureReader:
+    def __init__(self, contents: RepoContents, model: str) -> None:
         self.contents = contents
         self.model = model
         self.paths: dict[str, ResourceKind] = {}
@@ -305,7 +305,7 @@ _READ = frozenset({*_KINDS, ".json", ".form"})
 # Single models and files
 
 
-def find_model(snapshot: Snapshot, id: str) -> ModelFolder:
+def find_model(snapshot: RepoSnapshot, id: str) -> ModelFolder:
     """The model with this id.
 
     Raises:
@@ -343,14 +343,14 @@ class ModelView(Struct, frozen=True):
     problems: tuple[str, ...]
 
 
-def view(snapshot: Snapshot, id: str) -> ModelView:
+def view(snapshot: RepoSnapshot, id: str) -> ModelView:
     """A model as it is in a snapshot.
 
     Raises:
         NotFoundError: There is no such model.
     """
     model = find_model(snapshot, id)
-    contents = Contents(snapshot)
+    contents = RepoContents(snapshot)
     facts = {path: contents.facts[path] for path in contents.files_of(model.id)}
     own = {name for each in facts.values() for name in each.defines}
     called = dict.fromkeys(name for each in facts.values() for name in each.calls if name not in own)
@@ -369,11 +369,11 @@ def view(snapshot: Snapshot, id: str) -> ModelView:
     )
 
 
-def _owner(contents: Contents, name: tuple[str, str]) -> str | None:
+def _owner(contents: RepoContents, name: tuple[str, str]) -> str | None:
     return next((contents.owner(path) for path in contents.places(name)), None)
 
 
-def file_at(snapshot: Snapshot, path: str) -> bytes:
+def file_at(snapshot: RepoSnapshot, path: str) -> bytes:
     """The bytes of a file, by its path below the folder of the models.
 
     Raises:

@@ -12,7 +12,7 @@ from spiffcli.errors import DuplicateError, InputError
 from spiffcli.repo.git import Git, address, shown
 from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, check_id, group_json, model_json
 from spiffcli.repo.repository import Repository, open_repository, refuse_read_only
-from spiffcli.repo.save import Saved, save
+from spiffcli.repo.save import SaveResult, save
 
 _TEMPLATE = """<?xml version="1.0" encoding="UTF-8"?>
 <bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -47,7 +47,7 @@ _TEMPLATE = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-class Made(Struct, frozen=True):
+class NewFiles(Struct, frozen=True):
     """Files that were written.
 
     Attributes:
@@ -110,7 +110,7 @@ def clone(url: str, folder: Path | None, settings: GitSettings, cwd: Path) -> Pa
     return place
 
 
-def new(repository: Repository, id: str, *, name: str | None = None, group: bool = False) -> Made:
+def new(repository: Repository, id: str, *, name: str | None = None, group: bool = False) -> NewFiles:
     """Write a new model, with a process that begins and ends, or a new group; groups above it are made too.
 
     Args:
@@ -140,10 +140,12 @@ def new(repository: Repository, id: str, *, name: str | None = None, group: bool
         properties = model_json(title, primary_file=file, primary_process=process)
         written.append(_write(place / file, _TEMPLATE.format(process=process).encode()))
         written.append(_write(place / MODEL_FILE, properties))
-    return Made(id, kind, tuple(path.relative_to(repository.git.folder).as_posix() for path in written))
+    return NewFiles(id, kind, tuple(path.relative_to(repository.git.folder).as_posix() for path in written))
 
 
-def make(settings: Settings, id: str, *, name: str | None = None, group: bool = False) -> tuple[Made, Saved | None]:
+def make(
+    settings: Settings, id: str, *, name: str | None = None, group: bool = False
+) -> tuple[NewFiles, SaveResult | None]:
     """Write a new model or group; committed and pushed where that is set.
 
     Raises:
@@ -158,7 +160,7 @@ def make(settings: Settings, id: str, *, name: str | None = None, group: bool = 
     return made, saved_change(repository, made.files, f"created {made.kind} {made.id}")
 
 
-def saved_change(repository: Repository, paths: tuple[str, ...], what: str) -> Saved | None:
+def saved_change(repository: Repository, paths: tuple[str, ...], what: str) -> SaveResult | None:
     """Commit and push a change that the tool made, where that is set."""
     if not repository.settings.commit_on_save:
         return None

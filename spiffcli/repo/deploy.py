@@ -19,11 +19,11 @@ from spiffcli.deployments.request import DEPLOYMENT, Deploy, DeploymentPlan, Spe
 from spiffcli.deployments.request import Name as Defined
 from spiffcli.engine import Engine
 from spiffcli.errors import InputError, ModelError, NotFoundError
-from spiffcli.repo.contents import Closure, Contents, Facts, find_model, is_model_file, is_of_interest
-from spiffcli.repo.pull import Pulled, pull, take_remote
+from spiffcli.repo.contents import Closure, FileFacts, RepoContents, find_model, is_model_file, is_of_interest
+from spiffcli.repo.pull import PullResult, pull, take_remote
 from spiffcli.repo.repository import Repository, chosen_snapshot, open_repository, refuse_read_only
-from spiffcli.repo.save import Pushed, push_branch
-from spiffcli.repo.snapshots import AtCommit, Snapshot
+from spiffcli.repo.save import PushResult, push_branch
+from spiffcli.repo.snapshots import CommitSnapshot, RepoSnapshot
 from spiffcli.values import Resource, Source
 from spiffcli.workspace import Workspace
 
@@ -37,7 +37,7 @@ _FORMAT = 2
 # One model
 
 
-class Found(Struct, frozen=True):
+class RepoModel(Struct, frozen=True):
     """A model of a repository with all it needs.
 
     Attributes:
@@ -49,7 +49,7 @@ class Found(Struct, frozen=True):
     changed: tuple[str, ...] = ()
 
 
-def find(repository: Repository, ref: str, revision: str | None = None, *, work_tree: bool = False) -> Found:
+def find(repository: Repository, ref: str, revision: str | None = None, *, work_tree: bool = False) -> RepoModel:
     """A model by its id, or as `REV:ID`.
 
     Raises:
@@ -64,12 +64,12 @@ def find(repository: Repository, ref: str, revision: str | None = None, *, work_
         revision = before or None
     snapshot = chosen_snapshot(repository, revision, work_tree=work_tree)
     model = find_model(snapshot, ref)
-    closure = Contents(snapshot).closure(model.id)
+    closure = RepoContents(snapshot).closure(model.id)
     files = [f"{repository.prefix}{each.name}" for each in closure.resources]
     changed = _changed(repository, files)
     commit, branch = _whence(repository, snapshot, revision)
     source = source_of(repository, closure, commit, branch, dirty=bool(changed) and work_tree)
-    return Found(closure, source, () if work_tree or revision is not None else changed)
+    return RepoModel(closure, source, () if work_tree or revision is not None else changed)
 
 
 def source_of(
@@ -85,7 +85,7 @@ def source_of(
     )
 
 
-def _whence(repository: Repository, snapshot: Snapshot, revision: str | None) -> tuple[str | None, str | None]:
+def _whence(repository: Repository, snapshot: RepoSnapshot, revision: str | None) -> tuple[str | None, str | None]:
     """The commit and the branch of a snapshot; of the work tree those that are checked out."""
     if snapshot.commit is not None and revision is not None:
         return snapshot.commit, repository.git.branch_named(revision)
@@ -98,7 +98,7 @@ def _changed(repository: Repository, files: Sequence[str]) -> tuple[str, ...]:
     return tuple(each.path for each in repository.changes() if each.path in there)
 
 
-def request_of(found: Found, prefix: str, user: str = "") -> Deploy:
+def request_of(found: RepoModel, prefix: str, user: str = "") -> Deploy:
     """Return the wish to deploy a model."""
     resources = tuple(Resource(f"{prefix}{each.name}", each.kind, each.content) for each in found.closure.resources)
     return Deploy(resources, user=user, main=found.closure.process, source=found.source)
@@ -118,7 +118,7 @@ def add_model(
     bindings: str | None = None,
     force_new: bool = False,
     dry_run: bool = False,
-) -> tuple[Added, Found]:
+) -> tuple[Added, RepoModel]:
     """Deploy a model of the repository with all it calls, from one commit.
 
     Args:
@@ -157,7 +157,7 @@ def ref_at(settings: Settings, key: str, revision: str) -> str:
         InputError: There is no repository.
     """
     snapshot = open_repository(settings).snapshot(revision)
-    contents = Contents(snapshot)
+    contents = RepoContents(snapshot)
     owners = {contents.owner(path) for path in contents.places(("process", key))} - {None}
     if len(owners) != 1:
         what = "no model" if not owners else f"{len(owners)} models"
@@ -172,7 +172,7 @@ def ref_at(settings: Settings, key: str, revision: str) -> str:
 # All that changed
 
 
-class _State(Struct, frozen=True):
+class _FollowState(Struct, frozen=True):
     """What was read at the commit that is followed.
 
     Attributes:
@@ -184,12 +184,12 @@ class _State(Struct, frozen=True):
 
     format: int = _FORMAT
     files: Mapping[str, str] = field(default_factory=dict)
-    facts: Mapping[str, Facts] = field(default_factory=dict)
+    facts: Mapping[str, FileFacts] = field(default_factory=dict)
     models: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
 
 
-class Deployed(Struct, frozen=True):
+class DeployedModel(Struct, frozen=True):
     """A model of which something became a new version.
 
     Attributes:
@@ -201,7 +201,7 @@ class Deployed(Struct, frozen=True):
     specs: tuple[str, ...]
 
 
-class Following(Struct, frozen=True):
+class FollowResult(Struct, frozen=True):
     """What following a commit did.
 
     Attributes:
@@ -214,13 +214,13 @@ class Following(Struct, frozen=True):
 
     before: str | None
     commit: str
-    deployed: tuple[Deployed, ...] = ()
+    deployed: tuple[DeployedModel, ...] = ()
     unchanged: tuple[str, ...] = ()
     broken: Mapping[str, str] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
 
 
-class _Ready(Struct, frozen=True):
+class _ReadyModel(Struct, frozen=True):
     """A model that can be deployed."""
 
     model: str
@@ -230,7 +230,7 @@ class _Ready(Struct, frozen=True):
 
 def follow(
     workspace: Workspace, repository: Repository, branch: str, commit: str, on_progress: Progress | None = None
-) -> Following:
+) -> FollowResult:
     """Deploy the models that changed since the commit that was followed, and those that call them.
 
     For whoever holds the lock of the repository.
@@ -245,11 +245,11 @@ def follow(
     catalog = workspace.catalog_or_empty()
     last = catalog.followed()
     known = _state_of(last)
-    snapshot = AtCommit(repository.git, commit, repository.prefix)
-    contents = Contents(snapshot, known.facts)
+    snapshot = CommitSnapshot(repository.git, commit, repository.prefix)
+    contents = RepoContents(snapshot, known.facts)
     touched = _touched(contents, known)
     broken = _twins(contents)
-    ready: list[_Ready] = []
+    ready: list[_ReadyModel] = []
     unchanged: list[str] = []
     for place, model in enumerate(touched):
         if on_progress is not None:
@@ -267,13 +267,13 @@ def follow(
     removed = tuple(sorted(set(known.models) - contents.models))
     state = _state_at(contents, broken)
     deployed = _store(workspace, last, Followed(commit, state, last.revision), ready, broken)
-    return Following(last.commit, commit, deployed, tuple(unchanged), broken, removed)
+    return FollowResult(last.commit, commit, deployed, tuple(unchanged), broken, removed)
 
 
 # What has to be looked at
 
 
-def _touched(contents: Contents, known: _State) -> list[str]:
+def _touched(contents: RepoContents, known: _FollowState) -> list[str]:
     """Models with a file that is not as it was, those that were skipped, and what calls one of them; called first."""
     entries = contents.snapshot.entries
     now = {path: entry.blob for path, entry in entries.items() if is_of_interest(path)}
@@ -297,7 +297,7 @@ def _touched(contents: Contents, known: _State) -> list[str]:
     return list(_called_first(sorted(models), called))
 
 
-def _below_group(contents: Contents, path: str) -> Iterator[str]:
+def _below_group(contents: RepoContents, path: str) -> Iterator[str]:
     """Models that the description of a group, or the file of a data store in its folder, can mean something for."""
     folder = path.rpartition("/")[0]
     if contents.owner(path) is None:
@@ -322,7 +322,7 @@ def _called_first(models: list[str], called: Mapping[str, set[str]]) -> Iterator
             yield model
 
 
-def _twins(contents: Contents) -> dict[str, str]:
+def _twins(contents: RepoContents) -> dict[str, str]:
     """Models with a process that another file defines too, with the reason: no one can say which is meant."""
     found: dict[str, str] = {}
     for (kind, id), paths in contents.duplicates():
@@ -334,13 +334,13 @@ def _twins(contents: Contents) -> dict[str, str]:
 
 
 def _prepared(
-    workspace: Workspace, catalog: Catalog, repository: Repository, contents: Contents, branch: str, model: str
-) -> _Ready:
+    workspace: Workspace, catalog: Catalog, repository: Repository, contents: RepoContents, branch: str, model: str
+) -> _ReadyModel:
     closure = contents.closure(model)
     source = source_of(repository, closure, contents.snapshot.commit, branch)
-    request = request_of(Found(closure, source), repository.prefix, workspace.settings.user)
+    request = request_of(RepoModel(closure, source), repository.prefix, workspace.settings.user)
     plan = catalog.plan_deployment(request)
-    return _Ready(model, plan, engine_specs(catalog, workspace.engine, plan) if plan.new else {})
+    return _ReadyModel(model, plan, engine_specs(catalog, workspace.engine, plan) if plan.new else {})
 
 
 def _reason(error: ModelError | InputError | NotFoundError) -> str:
@@ -352,21 +352,21 @@ def _reason(error: ModelError | InputError | NotFoundError) -> str:
 
 
 def _store(
-    workspace: Workspace, last: Followed, now: Followed, ready: list[_Ready], broken: Mapping[str, str]
-) -> tuple[Deployed, ...]:
+    workspace: Workspace, last: Followed, now: Followed, ready: list[_ReadyModel], broken: Mapping[str, str]
+) -> tuple[DeployedModel, ...]:
     if not ready and last == now:
         return ()
-    done: list[Deployed] = []
+    done: list[DeployedModel] = []
     engine = workspace.engine if ready else None
     with workspace.created_catalog().transaction() as catalog:
         for each in ready:
             deployment, plan = catalog.carry_out(each.plan, _specs(catalog, engine, each))
-            done.append(Deployed(each.model, deployment.id, tuple(planned.label for planned in plan.new)))
+            done.append(DeployedModel(each.model, deployment.id, tuple(planned.label for planned in plan.new)))
         catalog.put_followed(now)
     return tuple(done)
 
 
-def _specs(catalog: Catalog, engine: Engine | None, ready: _Ready) -> SpecSource:
+def _specs(catalog: Catalog, engine: Engine | None, ready: _ReadyModel) -> SpecSource:
     """Gives the engine specs that were made; makes more where the plan had to change meanwhile."""
 
     def give(plan: DeploymentPlan) -> SpecBytes:
@@ -384,25 +384,27 @@ def _has_spec(name: Defined) -> bool:
 # What is kept between two runs, by the tenant
 
 
-def _state_of(last: Followed) -> _State:
+def _state_of(last: Followed) -> _FollowState:
     with suppress(msgspec.MsgspecError):
-        found = msgspec.json.decode(last.body, type=_State)
+        found = msgspec.json.decode(last.body, type=_FollowState)
         if found.format == _FORMAT:
             return found
-    return _State()
+    return _FollowState()
 
 
-def _state_at(contents: Contents, broken: Mapping[str, str]) -> bytes:
+def _state_at(contents: RepoContents, broken: Mapping[str, str]) -> bytes:
     entries = contents.snapshot.entries
     files = {path: entry.blob for path, entry in entries.items() if is_of_interest(path)}
     facts = {entries[path].blob: found for path, found in contents.facts.items() if is_model_file(path)}
-    return msgspec.json.encode(_State(_FORMAT, files, facts, tuple(sorted(contents.models)), tuple(sorted(broken))))
+    return msgspec.json.encode(
+        _FollowState(_FORMAT, files, facts, tuple(sorted(contents.models)), tuple(sorted(broken)))
+    )
 
 
 # The remote first, then the catalog
 
 
-class Synced(Struct, frozen=True):
+class SyncResult(Struct, frozen=True):
     """What was taken over.
 
     Attributes:
@@ -410,9 +412,9 @@ class Synced(Struct, frozen=True):
         following: What the catalog took over; None where that was not wanted.
     """
 
-    pulled: Pulled
-    pushed: Pushed | None
-    following: Following | None
+    pulled: PullResult
+    pushed: PushResult | None
+    following: FollowResult | None
 
     @property
     def failed(self) -> bool:
@@ -429,7 +431,7 @@ def sync(
     deploy: bool = True,
     on_progress: Progress | None = None,
     repository: Repository | None = None,
-) -> Synced:
+) -> SyncResult:
     """Take over what the remote has; then the catalog follows.
 
     Args:
@@ -452,4 +454,4 @@ def sync(
         pushed = push_branch(repository, pulled.branch) if push else None
         commit = pulled.after if pushed is None else pushed.commit or pulled.after
         following = follow(workspace, repository, pulled.branch, commit, on_progress) if deploy else None
-    return Synced(pulled, pushed, following)
+    return SyncResult(pulled, pushed, following)

@@ -19,7 +19,7 @@ PATTERNS = ("*.bpmn", "*.dmn")
 _ATTRIBUTES = ".gitattributes"
 
 
-class Installed(Struct, frozen=True):
+class DriverSetup(Struct, frozen=True):
     """What installing the driver changed.
 
     Attributes:
@@ -33,7 +33,7 @@ class Installed(Struct, frozen=True):
     attributes: Path
 
 
-def install(cwd: Path) -> Installed:
+def install(cwd: Path) -> DriverSetup:
     """Set the driver up in the repository around `cwd`; what is there already is left alone.
 
     Raises:
@@ -55,7 +55,7 @@ def install(cwd: Path) -> Installed:
         answer = git.ask("config", "--local", name, value)
         if answer.code != 0:
             raise InputError(f"Git could not set {name}: {answer.error}")
-    return Installed(missing, added, file)
+    return DriverSetup(missing, added, file)
 
 
 def _add_patterns(file: Path) -> tuple[str, ...]:

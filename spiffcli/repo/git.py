@@ -56,7 +56,7 @@ _VARIABLES = {
 }
 
 
-class Answer(Struct, frozen=True):
+class GitOutput(Struct, frozen=True):
     """What Git said.
 
     Attributes:
@@ -84,7 +84,7 @@ class GitError(RunnerError):
 
     exit_code = 2
 
-    def __init__(self, message: str, answer: Answer, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, answer: GitOutput, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.answer = answer
 
@@ -122,7 +122,7 @@ class Git:
         with access(self.settings, url) as variables:
             yield self.with_variables(variables)
 
-    def ask(self, *arguments: str, input: bytes | None = None) -> Answer:
+    def ask(self, *arguments: str, input: bytes | None = None) -> GitOutput:
         """Run a command of Git and wait for it; whoever calls looks at the exit code.
 
         Raises:
@@ -140,9 +140,9 @@ class Git:
         except BaseException:
             _end(process)
             raise
-        return Answer(process.returncode, output, self.clean(error.decode("utf-8", "replace").strip()))
+        return GitOutput(process.returncode, output, self.clean(error.decode("utf-8", "replace").strip()))
 
-    def run(self, *arguments: str, input: bytes | None = None) -> Answer:
+    def run(self, *arguments: str, input: bytes | None = None) -> GitOutput:
         """Run a command of Git that has to succeed.
 
         Raises:
@@ -182,7 +182,7 @@ class Git:
         answer = self.ask("config", "--get", name)
         return answer.text if answer.code == 0 and answer.text else None
 
-    def failed(self, answer: Answer, doing: str) -> GitError:
+    def failed(self, answer: GitOutput, doing: str) -> GitError:
         """Return the error for a command that failed."""
         said = " ".join(_sentences(answer.error)) or f"exit code {answer.code}"
         return GitError(f"{doing} failed: {said}", answer, hint=_way_out(answer.error))
@@ -194,7 +194,7 @@ class Git:
     def _slow(self, arguments: Sequence[str]) -> GitError:
         return GitError(
             f"git {arguments[0]} took longer than {self.settings.timeout:g} seconds and was ended.",
-            Answer(-1, b"", ""),
+            GitOutput(-1, b"", ""),
             hint=f"Is the remote reachable? The time is set by {self.settings.set_by('timeout')}.",
         )
 
@@ -375,7 +375,7 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _HIDDEN = "***"
 
 
-class Address(NamedTuple):
+class RemoteAddress(NamedTuple):
     """A repository, however its address was written.
 
     Attributes:
@@ -394,19 +394,19 @@ class Address(NamedTuple):
         return self.host, self.path.casefold() if self.host else self.path
 
 
-def address(url: str) -> Address:
+def address(url: str) -> RemoteAddress:
     """Return what `url` addresses."""
     url = url.strip()
     if "://" in url:
         parts = urlsplit(url)
         host = "" if parts.scheme == "file" else (parts.hostname or "").lower()
         port = parts.port if parts.scheme in ("http", "https") else None
-        return Address(host, _path(unquote(parts.path), host), port)
+        return RemoteAddress(host, _path(unquote(parts.path), host), port)
     scp = None if _DRIVE.match(url) else _SCP_LIKE.fullmatch(url)
     if scp is not None:
         host = scp["host"].strip("[]").lower()
-        return Address(host, _path(scp["path"], host))
-    return Address("", _path(url, ""))
+        return RemoteAddress(host, _path(scp["path"], host))
+    return RemoteAddress("", _path(url, ""))
 
 
 def _path(path: str, host: str) -> str:

@@ -34,7 +34,7 @@ _NEW_MODEL: Mapping[str, Any] = {
 _RESERVED = re.compile(r"\.|con|prn|aux|nul", re.IGNORECASE)
 
 
-class Group(Struct, frozen=True):
+class ModelGroup(Struct, frozen=True):
     """A folder of models and groups.
 
     Attributes:
@@ -79,7 +79,7 @@ class Layout(Struct, frozen=True):
         problems: Files that cannot be read, by path, with the reason.
     """
 
-    groups: Mapping[str, Group]
+    groups: Mapping[str, ModelGroup]
     models: Mapping[str, ModelFolder]
     problems: Mapping[str, str]
 
@@ -119,7 +119,7 @@ def read_layout(paths: Iterable[str], contents: Mapping[str, bytes]) -> Layout:
         contents: What the JSON files of groups and models hold, by path.
     """
     visible = sorted(path for path in paths if not is_hidden(path))
-    groups: dict[str, Group] = {}
+    groups: dict[str, ModelGroup] = {}
     problems: dict[str, str] = {}
     ids = sorted(model_ids(visible))
     parents = {id: MODEL_FILE if id == "." else f"{id}/{MODEL_FILE}" for id in ids}
@@ -133,7 +133,7 @@ def read_layout(paths: Iterable[str], contents: Mapping[str, bytes]) -> Layout:
             id = str(PurePosixPath(path).parent)
             if problem is not None:
                 problems[path] = problem
-            groups[id] = Group(id, _name(found, id), found)
+            groups[id] = ModelGroup(id, _name(found, id), found)
     models: dict[str, ModelFolder] = {}
     for id, path in parents.items():
         found, problem = _properties(path, contents[path])

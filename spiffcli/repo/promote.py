@@ -25,14 +25,14 @@ from spiffcli.instances.select import find_standings
 from spiffcli.migrate.fleet import Fleet, judge
 from spiffcli.migrate.target import target_of
 from spiffcli.model import Model, load
-from spiffcli.repo.contents import Contents
-from spiffcli.repo.deploy import Found, request_of, source_of
+from spiffcli.repo.contents import RepoContents
+from spiffcli.repo.deploy import RepoModel, request_of, source_of
 from spiffcli.repo.git import Git
 from spiffcli.repo.layout import is_hidden, owner
 from spiffcli.repo.pull import fetch, merged_tree
 from spiffcli.repo.repository import Repository
 from spiffcli.repo.save import came_second, commit_tree, push_commit
-from spiffcli.repo.snapshots import AtCommit
+from spiffcli.repo.snapshots import CommitSnapshot
 from spiffcli.store import copy_store, open_store
 from spiffcli.workspace import Workspace
 
@@ -123,8 +123,8 @@ def _there(repository: Repository, git: Git, branch: str) -> str:
 
 def _models(repository: Repository, old: str, new: str) -> tuple[str, ...]:
     """Models of which a file differs between two commits, those that are gone included."""
-    before = AtCommit(repository.git, old, repository.prefix)
-    after = AtCommit(repository.git, new, repository.prefix)
+    before = CommitSnapshot(repository.git, old, repository.prefix)
+    after = CommitSnapshot(repository.git, new, repository.prefix)
     paths = before.entries.keys() | after.entries.keys()
     changed = [path for path in paths if before.entries.get(path) != after.entries.get(path) and not is_hidden(path)]
     owners = {owner(after.model_ids, path) or owner(before.model_ids, path) for path in changed}
@@ -153,14 +153,14 @@ class Preview(Struct, frozen=True):
 
 def previews(workspace: Workspace, repository: Repository, merge: Merge) -> Iterator[Preview]:
     """What a merge would mean, model by model."""
-    before = Contents(AtCommit(repository.git, merge.old, repository.prefix))
-    after = Contents(AtCommit(repository.git, merge.merge, repository.prefix))
+    before = RepoContents(CommitSnapshot(repository.git, merge.old, repository.prefix))
+    after = RepoContents(CommitSnapshot(repository.git, merge.merge, repository.prefix))
     with _Rehearsal(workspace, repository, after) as rehearsal:
         for model in merge.models:
             yield _preview(before, after, model, rehearsal)
 
 
-def _preview(before: Contents, after: Contents, model: str, rehearsal: _Rehearsal) -> Preview:
+def _preview(before: RepoContents, after: RepoContents, model: str, rehearsal: _Rehearsal) -> Preview:
     gone = model not in after.models
     try:
         diff = compare(_model(before, model), _model(after, model), old_label=f"{model} now", new_label=f"{model} then")
@@ -178,7 +178,7 @@ def _preview(before: Contents, after: Contents, model: str, rehearsal: _Rehearsa
     return Preview(model, change, diff, problem, impact)
 
 
-def _model(contents: Contents, model: str) -> Model:
+def _model(contents: RepoContents, model: str) -> Model:
     if model not in contents.models:
         return Model()
     own = set(contents.files_of(model))
@@ -194,7 +194,7 @@ def _reason(error: RunnerError) -> str:
 class _Rehearsal:
     """A copy of the store in memory, in which what would be merged is deployed and instances are judged."""
 
-    def __init__(self, workspace: Workspace, repository: Repository, contents: Contents) -> None:
+    def __init__(self, workspace: Workspace, repository: Repository, contents: RepoContents) -> None:
         self._workspace = workspace
         self._repository = repository
         self._contents = contents
@@ -218,7 +218,7 @@ class _Rehearsal:
             return
         closure = self._contents.closure(model)
         source = source_of(self._repository, closure, self._contents.snapshot.commit, None)
-        request = request_of(Found(closure, source), self._repository.prefix)
+        request = request_of(RepoModel(closure, source), self._repository.prefix)
         added = deploy(copy, request)
         for planned in added.plan.definitions:
             if planned.candidate.kind == "process":

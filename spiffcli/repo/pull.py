@@ -14,7 +14,7 @@ from typing import Literal
 from msgspec import Struct
 
 from spiffcli.errors import ConflictError, InputError, NotFoundError, StateError
-from spiffcli.repo.git import Answer, Git
+from spiffcli.repo.git import Git, GitOutput
 from spiffcli.repo.repository import Repository
 
 _HOW = "runner: pull"
@@ -25,7 +25,7 @@ _THROWAWAY = "runner-worktrees"
 _IN_THE_WAY = re.compile(r"(?:Entry|Untracked working tree file|Updating) '(.+)' ")
 
 
-class Pulled(Struct, frozen=True):
+class PullResult(Struct, frozen=True):
     """What a pull did.
 
     Attributes:
@@ -45,7 +45,7 @@ class Pulled(Struct, frozen=True):
     backup: str | None = None
 
 
-def pull(repository: Repository) -> Pulled:
+def pull(repository: Repository) -> PullResult:
     """Take over what the remote's branch has, by moving forward or by putting local commits on top of it.
 
     For whoever holds the lock.
@@ -57,45 +57,29 @@ def pull(repository: Repository) -> Pulled:
         ConflictError: The same lines were changed here and there; nothing was changed.
         StateError: What has not been committed is in the way; nothing was changed.
     """
-    branch = repository.source_branch()
-    with repository.git.reaching(repository.require_remote()) as git:
-        remote = _fetched(repository, git, branch)
-    local = repository.tip(branch)
+    branch, local, remote = _tips(repository)
     if local is None:
-        _first(repository, branch, remote)
-        return Pulled("forward", branch, None, remote)
+        return _begun(repository, branch, remote)
     common = local if local == remote else repository.common_ancestor(local, remote)
     if common == remote:
-        return Pulled("current", branch, local, local)
-    if common == local:
-        move(repository, branch, local, remote, _HOW)
-        return Pulled("forward", branch, local, remote)
-    new = rebased(repository, local, remote)
+        return PullResult("current", branch, local, local)
+    new = remote if common == local else rebased(repository, local, remote)
     move(repository, branch, local, new, _HOW)
-    return Pulled("rebased", branch, local, new)
+    return PullResult("forward" if common == local else "rebased", branch, local, new)
 
 
-def take_remote(repository: Repository) -> Pulled:
+def take_remote(repository: Repository) -> PullResult:
     """Make everything here as the remote has it. What had not been committed goes into a stash, what had not been
     pushed stays in a branch of its own.
 
-    For whoever holds the lock.
-
-    Raises:
-        ConfigError: There is no remote.
-        NotFoundError: The remote has no such branch.
-        GitError: The remote cannot be reached.
+    For whoever holds the lock; raises what `pull` does where the remote is missing.
     """
-    branch = repository.source_branch()
-    with repository.git.reaching(repository.require_remote()) as git:
-        remote = _fetched(repository, git, branch)
-    local = repository.tip(branch)
+    branch, local, remote = _tips(repository)
     if local is None:
-        _first(repository, branch, remote)
-        return Pulled("forward", branch, None, remote)
+        return _begun(repository, branch, remote)
     stash = _stashed(repository)
     if local == remote:
-        return Pulled("replaced" if stash else "current", branch, local, local, stash)
+        return PullResult("replaced" if stash else "current", branch, local, local, stash)
     backup = None
     if not repository.is_ancestor(local, remote):
         backup = f"runner-sync-backup-{local[:12]}-{secrets.token_hex(4)}"
@@ -104,22 +88,24 @@ def take_remote(repository: Repository) -> Pulled:
         repository.git.run("update-ref", "-m", _HOW, f"refs/heads/{branch}", remote, local)
     else:
         repository.git.run("reset", "--quiet", "--hard", remote)
-    outcome: Literal["forward", "replaced"] = "replaced" if stash or backup else "forward"
-    return Pulled(outcome, branch, local, remote, stash, backup)
+    return PullResult("replaced" if stash or backup else "forward", branch, local, remote, stash, backup)
 
 
-def _fetched(repository: Repository, git: Git, branch: str) -> str:
-    commit = fetch(repository, git, branch)
-    if commit is None:
+def _tips(repository: Repository) -> tuple[str, str | None, str]:
+    """Return the source branch, the commit it is at here (None before the first one), and that of the remote."""
+    branch = repository.source_branch()
+    with repository.git.reaching(repository.require_remote()) as git:
+        remote = fetch(repository, git, branch)
+    if remote is None:
         raise NotFoundError(
             f"The remote '{repository.settings.remote}' has no branch '{branch}'.",
             hint="Push it: runner repo push",
             candidates=[],
         )
-    return commit
+    return branch, repository.tip(branch), remote
 
 
-def _first(repository: Repository, branch: str, remote: str) -> None:
+def _begun(repository: Repository, branch: str, remote: str) -> PullResult:
     """Begin a branch where nothing was committed yet; files that are there already are not overwritten."""
     if not repository.bare:
         repository.git.run("read-tree", "--empty")
@@ -127,6 +113,7 @@ def _first(repository: Repository, branch: str, remote: str) -> None:
         if answer.code != 0:
             raise StateError(f"Files are in the way of what came from the remote: {answer.error}")
     repository.git.run("update-ref", "-m", _HOW, f"refs/heads/{branch}", remote)
+    return PullResult("forward", branch, None, remote)
 
 
 def _stashed(repository: Repository) -> str | None:
@@ -206,7 +193,7 @@ def rebased(repository: Repository, local: str, onto: str) -> str:
         answer = tree.ask("rebase", "--quiet", "--rebase-merges", "--empty=drop", onto)
         if answer.code == 0:
             return tree.text("rev-parse", "HEAD")
-        files = _names(tree.ask("diff", "--name-only", "--diff-filter=U", "-z"))
+        files = tree.ask("diff", "--name-only", "--diff-filter=U", "-z").names
         tree.ask("rebase", "--abort")
         if not files:
             raise tree.failed(answer, "Putting the local commits on top of those of the remote")
@@ -217,16 +204,8 @@ def rebased(repository: Repository, local: str, onto: str) -> str:
     )
 
 
-def _names(answer: Answer) -> list[str]:
-    return [name for name in answer.output.decode("utf-8", "surrogateescape").split("\0") if name]
-
-
 def check_free(repository: Repository, old: str, new: str) -> None:
-    """Nothing that has not been committed is in the way from one commit to another.
-
-    Raises:
-        StateError: Something is; `data["files"]` names it.
-    """
+    """Raise StateError if what has not been committed is in the way from one commit to another."""
     if not repository.bare:
         _checked(_merge(repository, "-n", old, new))
 
@@ -248,7 +227,7 @@ def move(repository: Repository, branch: str, old: str, new: str, why: str) -> N
         raise ConflictError(f"The branch '{branch}' was moved by somebody else.", hint="Try again.")
 
 
-def _merge(repository: Repository, *words: str) -> Answer:
+def _merge(repository: Repository, *words: str) -> GitOutput:
     """Change the files; where Git takes some for changed, it looks into them, since they may only have been touched."""
     answer = repository.git.ask("read-tree", "-m", "-u", *words)
     if answer.code == 0:
@@ -257,7 +236,7 @@ def _merge(repository: Repository, *words: str) -> Answer:
     return repository.git.ask("read-tree", "-m", "-u", *words)
 
 
-def _checked(answer: Answer) -> None:
+def _checked(answer: GitOutput) -> None:
     if answer.code == 0:
         return
     files = sorted(set(_IN_THE_WAY.findall(answer.error)))

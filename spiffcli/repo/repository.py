@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,9 +14,9 @@ from msgspec import Struct
 from spiffcli.config import GitSettings, Settings, load_git_settings
 from spiffcli.errors import ConfigError, InputError, NotFoundError, ReadOnlyError, StateError
 from spiffcli.repo.git import Git, shown
-from spiffcli.repo.snapshots import AtCommit, Snapshot, WorkTree
+from spiffcli.repo.snapshots import CommitSnapshot, RepoSnapshot, WorkTree
 from spiffcli.store.locks import Holder, hold_file, plain_errors
-from spiffcli.values import Instance, Source
+from spiffcli.values import Instance
 
 #: Seconds to wait for the repository while another command changes it.
 PATIENCE = 60.0
@@ -30,7 +29,7 @@ _COMMIT = re.compile(r"[0-9a-f]{4,64}")
 _UNDER_WAY = ("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
 
 
-class Change(Struct, frozen=True):
+class FileChange(Struct, frozen=True):
     """A file that differs from the last commit.
 
     Attributes:
@@ -77,7 +76,7 @@ class Status(Struct, frozen=True):
     upstream: str | None
     behind: int
     stranded: tuple[Commit, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[FileChange, ...]
     under_way: bool
 
     @property
@@ -185,7 +184,7 @@ class Repository:
         """Whether the history of `other` has the commit `one`."""
         return self.git.ask("merge-base", "--is-ancestor", one, other).code == 0
 
-    def snapshot(self, revision: str | None = None) -> AtCommit:
+    def snapshot(self, revision: str | None = None) -> CommitSnapshot:
         """The files at a revision (default: the last commit).
 
         Raises:
@@ -193,14 +192,14 @@ class Repository:
             StateError: Nothing was committed yet.
         """
         if revision is not None:
-            return AtCommit(self.git, self.resolve(revision), self.prefix)
+            return CommitSnapshot(self.git, self.resolve(revision), self.prefix)
         commit, _ = self.head()
         if commit is None:
             raise StateError(
                 "Nothing has been committed yet.",
                 hint="Commit the models (runner repo save -m MESSAGE), or take them as they lie there (--work-tree).",
             )
-        return AtCommit(self.git, commit, self.prefix)
+        return CommitSnapshot(self.git, commit, self.prefix)
 
     def work_tree(self) -> WorkTree:
         """The files as they are now, committed or not.
@@ -364,25 +363,24 @@ class Repository:
             under_way=self.under_way(),
         )
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[FileChange]:
         """Files below the folder of the models that differ from the last commit, in order."""
         if self.bare:
             return []
         below = ["--", self.prefix] if self.prefix else []
         command = ("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
-        output = self.git.run(*command, *below).output.decode("utf-8", "surrogateescape")
-        return sorted((_change(line) for line in output.split("\0") if line), key=lambda each: each.path)
+        return sorted(map(_change, self.git.run(*command, *below).names), key=lambda each: each.path)
 
 
-def _change(line: str) -> Change:
+def _change(line: str) -> FileChange:
     state, path = line[:2], line[3:]
     if state == "??":
-        return Change(path, "untracked")
+        return FileChange(path, "untracked")
     if "U" in state or state in ("AA", "DD"):
-        return Change(path, "conflict")
+        return FileChange(path, "conflict")
     if "D" in state:
-        return Change(path, "deleted")
-    return Change(path, "added" if "A" in state else "changed")
+        return FileChange(path, "deleted")
+    return FileChange(path, "added" if "A" in state else "changed")
 
 
 def _person(name: str, email: str) -> tuple[str, str]:
@@ -428,7 +426,7 @@ def refuse_read_only(settings: Settings) -> None:
         raise ReadOnlyError
 
 
-def chosen_snapshot(repository: Repository, revision: str | None, *, work_tree: bool) -> Snapshot:
+def chosen_snapshot(repository: Repository, revision: str | None, *, work_tree: bool) -> RepoSnapshot:
     """Return the snapshot that the options of a command name: a revision, the work tree, or the last commit.
 
     Raises:
@@ -475,40 +473,3 @@ def older(settings: Settings, rows: Sequence[Instance], revision: str) -> tuple[
     before = {commit for commit in commits - unknown if commit != end and repository.is_ancestor(commit, end)}
     found = [row for row in rows if row.source.commit in before | unknown]
     return found, sum(row.source.commit in unknown for row in found)
-
-
-# Where files come from: the commit they belong to, and whether they are as they are there
-
-
-def source_of_files(files: Sequence[str]) -> Source:
-    """Return the files as the source of a deployment; with commit and branch where all lie in one work tree.
-
-    Args:
-        files: Paths as the user gave them.
-    """
-    root = _common_root(files)
-    if root is None:
-        return Source(files=tuple(files))
-    git = Git(root)
-    try:
-        commit = git.commit("HEAD")
-        if commit is None:  # nothing was committed yet
-            return Source(files=tuple(files))
-        paths = [Path(file).resolve() for file in files]
-        changed = git.ask("status", "--porcelain", "--ignored=matching", "--", *map(str, paths))
-        branch = git.branch()
-    except InputError:  # there is no Git here
-        return Source(files=tuple(files))
-    folder = Path(os.path.commonpath([path.parent for path in paths])).relative_to(root.resolve())
-    dirty = bool(changed.output.strip()) or changed.code != 0
-    return Source(files=tuple(files), commit=commit, branch=branch, dirty=dirty, path=folder.as_posix())
-
-
-def _common_root(files: Sequence[str]) -> Path | None:
-    """Return the work tree all files lie in; found without Git, since most files lie outside of any."""
-    roots = {_root(Path(file)) for file in files}
-    return roots.pop() if len(roots) == 1 else None
-
-
-def _root(file: Path) -> Path | None:
-    return next((folder for folder in file.resolve().parents if (folder / ".git").exists()), None)

@@ -10,12 +10,12 @@ from typing import Literal
 from msgspec import Struct
 
 from spiffcli.errors import ConflictError, InputError, ModelError, RunnerError, StateError
-from spiffcli.repo.contents import Facts, is_model_file, read_facts
-from spiffcli.repo.git import Answer, Git
+from spiffcli.repo.contents import FileFacts, is_model_file, read_facts
+from spiffcli.repo.git import Git, GitOutput
 from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, is_hidden, owner
 from spiffcli.repo.pull import check_free, fetch, move, rebased
 from spiffcli.repo.repository import Repository
-from spiffcli.repo.snapshots import AtCommit
+from spiffcli.repo.snapshots import CommitSnapshot
 
 #: How often a push is tried, where others push at the same time.
 _ATTEMPTS = 8
@@ -33,7 +33,7 @@ _SECOND = (
 _NONE = "0" * 40
 
 
-class Pushed(Struct, frozen=True):
+class PushResult(Struct, frozen=True):
     """What became of the commits that the remote lacks.
 
     Attributes:
@@ -54,7 +54,7 @@ class Pushed(Struct, frozen=True):
     hint: str | None = None
 
 
-class Saved(Struct, frozen=True):
+class SaveResult(Struct, frozen=True):
     """What `save` did.
 
     Attributes:
@@ -66,7 +66,7 @@ class Saved(Struct, frozen=True):
     commit: str | None
     branch: str
     files: tuple[str, ...]
-    pushed: Pushed | None
+    pushed: PushResult | None
 
 
 def save(
@@ -77,7 +77,7 @@ def save(
     push: bool = True,
     check: bool = True,
     base: str | None = None,
-) -> Saved:
+) -> SaveResult:
     """Commit what changed in `paths`, and nothing else, and push it.
 
     Args:
@@ -103,10 +103,10 @@ def save(
         pushed = push_branch(repository, branch) if push else None
         if pushed is not None and pushed.rebased and commit is not None:
             commit = pushed.commit
-    return Saved(commit, branch, files, pushed)
+    return SaveResult(commit, branch, files, pushed)
 
 
-def push_all(repository: Repository) -> Pushed:
+def push_all(repository: Repository) -> PushResult:
     """Push the commits that no push has brought to the remote.
 
     Raises:
@@ -188,10 +188,10 @@ def commit_paths(
 
 def _changed(repository: Repository, parent: str | None, tree: str) -> list[str]:
     if parent is None:
-        output = repository.git.run("ls-tree", "-r", "--name-only", "-z", "--full-tree", tree).output
+        answer = repository.git.run("ls-tree", "-r", "--name-only", "-z", "--full-tree", tree)
     else:
-        output = repository.git.run("diff-tree", "-r", "--name-only", "-z", parent, tree).output
-    return [name for name in output.decode("utf-8", "surrogateescape").split("\0") if name]
+        answer = repository.git.run("diff-tree", "-r", "--name-only", "-z", parent, tree)
+    return answer.names
 
 
 def commit_tree(repository: Repository, tree: str, parents: Sequence[str], message: str) -> str:
@@ -213,25 +213,25 @@ def _advance(repository: Repository, branch: str, old: str | None, new: str, mes
 # Pushing
 
 
-def push_branch(repository: Repository, branch: str) -> Pushed:
+def push_branch(repository: Repository, branch: str) -> PushResult:
     """Bring a branch to the remote; whatever prevents it is told, and leaves everything here as it was.
 
     For whoever holds the lock.
     """
     url, local = repository.remote_url, repository.tip(branch)
     if url is None:
-        return Pushed("no-remote", branch, local)
+        return PushResult("no-remote", branch, local)
     if local is None or local == repository.git.commit(repository.tracking(branch)):
-        return Pushed("nothing", branch, local)
+        return PushResult("nothing", branch, local)
     try:
         with repository.git.reaching(url) as git:
             return _push(repository, git, branch, local)
     except RunnerError as error:
         waiting = len(repository.status().stranded)
-        return Pushed("failed", branch, local, waiting, reason=error.message, hint=error.hint)
+        return PushResult("failed", branch, local, waiting, reason=error.message, hint=error.hint)
 
 
-def _push(repository: Repository, git: Git, branch: str, local: str) -> Pushed:
+def _push(repository: Repository, git: Git, branch: str, local: str) -> PushResult:
     tip, count = local, _lacking(repository, branch, local)
     for _ in range(_ATTEMPTS):
         answer = push_commit(repository, git, branch, tip)
@@ -239,7 +239,7 @@ def _push(repository: Repository, git: Git, branch: str, local: str) -> Pushed:
             repository.git.run("update-ref", repository.tracking(branch), tip)
             if tip != local:
                 move(repository, branch, local, tip, "runner: rebase on what came from the remote")
-            return Pushed("pushed", branch, tip, count, rebased=tip != local)
+            return PushResult("pushed", branch, tip, count, rebased=tip != local)
         if not came_second(answer):
             raise git.failed(answer, "The push")
         remote = fetch(repository, git, branch)
@@ -250,17 +250,17 @@ def _push(repository: Repository, git: Git, branch: str, local: str) -> Pushed:
         check_free(repository, local, tip)
         if tip == remote:  # the remote has it all, under other ids
             move(repository, branch, local, tip, "runner: rebase on what came from the remote")
-            return Pushed("nothing", branch, tip, rebased=True)
+            return PushResult("nothing", branch, tip, rebased=True)
     raise StateError("Others pushed all the time, so that this push came second again and again.", hint="Try again.")
 
 
-def push_commit(repository: Repository, git: Git, branch: str, commit: str, *, to: str | None = None) -> Answer:
+def push_commit(repository: Repository, git: Git, branch: str, commit: str, *, to: str | None = None) -> GitOutput:
     """Ask the remote (or the repository `to`) to move a branch forward to `commit`; it is never forced."""
     where = to or repository.settings.remote
     return git.ask("push", "--porcelain", "--no-verify", "--end-of-options", where, f"{commit}:refs/heads/{branch}")
 
 
-def came_second(answer: Answer) -> bool:
+def came_second(answer: GitOutput) -> bool:
     """Whether a push was refused because somebody else had moved the branch."""
     said = answer.output.decode("utf-8", "replace") + answer.error
     return any(words in said for words in _SECOND)
@@ -290,7 +290,7 @@ def vet(repository: Repository, parent: str | None, tree: str, changed: Sequence
     """
     prefix = repository.prefix
     paths = [path[len(prefix) :] for path in changed if path.startswith(prefix)]
-    snapshot = AtCommit(repository.git, tree, prefix)
+    snapshot = CommitSnapshot(repository.git, tree, prefix)
     there = [path for path in paths if path in snapshot.entries and not is_hidden(path)]
     for path in there:
         if not snapshot.entries[path].is_file and owner(snapshot.model_ids, path) is not None:
@@ -306,15 +306,14 @@ def vet(repository: Repository, parent: str | None, tree: str, changed: Sequence
     _refuse_twins(snapshot, facts, repository, tree)
 
 
-def _refuse_twins(snapshot: AtCommit, facts: dict[str, Facts], repository: Repository, tree: str) -> None:
+def _refuse_twins(snapshot: CommitSnapshot, facts: dict[str, FileFacts], repository: Repository, tree: str) -> None:
     ids = {id: path for path, found in facts.items() for kind, id in found.defines if kind == "process"}
     if not ids:
         return
     asked = [word for id in ids for word in ("-e", id)]
     prefix = repository.prefix
     below = ["--", prefix] if prefix else []
-    answer = repository.git.ask("grep", "-l", "-z", "-F", "--full-name", *asked, tree, *below)
-    names = [name for name in answer.output.decode("utf-8", "surrogateescape").split("\0") if name]
+    names = repository.git.ask("grep", "-l", "-z", "-F", "--full-name", *asked, tree, *below).names
     others = [name.partition(":")[2][len(prefix) :] for name in names]
     others = [path for path in others if is_model_file(path) and path not in facts and snapshot.entries[path].is_file]
     contents = snapshot.read(others)

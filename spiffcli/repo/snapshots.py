@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from msgspec import Struct
 
@@ -17,11 +17,12 @@ from spiffcli.config import GitSettings
 from spiffcli.errors import InputError, ModelError, NotFoundError
 from spiffcli.repo.git import Git
 from spiffcli.repo.layout import GROUP_FILE, MODEL_FILE, Layout, ModelFolder, is_hidden, model_ids, owner, read_layout
+from spiffcli.values import Source
 
 _FILE = ("100644", "100755")
 
 
-class Entry(Struct, frozen=True):
+class TreeEntry(Struct, frozen=True):
     """A file.
 
     Attributes:
@@ -34,49 +35,33 @@ class Entry(Struct, frozen=True):
 
     @property
     def is_file(self) -> bool:
-        """Whether it is an ordinary file, and neither a link nor another repository."""
+        """Tell whether it is an ordinary file, and neither a link nor another repository."""
         return self.mode in _FILE
 
 
-class Snapshot(Protocol):
-    """Files, by their paths below the folder of the models."""
+class RepoSnapshot(ABC):
+    """Files, by their paths below the folder of the models.
 
-    @property
-    def commit(self) -> str | None:
-        """Full id of the commit; None for the work tree."""
-        ...
+    Attributes:
+        commit: Full id of the commit; None for the work tree.
+    """
 
-    @property
-    def entries(self) -> Mapping[str, Entry]:
+    def __init__(self, commit: str | None) -> None:
+        self.commit = commit
+
+    @cached_property
+    @abstractmethod
+    def entries(self) -> Mapping[str, TreeEntry]:
         """Every file."""
-        ...
 
-    @property
-    def layout(self) -> Layout:
-        """Groups and models."""
-        ...
-
-    @property
-    def model_ids(self) -> frozenset[str]:
-        """Ids of the models; no file is read for them."""
-        ...
-
-    def model(self, id: str) -> ModelFolder:
-        """The model with an id that `model_ids` has; only its own description is read."""
-        ...
-
+    @abstractmethod
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
-        """What these files hold, byte for byte.
+        """Return what these files hold, byte for byte.
 
         Raises:
             NotFoundError: There is no such file.
             InputError: One of them is a link.
         """
-        ...
-
-
-class _Base:
-    entries: Mapping[str, Entry]
 
     @cached_property
     def layout(self) -> Layout:
@@ -101,24 +86,17 @@ class _Base:
         own = [path for path in below if owner(self.model_ids, path) == id]
         return read_layout(own, self.read([f"{start}{MODEL_FILE}"])).models[id]
 
-    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
-        raise NotImplementedError
-
-    def _entry(self, path: str) -> Entry:
+    def _entry(self, path: str) -> TreeEntry:
         entry = self.entries.get(path)
         if entry is None:
-            raise NotFoundError(f"There is no file {path} {self.where}.", candidates=[])
+            where = "in the work tree" if self.commit is None else f"in commit {self.commit[:12]}"
+            raise NotFoundError(f"There is no file {path} {where}.", candidates=[])
         if not entry.is_file:
             raise InputError(f"{path} is a link, and links are not followed.", file=path)
         return entry
 
-    @property
-    def where(self) -> str:
-        """At which moment, for a sentence."""
-        return "in the work tree"
 
-
-class AtCommit(_Base):
+class CommitSnapshot(RepoSnapshot):
     """The files of one commit."""
 
     def __init__(self, git: Git, commit: str, prefix: str = "") -> None:
@@ -127,36 +105,27 @@ class AtCommit(_Base):
         Args:
             prefix: Folder of the models below the root, with a slash at its end, or empty.
         """
-        self.commit: str | None = commit
+        super().__init__(commit)
         self._git = git
         self._prefix = prefix
         self._known: dict[str, bytes] = {}
 
     @cached_property
-    def entries(self) -> Mapping[str, Entry]:  # type: ignore[override]
-        """Every file."""
+    def entries(self) -> Mapping[str, TreeEntry]:
         below = ["--", self._prefix] if self._prefix else []
-        output = self._git.run("ls-tree", "-r", "-z", "--full-tree", str(self.commit), *below).output
-        found: dict[str, Entry] = {}
-        for line in output.decode("utf-8", "surrogateescape").split("\0"):
-            if line:
-                about, _, path = line.partition("\t")
-                mode, _, blob = about.split(" ")
-                found[path[len(self._prefix) :]] = Entry(blob, mode)
+        found: dict[str, TreeEntry] = {}
+        for line in self._git.run("ls-tree", "-r", "-z", "--full-tree", str(self.commit), *below).names:
+            about, _, path = line.partition("\t")
+            mode, _, blob = about.split(" ")
+            found[path[len(self._prefix) :]] = TreeEntry(blob, mode)
         return found
 
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
-        """What these files hold, byte for byte."""
         wanted = {path: self._entry(path).blob for path in paths}
         missing = list(dict.fromkeys(blob for blob in wanted.values() if blob not in self._known))
         if missing:
             self._known |= read_blobs(self._git, missing)
         return {path: self._known[blob] for path, blob in wanted.items()}
-
-    @property
-    def where(self) -> str:
-        """At which moment, for a sentence."""
-        return f"in commit {str(self.commit)[:12]}"
 
 
 def read_blobs(git: Git, blobs: Iterable[str]) -> dict[str, bytes]:
@@ -180,17 +149,16 @@ def read_blobs(git: Git, blobs: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
-class WorkTree(_Base):
+class WorkTree(RepoSnapshot):
     """The files as they lie in a folder, committed or not; what Git is told to ignore is there too."""
 
     def __init__(self, folder: Path) -> None:
-        self.commit: str | None = None
+        super().__init__(None)
         self.folder = folder
 
     @cached_property
-    def entries(self) -> Mapping[str, Entry]:  # type: ignore[override]
-        """Every file."""
-        found: dict[str, Entry] = {}
+    def entries(self) -> Mapping[str, TreeEntry]:
+        found: dict[str, TreeEntry] = {}
         for at, folders, names in os.walk(self.folder):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             here = Path(at)
@@ -199,11 +167,10 @@ class WorkTree(_Base):
                 if not name.startswith("."):
                     file = here / name
                     path = file.relative_to(self.folder).as_posix()
-                    found[path] = Entry("", "120000") if file.is_symlink() else Entry(_blob(file), "100644")
+                    found[path] = TreeEntry("", "120000") if file.is_symlink() else TreeEntry(_blob(file), "100644")
         return dict(sorted(found.items()))
 
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
-        """What these files hold, byte for byte."""
         found = {}
         for path in paths:
             self._entry(path)
@@ -226,7 +193,7 @@ def _blob(file: Path) -> str:
 # Files at a revision: `REV:path`, and `:path` for what is staged, as Git itself writes it
 
 
-class Tree(Struct, frozen=True):
+class RevisionTree(Struct, frozen=True):
     """The files of one commit, or those that are staged for the next.
 
     Attributes:
@@ -278,7 +245,7 @@ class Tree(Struct, frozen=True):
         return same[:3] or get_close_matches(self.full_path(path), names, 3, 0.6)
 
 
-def tree_at(revision: str, folder: Path, settings: GitSettings | None = None) -> Tree:
+def tree_at(revision: str, folder: Path, settings: GitSettings | None = None) -> RevisionTree:
     """Return the files of the commit that `revision` names; what is staged, where it is empty.
 
     Args:
@@ -304,4 +271,41 @@ def tree_at(revision: str, folder: Path, settings: GitSettings | None = None) ->
             candidates=[],
         )
     depth = here.text.count("/")
-    return Tree(git.at(folder.parents[depth - 1] if depth else folder), commit, revision, here.text)
+    return RevisionTree(git.at(folder.parents[depth - 1] if depth else folder), commit, revision, here.text)
+
+
+# Where files come from: the commit they belong to, and whether they are as they are there
+
+
+def source_of_files(files: Sequence[str]) -> Source:
+    """Return the files as the source of a deployment; with commit and branch where all lie in one work tree.
+
+    Args:
+        files: Paths as the user gave them.
+    """
+    root = _common_root(files)
+    if root is None:
+        return Source(files=tuple(files))
+    git = Git(root)
+    try:
+        commit = git.commit("HEAD")
+        if commit is None:  # nothing was committed yet
+            return Source(files=tuple(files))
+        paths = [Path(file).resolve() for file in files]
+        changed = git.ask("status", "--porcelain", "--ignored=matching", "--", *map(str, paths))
+        branch = git.branch()
+    except InputError:  # there is no Git here
+        return Source(files=tuple(files))
+    folder = Path(os.path.commonpath([path.parent for path in paths])).relative_to(root.resolve())
+    dirty = bool(changed.output.strip()) or changed.code != 0
+    return Source(files=tuple(files), commit=commit, branch=branch, dirty=dirty, path=folder.as_posix())
+
+
+def _common_root(files: Sequence[str]) -> Path | None:
+    """Return the work tree all files lie in; found without Git, since most files lie outside of any."""
+    roots = {_root(Path(file)) for file in files}
+    return roots.pop() if len(roots) == 1 else None
+
+
+def _root(file: Path) -> Path | None:
+    return next((folder for folder in file.resolve().parents if (folder / ".git").exists()), None)

@@ -11,12 +11,12 @@ from spiffcli.values import JsonObject
 
 if TYPE_CHECKING:
     from spiffcli.repo.contents import ModelView
-    from spiffcli.repo.create import Made
-    from spiffcli.repo.layout import Group, Layout, ModelFolder
+    from spiffcli.repo.create import NewFiles
+    from spiffcli.repo.layout import Layout, ModelFolder, ModelGroup
     from spiffcli.repo.promote import Merge
-    from spiffcli.repo.publish import Published
+    from spiffcli.repo.publish import Publication
     from spiffcli.repo.repository import Commit, Status
-    from spiffcli.repo.save import Pushed, Saved
+    from spiffcli.repo.save import PushResult, SaveResult
 
 #: Digits of a commit that people read.
 _COMMIT = 12
@@ -30,7 +30,7 @@ def short(commit: str | None) -> str:
 # What there is
 
 
-def models_json(commit: str | None, groups: Sequence[Group], models: Sequence[ModelFolder]) -> JsonObject:
+def models_json(commit: str | None, groups: Sequence[ModelGroup], models: Sequence[ModelFolder]) -> JsonObject:
     """A `runner/models/1` document."""
     return {
         "schema": "runner/models/1",
@@ -51,7 +51,7 @@ def _model_json(model: ModelFolder) -> JsonObject:
     }
 
 
-def listed(layout: Layout, below: str | None) -> tuple[list[Group], list[ModelFolder]]:
+def listed(layout: Layout, below: str | None) -> tuple[list[ModelGroup], list[ModelFolder]]:
     """Groups and models, in order; only those in the group `below` where that is named."""
 
     def is_in(id: str) -> bool:
@@ -61,7 +61,7 @@ def listed(layout: Layout, below: str | None) -> tuple[list[Group], list[ModelFo
     return groups, [each for id, each in sorted(layout.models.items()) if is_in(id)]
 
 
-def model_cells(groups: Sequence[Group], models: Sequence[ModelFolder]) -> list[list[str]]:
+def model_cells(groups: Sequence[ModelGroup], models: Sequence[ModelFolder]) -> list[list[str]]:
     """Id, name and process of each model; groups end in a slash."""
     rows = [[f"{each.id}/", one_line(each.name), ""] for each in groups]
     rows += [[each.id, one_line(each.name), one_line(each.problem or each.primary_process or "")] for each in models]
@@ -168,7 +168,7 @@ def change_cells(status: Status) -> list[list[str]]:
 # What was done
 
 
-def made_json(made: Made, saved: Saved | None) -> JsonObject:
+def made_json(made: NewFiles, saved: SaveResult | None) -> JsonObject:
     """A `runner/made/1` document."""
     return {
         "schema": "runner/made/1",
@@ -179,12 +179,12 @@ def made_json(made: Made, saved: Saved | None) -> JsonObject:
     }
 
 
-def saved_json(saved: Saved) -> JsonObject:
+def saved_json(saved: SaveResult) -> JsonObject:
     """A `runner/saved/1` document."""
     return {"schema": "runner/saved/1", **_saved_json(saved)}
 
 
-def _saved_json(saved: Saved) -> JsonObject:
+def _saved_json(saved: SaveResult) -> JsonObject:
     return {
         "commit": saved.commit,
         "branch": saved.branch,
@@ -193,12 +193,12 @@ def _saved_json(saved: Saved) -> JsonObject:
     }
 
 
-def pushed_json(pushed: Pushed) -> JsonObject:
+def pushed_json(pushed: PushResult) -> JsonObject:
     """A `runner/pushed/1` document."""
     return {"schema": "runner/pushed/1", **pushed_part(pushed)}
 
 
-def pushed_part(pushed: Pushed) -> JsonObject:
+def pushed_part(pushed: PushResult) -> JsonObject:
     """The key `pushed` of documents that have more to tell."""
     return {
         "outcome": pushed.outcome,
@@ -211,7 +211,7 @@ def pushed_part(pushed: Pushed) -> JsonObject:
     }
 
 
-def saved_sentences(saved: Saved) -> list[str]:
+def saved_sentences(saved: SaveResult) -> list[str]:
     """What a save did, in sentences."""
     if saved.commit is None:
         told = ["Nothing had changed, so nothing was committed."]
@@ -221,7 +221,7 @@ def saved_sentences(saved: Saved) -> list[str]:
     return told + ([] if saved.pushed is None else pushed_sentences(saved.pushed))
 
 
-def pushed_sentences(pushed: Pushed) -> list[str]:
+def pushed_sentences(pushed: PushResult) -> list[str]:
     """What became of the commits that the remote lacked, in sentences."""
     count = "1 commit" if pushed.commits == 1 else f"{pushed.commits} commits"
     if pushed.outcome == "pushed":
@@ -242,7 +242,7 @@ def pushed_sentences(pushed: Pushed) -> list[str]:
 # From branch to branch
 
 
-def published_json(done: Published) -> JsonObject:
+def published_json(done: Publication) -> JsonObject:
     """A `runner/published/1` document."""
     return {
         "schema": "runner/published/1",
@@ -260,7 +260,7 @@ def published_json(done: Published) -> JsonObject:
     }
 
 
-def published_sentences(done: Published) -> Iterator[str]:
+def published_sentences(done: Publication) -> Iterator[str]:
     """What publishing did, in sentences."""
     if done.outcome == "nothing":
         yield f"Nothing to publish: {done.base} has it all."

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spiffcli.repo.deploy import Following, Synced
-from spiffcli.repo.pull import Pulled
+from spiffcli.repo.deploy import FollowResult, SyncResult
+from spiffcli.repo.pull import PullResult
 from spiffcli.report.repository import pushed_part, pushed_sentences, short
 from spiffcli.text import one_line
 from spiffcli.values import JsonObject
 
 
-def synced_json(synced: Synced) -> JsonObject:
+def synced_json(synced: SyncResult) -> JsonObject:
     """A `runner/synced/1` document."""
     pulled = synced.pulled
     return {
@@ -27,7 +27,7 @@ def synced_json(synced: Synced) -> JsonObject:
     }
 
 
-def following_part(following: Following) -> JsonObject:
+def following_part(following: FollowResult) -> JsonObject:
     """The key `catalog` of such a document."""
     return {
         "before": following.before,
@@ -42,7 +42,7 @@ def following_part(following: Following) -> JsonObject:
     }
 
 
-def synced_sentences(synced: Synced) -> Iterator[str]:
+def synced_sentences(synced: SyncResult) -> Iterator[str]:
     """What was done, in sentences."""
     yield from _pulled(synced.pulled)
     if synced.pushed is not None and synced.pushed.outcome != "nothing":
@@ -51,7 +51,7 @@ def synced_sentences(synced: Synced) -> Iterator[str]:
         yield from _followed(synced.following)
 
 
-def _pulled(pulled: Pulled) -> Iterator[str]:
+def _pulled(pulled: PullResult) -> Iterator[str]:
     where = f"{pulled.branch} is at {short(pulled.after)}"
     if pulled.stash is not None:
         yield f"What had not been committed is kept in the stash '{pulled.stash}' (git stash list)."
@@ -65,7 +65,7 @@ def _pulled(pulled: Pulled) -> Iterator[str]:
         yield f"Took over what the remote has; {where} (was {short(pulled.before)})."
 
 
-def _followed(following: Following) -> Iterator[str]:
+def _followed(following: FollowResult) -> Iterator[str]:
     for each in following.deployed:
         yield f"Deployed {each.model}: {', '.join(each.specs)}."
     for model, reason in following.broken.items():

@@ -13,9 +13,9 @@ from spiffcli.config import Settings, load_git_settings
 from spiffcli.errors import InputError, RunnerError
 from spiffcli.model import load, read_xml
 from spiffcli.model.groups import folders_above, message_names, uses
-from spiffcli.repo.contents import Contents
-from spiffcli.repo.repository import open_repository, source_of_files
-from spiffcli.repo.snapshots import AtCommit, Tree, tree_at
+from spiffcli.repo.contents import RepoContents
+from spiffcli.repo.repository import open_repository
+from spiffcli.repo.snapshots import CommitSnapshot, RevisionTree, source_of_files, tree_at
 from spiffcli.specs.files import kind_of, read_resource, read_resources
 from spiffcli.specs.files import with_forms as with_forms_on_disk
 from spiffcli.values import GROUP_FILE, Resource, Source
@@ -190,7 +190,7 @@ def _at_revision(ref: str, process: str | None, settings: Settings) -> Files:
     return Files(found, process, lookup, _needed(tree, full, found))
 
 
-def _full_path(tree: Tree, path: str, settings: Settings) -> str:
+def _full_path(tree: RevisionTree, path: str, settings: Settings) -> str:
     """The path from the root; that of a model may count from the folder of the models."""
     full = tree.full_path(path)
     if not tree.files(full):
@@ -201,13 +201,13 @@ def _full_path(tree: Tree, path: str, settings: Settings) -> str:
     return full
 
 
-def _needed(tree: Tree, folder: str, found: Sequence[Resource]) -> tuple[Resource, ...]:
+def _needed(tree: RevisionTree, folder: str, found: Sequence[Resource]) -> tuple[Resource, ...]:
     """What a model calls in others; nothing where the folder is no model, or what is staged for a commit."""
-    snapshot = AtCommit(tree.git, tree.commit)
+    snapshot = CommitSnapshot(tree.git, tree.commit)
     if not tree.commit or folder not in snapshot.model_ids:
         return ()
     have = {each.name for each in found}
-    every = Contents(snapshot).closure(folder).resources
+    every = RepoContents(snapshot).closure(folder).resources
     named = (Resource(f"{tree.revision}:{each.name}", each.kind, each.content) for each in every)
     return tuple(each for each in named if each.name not in have)
 

@@ -20,10 +20,10 @@ from spiffcli.config import Settings
 from spiffcli.deployments.add import deploy
 from spiffcli.deployments.request import Deploy, PlannedDefinition
 from spiffcli.errors import AmbiguousError, InputError, NotFoundError
-from spiffcli.repo.contents import Contents
-from spiffcli.repo.deploy import Found, request_of, source_of
+from spiffcli.repo.contents import RepoContents
+from spiffcli.repo.deploy import RepoModel, request_of, source_of
 from spiffcli.repo.repository import Repository, open_repository
-from spiffcli.repo.snapshots import Snapshot
+from spiffcli.repo.snapshots import RepoSnapshot
 from spiffcli.specs.inputs import files_at
 from spiffcli.values import Definition, DefinitionKind
 
@@ -158,13 +158,13 @@ def _places(repository: Repository, path: str) -> list[str]:
 
 
 def _model(
-    repository: Repository, snapshot: Snapshot, user: str, ref: str, model: str, key: str | None, file: str = ""
+    repository: Repository, snapshot: RepoSnapshot, user: str, ref: str, model: str, key: str | None, file: str = ""
 ) -> _There:
-    contents = Contents(snapshot)
+    contents = RepoContents(snapshot)
     closure = contents.closure(model)
     revision = ref.partition(":")[0]
     source = source_of(repository, closure, snapshot.commit, repository.git.branch_named(revision))
-    request = request_of(Found(closure, source), repository.prefix, user)
+    request = request_of(RepoModel(closure, source), repository.prefix, user)
     own = [file] if file else [each.name for each in closure.resources if contents.owner(each.name) == model]
     return _There(
         ref=ref,
@@ -178,16 +178,16 @@ def _model(
 
 
 def _file(
-    repository: Repository, snapshot: Snapshot, settings: Settings, ref: str, file: str, key: str | None
+    repository: Repository, snapshot: RepoSnapshot, settings: Settings, ref: str, file: str, key: str | None
 ) -> _There:
     """A file with all that its model needs; one of no model with the forms it names."""
-    owner = Contents(snapshot).owner(file)
+    owner = RepoContents(snapshot).owner(file)
     if owner is not None:
         return _model(repository, snapshot, settings.user, ref, owner, key, file)
     return _alone(snapshot, settings, ref, f"{ref.partition(':')[0]}:{repository.prefix}{file}", key)
 
 
-def _alone(snapshot: Snapshot, settings: Settings, ref: str, name: str, key: str | None) -> _There:
+def _alone(snapshot: RepoSnapshot, settings: Settings, ref: str, name: str, key: str | None) -> _There:
     resources, source = files_at([name], settings)
     option = {"dmn": "-d", "form": "-f"}.get(resources[0].kind, "-b")
     return _There(

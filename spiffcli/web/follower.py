@@ -128,7 +128,7 @@ class Revision:
             self._known = None
 
 
-class Done(Struct, frozen=True):
+class SyncRun(Struct, frozen=True):
     """How the last run ended.
 
     Attributes:
@@ -160,7 +160,7 @@ class Worker:
         self._asked = 0
         self._begun = 0
         self._stopped = False
-        self._last: Done | None = None
+        self._last: SyncRun | None = None
         self._thread = threading.Thread(target=self._work, name="sync", daemon=True)
 
     def start(self) -> None:
@@ -183,7 +183,7 @@ class Worker:
             return self._asked
 
     @property
-    def last(self) -> Done | None:
+    def last(self) -> SyncRun | None:
         """How the last run ended; None before the first one."""
         with self._wanted:
             return self._last
@@ -205,5 +205,5 @@ class Worker:
             outcome, message = self._action()
             at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             with self._wanted:
-                self._last = Done(number, at, outcome, message)
+                self._last = SyncRun(number, at, outcome, message)
                 self._wanted.notify_all()

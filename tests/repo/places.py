@@ -10,7 +10,7 @@ from typing import Any
 
 from spiffcli.config import GitSettings, load_settings
 from spiffcli.repo.repository import Repository
-from spiffcli.repo.save import Saved, named_paths, save
+from spiffcli.repo.save import SaveResult, named_paths, save
 from spiffcli.runner import Runner
 
 from ..catalog.models import bpmn, process
@@ -74,7 +74,7 @@ class Desk:
     def repository(self, **settings: Any) -> Repository:
         return Repository.open(GitSettings(**(self.settings | settings)), self.user, self.folder)
 
-    def save(self, *paths: str, message: str = "a change", **options: Any) -> Saved:
+    def save(self, *paths: str, message: str = "a change", **options: Any) -> SaveResult:
         repository = self.repository()
         return save(repository, named_paths(repository, paths, self.folder), message, **options)
 

@@ -14,10 +14,10 @@ import pytest
 from spiffcli.config import GitSettings
 from spiffcli.errors import BusyError, ConflictError, InputError, NotFoundError, RunnerError
 from spiffcli.repo import repository as repository_module
-from spiffcli.repo.deploy import Synced, sync
+from spiffcli.repo.deploy import SyncResult, sync
 from spiffcli.repo.git import access, compare_url, same_repository
 from spiffcli.repo.promote import carry_out, plan
-from spiffcli.repo.publish import Wish, publish
+from spiffcli.repo.publish import PublishRequest, publish
 from spiffcli.repo.save import push_all
 
 from ..catalog.models import bpmn, process
@@ -27,7 +27,7 @@ from .places import Desk, Place, git
 TOKEN = "glpat-averysecrettoken"
 
 
-def synced(desk: Desk, **options: bool) -> Synced:
+def synced(desk: Desk, **options: bool) -> SyncResult:
     with desk.runner() as runner:
         return sync(runner.workspace, repository=desk.repository(), **options)
 
@@ -42,13 +42,15 @@ def test_w01_no_secret_in_a_page_or_an_error(place: Place, desk: Desk) -> None:
     desk.commit()
     with over_http(place.origin, token=TOKEN) as web:
         url = web.url.replace("http://", f"http://{TOKEN}:{TOKEN}@")
-        done = publish(desk.repository(publish_clone_url=url, forge="github"), Wish(("shop/tax",), to="staging"))
+        done = publish(
+            desk.repository(publish_clone_url=url, forge="github"), PublishRequest(("shop/tax",), to="staging")
+        )
         assert done.outcome == "published"
         assert done.url is not None
         assert "/compare/staging...publish-shop/tax-to-staging" in done.url
         assert TOKEN not in str(done)
         with pytest.raises(RunnerError) as caught:
-            publish(desk.repository(publish_clone_url=f"{url}x"), Wish(("shop/tax",), to="staging"))
+            publish(desk.repository(publish_clone_url=f"{url}x"), PublishRequest(("shop/tax",), to="staging"))
     assert TOKEN not in f"{caught.value} {caught.value.hint} {caught.value.to_json()}"
 
 
@@ -121,7 +123,7 @@ def test_w07_one_lock_for_all_that_change_the_repository(desk: Desk, monkeypatch
         lambda: desk.save(message="x"),
         lambda: synced(desk),
         lambda: push_all(desk.repository()),
-        lambda: publish(desk.repository(), Wish(("shop/tax",), to="staging")),
+        lambda: publish(desk.repository(), PublishRequest(("shop/tax",), to="staging")),
         lambda: carry_out(desk.repository(), merge),
     )
     with held.locked("a test"):
@@ -149,11 +151,11 @@ def test_w09_publishing_takes_no_path_and_no_branch_that_is_none(desk: Desk, mod
     with_staging(desk)
     before = desk.git("for-each-ref")
     with pytest.raises(InputError):
-        publish(desk.repository(), Wish((model,), to=to))
+        publish(desk.repository(), PublishRequest((model,), to=to))
     with pytest.raises(NotFoundError):
-        publish(desk.repository(), Wish(("shop/nothing",), to="staging"))
+        publish(desk.repository(), PublishRequest(("shop/nothing",), to="staging"))
     with pytest.raises(NotFoundError, match="has no branch 'nowhere'"):
-        publish(desk.repository(), Wish(("shop/tax",), to="nowhere"))
+        publish(desk.repository(), PublishRequest(("shop/tax",), to="nowhere"))
     after = [line for line in desk.git("for-each-ref").splitlines() if "refs/runner" not in line]
     assert after == before.splitlines()
 
@@ -165,10 +167,10 @@ def test_w10_what_is_called_comes_along_and_nothing_is_claimed_where_nothing_dif
     desk.model("shop/duty/base")
     desk.write("shop/tax/tax.bpmn", bpmn("t.bpmn", process("tax", calls=("base",))).content)
     desk.commit()
-    done = publish(desk.repository(forge="gitea"), Wish(("shop/order",), to="staging"))
+    done = publish(desk.repository(forge="gitea"), PublishRequest(("shop/order",), to="staging"))
     assert done.models == ("shop/duty/base", "shop/tax")
     assert "shop/duty/process_group.json" in done.files
-    assert publish(desk.repository(), Wish(("shop/order",), to="main")).outcome == "nothing"
+    assert publish(desk.repository(), PublishRequest(("shop/order",), to="main")).outcome == "nothing"
 
 
 def test_w10_publishing_at_the_same_time_ends_in_one_branch_with_both(place: Place, desk: Desk) -> None:
@@ -184,7 +186,7 @@ def test_w10_publishing_at_the_same_time_ends_in_one_branch_with_both(place: Pla
     threads = [
         threading.Thread(
             target=lambda d=d, m=m: done.append(
-                publish(d.repository(), Wish((m,), to="staging", branch="together", only=True)).outcome
+                publish(d.repository(), PublishRequest((m,), to="staging", branch="together", only=True)).outcome
             )
         )
         for d, m in wishes

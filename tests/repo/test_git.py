@@ -9,8 +9,8 @@ import pytest
 from spiffcli.config import GitSettings, load_settings
 from spiffcli.errors import InputError, NotFoundError
 from spiffcli.repo.git import Git, root_of
-from spiffcli.repo.repository import Repository, source_of_files
-from spiffcli.repo.snapshots import tree_at
+from spiffcli.repo.repository import Repository
+from spiffcli.repo.snapshots import source_of_files, tree_at
 from spiffcli.runner import Runner
 
 from ..catalog.models import bpmn, process

@@ -11,10 +11,10 @@ import pytest
 from spiffcli.catalog import Filter
 from spiffcli.errors import ConflictError, InputError, ModelError, NotFoundError, RunnerError, StateError
 from spiffcli.repo.create import clone, new
-from spiffcli.repo.deploy import Synced, add_model, find, ref_at, sync
+from spiffcli.repo.deploy import SyncResult, add_model, find, ref_at, sync
 from spiffcli.repo.git import GitError, compare_url, redacted, same_repository, shown
 from spiffcli.repo.layout import check_id
-from spiffcli.repo.publish import Wish, publish
+from spiffcli.repo.publish import PublishRequest, publish
 from spiffcli.repo.pull import look_at_remote
 from spiffcli.repo.save import push_all
 
@@ -25,7 +25,7 @@ from .places import Desk, Place, git
 SECRET = "ghp_averysecrettoken1234"
 
 
-def synced(desk: Desk, **options: bool) -> Synced:
+def synced(desk: Desk, **options: bool) -> SyncResult:
     with desk.runner() as runner:
         return sync(runner.workspace, repository=desk.repository(), **options)
 
@@ -114,10 +114,10 @@ def test_n03_a_pull_refuses_to_overwrite_what_is_not_committed(place: Place, des
 def test_n05_publishing_what_is_there_says_so_and_gives_no_page(place: Place, desk: Desk, url: str) -> None:
     desk.git("push", "-q", "origin", "main:staging")
     if url == "file":
-        done = publish(desk.repository(), Wish(("shop/tax",), to="staging"))
+        done = publish(desk.repository(), PublishRequest(("shop/tax",), to="staging"))
     else:
         with over_http(place.origin) as web:
-            done = publish(desk.repository(publish_clone_url=web.url), Wish(("shop/tax",), to="staging"))
+            done = publish(desk.repository(publish_clone_url=web.url), PublishRequest(("shop/tax",), to="staging"))
     assert (done.outcome, done.branch, done.url) == ("nothing", None, None)
     assert git(place.origin, "branch", "--list", "publish*") == ""
 
@@ -126,14 +126,14 @@ def test_n06_a_published_branch_is_brought_up_to_date(place: Place, desk: Desk) 
     desk.git("push", "-q", "origin", "main:staging")
     desk.model("shop/tax", script="x = 2")
     desk.commit()
-    first = publish(desk.repository(), Wish(("shop/tax",), to="staging"))
+    first = publish(desk.repository(), PublishRequest(("shop/tax",), to="staging"))
     other = place.desk("bob")
     other.git("switch", "-q", "staging")
     other.write("README.md", "new in staging")
     other.commit("staging moves")
     desk.model("shop/tax", script="x = 3")
     desk.commit()
-    second = publish(desk.repository(), Wish(("shop/tax",), to="staging"))
+    second = publish(desk.repository(), PublishRequest(("shop/tax",), to="staging"))
     assert second.updated
     assert second.files == ("shop/tax/tax.bpmn",)
     assert git(place.origin, "merge-base", "--is-ancestor", "staging", str(second.branch)) == ""

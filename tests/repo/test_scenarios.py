@@ -9,16 +9,16 @@ import pytest
 
 from spiffcli.config import Settings, load_settings
 from spiffcli.errors import ConflictError, InputError, ModelError, NotFoundError
-from spiffcli.repo.contents import Contents, file_at
+from spiffcli.repo.contents import RepoContents, file_at
 from spiffcli.repo.create import make
-from spiffcli.repo.deploy import Synced, add_model, sync
-from spiffcli.repo.publish import Wish, publish
+from spiffcli.repo.deploy import SyncResult, add_model, sync
+from spiffcli.repo.publish import PublishRequest, publish
 
 from ..catalog.models import bpmn, dmn, process
 from .places import Desk, Place, git
 
 
-def synced(desk: Desk, **options: bool) -> Synced:
+def synced(desk: Desk, **options: bool) -> SyncResult:
     with desk.runner() as runner:
         return sync(runner.workspace, repository=desk.repository(), **options)
 
@@ -96,7 +96,7 @@ def test_g08_a_published_branch_holds_exactly_the_files_of_the_model(place: Plac
     desk.model("shop/tax", script="x = 2")
     desk.model("shop/other")
     desk.commit("two changes, of which one is published")
-    done = publish(desk.repository(), Wish(("shop/tax",), to="staging"))
+    done = publish(desk.repository(), PublishRequest(("shop/tax",), to="staging"))
     assert done.branch == "publish-shop/tax-to-staging"
     assert done.files == ("shop/tax/tax.bpmn",)
     assert git(place.origin, "diff", "--name-only", "staging", done.branch) == "shop/tax/tax.bpmn"
@@ -130,14 +130,14 @@ def test_g09_a_file_that_moved_is_found_and_an_id_that_changed_is_gone(desk: Des
     synced(desk)
     desk.git("mv", "shop/tax", "shop/duty")
     desk.commit("moved")
-    contents = Contents(desk.repository().snapshot())
+    contents = RepoContents(desk.repository().snapshot())
     assert contents.closure("shop/order").models == ("shop/duty",)
     done = synced(desk)
     assert done.following is not None
     assert (done.following.removed, done.following.broken) == (("shop/tax",), {})
     desk.write("shop/duty/tax.bpmn", bpmn("tax.bpmn", process("duty")).content)
     desk.commit("another id")
-    contents = Contents(desk.repository().snapshot())
+    contents = RepoContents(desk.repository().snapshot())
     assert contents.places(("process", "tax")) == []
     assert contents.places(("process", "duty")) == ["shop/duty/tax.bpmn"]
 

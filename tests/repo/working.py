@@ -12,7 +12,7 @@ from pathlib import Path
 from spiffcli.config import GitSettings, load_settings
 from spiffcli.errors import ConflictError
 from spiffcli.repo.deploy import sync
-from spiffcli.repo.publish import Wish, publish
+from spiffcli.repo.publish import PublishRequest, publish
 from spiffcli.repo.repository import Repository
 from spiffcli.repo.save import save
 from spiffcli.runner import Runner
@@ -44,7 +44,7 @@ def pulling(folder: Path, number: int) -> str:
 def publishing(folder: Path, number: int) -> str:
     """Publish what changes all the time."""
     try:
-        done = publish(repository(folder), Wish(("shop/saved",), to="staging"))
+        done = publish(repository(folder), PublishRequest(("shop/saved",), to="staging"))
     except ConflictError as error:
         raise AssertionError(str(error)) from error
     return f"publish {done.outcome}"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from spiffcli.catalog.maintenance import check_store
 from spiffcli.repo.deploy import sync
-from spiffcli.repo.publish import Wish, publish
+from spiffcli.repo.publish import PublishRequest, publish
 from spiffcli.store import open_store
 from spiffcli.web.deliveries import signature
 from spiffcli.web.webhook import PATH
@@ -127,7 +127,7 @@ def check_history(place: Place, desk: Desk, saved: list[str], pushed: list[str])
     assert desk.git("fsck", "--no-dangling", "--no-progress") == ""
     assert len(desk.git("worktree", "list").splitlines()) == 1
     assert not (desk.folder / ".git/runner-worktrees").exists()
-    branch = publish(desk.repository(), Wish(("shop/saved",), to="staging")).branch
+    branch = publish(desk.repository(), PublishRequest(("shop/saved",), to="staging")).branch
     assert branch == "publish-shop/saved-to-staging"
     assert git(place.origin, "merge-base", "--is-ancestor", "staging", branch) == ""
     published = set(place.files(branch))
