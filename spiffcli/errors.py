@@ -159,3 +159,9 @@ class IncidentError(RunnerError):
     """
 
     exit_code = 1
+
+
+def as_bug(error: Exception) -> RunnerError:
+    """Return what nobody expected as an error of one item, so that the others of a fleet go on."""
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    return RunnerError(f"This is a bug in runner: {said}.", hint="Please report it with the model and this message.")

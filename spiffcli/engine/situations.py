@@ -73,8 +73,9 @@ def _progress(task: Task) -> list[Any] | None:
     internal = task.internal_data
     if not internal:
         return None
-    noted: list[Any] = sorted(internal)
-    noted += [key for key in sorted(internal) if internal[key] is True]
+    # What a boundary event without a name caught stands under None.
+    names = sorted(internal, key=lambda name: name or "")
+    noted: list[Any] = [*names, *(name for name in names if internal[name] is True)]
     if isinstance(task.task_spec, LoopTask):
         remaining = internal.get("remaining")
         noted += [

@@ -353,7 +353,9 @@ class Dispatcher:
         catalog = self.workspace.catalog
         rows = catalog.instances(Filter(states=OPEN_STATES)) if instance is None else [instance]
         starts = catalog.start_names(kind) if instance is None else ()
-        return sorted({*starts, *(each.name for row in rows for each in row.subscriptions if each.kind == kind)})
+        return sorted(
+            {*starts, *(each.name for row in rows for each in row.subscriptions if each.kind == kind and each.name)}
+        )
 
 
 class _DeliveryBatch:

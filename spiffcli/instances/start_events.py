@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from spiffcli.catalog.timers import TimerStart
 from spiffcli.engine.ports import Start
-from spiffcli.errors import ConflictError, IncidentError, RunnerError
+from spiffcli.errors import ConflictError, IncidentError, RunnerError, as_bug
 from spiffcli.instances.dispatcher import Dispatcher, dispatcher_of
 from spiffcli.instances.spec_source import specs_of
 from spiffcli.values import Definition, Instance
@@ -74,6 +74,8 @@ def _tick_one(dispatcher: Dispatcher, row: Instance) -> TickResult:
         return TickResult(row.id, "error", error.message)
     except RunnerError as error:
         return TickResult(row.id, row.state, error.message)
+    except Exception as error:  # whatever is wrong with one instance, the timers of the others fire
+        return TickResult(row.id, row.state, as_bug(error).message)
 
 
 def _start_due(dispatcher: Dispatcher) -> list[TickResult]:

@@ -24,7 +24,7 @@ from spiffcli.catalog import Catalog
 from spiffcli.catalog.instances import Standing
 from spiffcli.config import Settings
 from spiffcli.engine.retarget import Policies
-from spiffcli.errors import BusyError, ConflictError, IncidentError, RunnerError, StateError
+from spiffcli.errors import BusyError, ConflictError, IncidentError, RunnerError, StateError, as_bug
 from spiffcli.migrate.apply import migrate_one, noted, planned, require_open_target, rollback
 from spiffcli.migrate.check import Prover, Ready
 from spiffcli.migrate.target import Target, target_of
@@ -114,6 +114,8 @@ def _one_by_one(
             yield migrate_one(workspace, instance, target, expected=hashes.get(each.id))
         except RunnerError as error:
             yield failed(each.id, each.label, target.definition.label, each.revision, error)
+        except Exception as error:  # whatever is wrong with one instance, the others are moved
+            yield failed(each.id, each.label, target.definition.label, each.revision, as_bug(error))
 
 
 def rollback_all(workspace: Workspace, chosen: Sequence[Standing]) -> Iterator[MigrationResult]:
@@ -265,6 +267,8 @@ def _prepared(workspace: Workspace, prover: Prover, id: str) -> _Move | Migratio
         ready = prover.ready(instance, state)
     except RunnerError as error:
         return _unmoved(id, prover, instance, error)
+    except Exception as error:  # whatever is wrong with one instance, the others are moved
+        return _unmoved(id, prover, instance, as_bug(error))
     if ready.row is None:
         return _slim(planned(ready.plan))
     details = noted(ready.plan, ready.plan.basis)

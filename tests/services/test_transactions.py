@@ -105,6 +105,14 @@ def test_what_a_method_did_before_its_task_failed_otherwise_is_rolled_back_too(m
     assert env.workflow("1").aggregate.log == []
 
 
+def test_a_boundary_event_without_an_error_catches_every_business_error(make: Make) -> None:
+    catch_all = boundary("B", "A", "<errorEventDefinition/>", service("H", "handle"))
+    env = make(process("p", service("A", "refuse"), extra=catch_all), services=Orders)
+    workflow = env.start(Order("1"))
+    assert (workflow.state, workflow.aggregate.log) == ("completed", ["refused", "handled"])
+    env.runner.tick()
+
+
 def test_a_business_error_commits_and_takes_the_error_path(make: Make) -> None:
     env = make(
         process(
