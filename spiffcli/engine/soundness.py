@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 from msgspec import Struct
@@ -347,9 +348,13 @@ class _Way:
         costs: dict[str, int] = {}
         chosen: dict[str, tuple[Any, ...]] = {}
         missing: dict[str, set[str]] = {}
-        heap = [(self._own[spec.name], spec.name, ()) for spec in self._ahead.values() if not spec.inputs]
+        order = count()  # of two nodes that cost the same, the one that was found first
+        starts = (spec for spec in self._ahead.values() if not spec.inputs)
+        heap: list[tuple[int, int, str, tuple[Any, ...]]] = [
+            (self._own[each.name], next(order), each.name, ()) for each in starts
+        ]
         while heap:
-            cost, name, inputs = heappop(heap)
+            cost, _, name, inputs = heappop(heap)
             if name in costs:
                 continue
             costs[name], chosen[name] = cost, inputs
@@ -357,14 +362,16 @@ class _Way:
                 if following.name not in self._ahead or following.name in costs:
                     continue
                 if not isinstance(following, ParallelGatewayMixin) or len(following.inputs) < 2:
-                    heappush(heap, (cost + self._own[following.name], following.name, (self._ahead[name],)))
+                    heappush(
+                        heap, (cost + self._own[following.name], next(order), following.name, (self._ahead[name],))
+                    )
                     continue
                 waits = missing.setdefault(following.name, _branches_into(following, self._ahead))
                 waits.discard(name)
                 if not waits:
                     arrived = tuple(each for each in following.inputs if each.name in costs)
                     total = sum(costs[each.name] for each in arrived)
-                    heappush(heap, (total + self._own[following.name], following.name, arrived))
+                    heappush(heap, (total + self._own[following.name], next(order), following.name, arrived))
         return chosen
 
     def _nodes(self) -> dict[str, Any]:
