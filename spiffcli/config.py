@@ -309,6 +309,11 @@ def user_trust() -> TrustFile:
     return trust_file(os.environ)
 
 
+def variable(name: str) -> str:
+    """The value of an environment variable of this process; empty where it is not set."""
+    return os.environ.get(name, "")
+
+
 def variable_names() -> tuple[str, ...]:
     """Names of the environment variables of this process."""
     return tuple(os.environ)

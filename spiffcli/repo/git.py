@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from msgspec import Struct
 
-from spiffcli.config import GitSettings, variable_names
+from spiffcli.config import GitSettings, variable, variable_names
 from spiffcli.errors import ConfigError, InputError, RunnerError
 from spiffcli.forges import FORGES, forge_at
 
@@ -232,7 +232,12 @@ def _started(folder: Path, arguments: Sequence[str], variables: Mapping[str, str
             raise
         raise InputError("Git is not installed, or not on the search path.") from fault
     # GitPython adds variables to those of this process, and takes none away.
-    foreign = [name for name in variable_names() if name.startswith("GIT_") and not _PASSED_ON.fullmatch(name)]
+    kept = {"GIT_INDEX_FILE"} if _is_own_index(folder, variable("GIT_INDEX_FILE")) else set()
+    foreign = [
+        name
+        for name in variable_names()
+        if name.startswith("GIT_") and not _PASSED_ON.fullmatch(name) and name not in kept
+    ]
     without = ["env", *(word for name in foreign for word in ("-u", name))] if foreign else []
     command = [*without, "git", "-C", str(folder), *_OPTIONS, *arguments]
     try:
@@ -245,6 +250,17 @@ def _started(folder: Path, arguments: Sequence[str], variables: Mapping[str, str
     if process is None:
         raise InputError("Git did not start.")
     return process
+
+
+def _is_own_index(folder: Path, index: str) -> bool:
+    """Whether a hook names an index of the very repository around a folder: what `git commit -a` is about to commit."""
+    for root in (folder.absolute(), *folder.absolute().parents):
+        place = root / ".git"
+        if place.is_file():  # of a linked work tree
+            place = root / place.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()
+        if place.is_dir():
+            return bool(index) and (root / index).resolve().parent == place.resolve()
+    return False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
