@@ -303,7 +303,10 @@ class Bench:
         if open_tasks:
             running.complete(open_tasks[0].task, {})
         else:
-            waiting = [each for each in running.subscriptions() if each.task]
+            # Always in one order: what the world does first decides whose data a join keeps.
+            waiting = sorted(
+                (each for each in running.subscriptions() if each.task), key=lambda each: (each.kind, each.name or "")
+            )
             if not waiting:
                 return False
             first = waiting[0]
